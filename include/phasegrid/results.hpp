@@ -1,0 +1,47 @@
+// What a trained sweep leaves: losses of every restart, and the kept model of every cell.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "phasegrid/sweep.hpp"
+
+namespace phasegrid {
+
+// status of a model: trained to the end, or not trained yet; a positive value is the step (from 1) at which its loss
+// stopped being finite.
+constexpr std::int32_t kTrained = 0;
+constexpr std::int32_t kNotTrained = -1;
+
+// All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes).
+struct Results {
+  Sweep sweep;
+  std::string device;  // what trained it, e.g. "cpu avx512" or the GPU's name
+
+  std::vector<float> final_losses;   // [cell]: loss of the kept model; NaN where none is finite
+  std::vector<float> all_losses;     // [cell][restart]: what restarts were compared by; NaN where not trained
+  std::vector<std::int32_t> status;  // [cell][restart]
+  std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
+  std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
+
+  // Empty results of a checked sweep: nothing trained.
+  explicit Results(const Sweep& sweep);
+  Results() = default;
+
+  std::size_t cells() const { return final_losses.size(); }
+  bool complete() const;
+
+  // Kept model of a cell: W [E][n][m], b [E][n], G [E][n].
+  std::span<const float> expert_weights(std::size_t cell) const;
+  std::span<const float> biases(std::size_t cell) const;
+  std::span<const float> router_weights(std::size_t cell) const;
+
+  // Takes in one finished model. Keeps it when its loss is finite and the lowest of its cell so far (the lowest
+  // restart wins a tie, so the order of calls does not matter).
+  void take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> parameters);
+};
+
+}  // namespace phasegrid

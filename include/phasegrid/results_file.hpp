@@ -1,0 +1,46 @@
+// Results on disk: an .npz that NumPy opens with allow_pickle=False.
+#pragma once
+
+#include <string>
+
+#include "phasegrid/results.hpp"
+
+namespace phasegrid {
+
+// phasegrid: every array of ours. authors: the four arrays of the authors' own files (sparsity_values,
+// importance_values, final_losses, expert_weights), which their notebook phase_change.ipynb opens.
+enum class Layout { phasegrid, authors };
+
+// Keys, with shapes (S sparsities, R last importances, further axes A.. behind them, k for restarts):
+//   sparsity_values (S), importance_values (R), <axis>_values of further axes      float64
+//   final_losses (S,R,A..), all_losses (S,R,A..,k)                                 float32
+//   expert_weights (S,R,A..,E,n,m), router_weights (..,E,n), biases (..,E,n)       float32
+//   status (S,R,A..,k), kept (S,R,A..)                                             int32
+//   config: one JSON string (NumPy str): every setting, seed, version, device, whether it is complete
+// Written under a temporary name, flushed and renamed, so that the file is whole or absent. Equal results give equal
+// bytes. Throws InputError naming the path where it cannot be written.
+void save_results(const Results& results, const std::string& path, Layout layout = Layout::phasegrid);
+
+// Reads a file of save_results in our layout. Throws InputError naming the path and what is wrong with it.
+Results load_results(const std::string& path);
+
+// Takes the disk space of a results file before training: makes the temporary file beside `path` at its full size, so
+// that a missing folder, a missing permission or a full disk is found now. The space is let go of when the object
+// ends; save() writes into it.
+class ReservedFile {
+ public:
+  ReservedFile(std::string path, const Sweep& sweep, Layout layout = Layout::phasegrid);
+  ~ReservedFile();
+  ReservedFile(const ReservedFile&) = delete;
+  ReservedFile& operator=(const ReservedFile&) = delete;
+  ReservedFile(ReservedFile&& other) noexcept;
+  void save(const Results& results);
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  Layout layout_;
+  int descriptor_ = -1;
+};
+
+}  // namespace phasegrid

@@ -1,0 +1,25 @@
+// Sweep files (TOML) and their --set changes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "phasegrid/sweep.hpp"
+
+namespace phasegrid {
+
+struct SweepFileOptions {
+  // Changes applied in order, each "path=toml-value", e.g. "train.steps=100", "axes.sparsity=[0.1,0.5]".
+  std::vector<std::string> set;
+  // A [presets.NAME] table of the file, laid over the rest of it before `set`. "paper" is the file as it stands.
+  std::string preset = "paper";
+};
+
+// Reads and checks one sweep. Throws InputError naming file, key and what is allowed: no file, broken TOML, unknown
+// key or preset, wrong type, value out of range.
+Sweep read_sweep(const std::string& path, const SweepFileOptions& options = {});
+// The same from text; `origin` stands for the file's name in messages and (its stem) for a missing `name`.
+Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepFileOptions& options = {});
+
+}  // namespace phasegrid

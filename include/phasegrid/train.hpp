@@ -1,0 +1,61 @@
+// Training sweeps, on whatever the machine has.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "phasegrid/results.hpp"
+#include "phasegrid/sweep.hpp"
+
+namespace phasegrid {
+
+enum class DeviceChoice { automatic, cpu, cuda };
+
+// CPU instruction sets with a build of the training step; all give the same bits. `automatic` is the best at hand.
+enum class InstructionSet { automatic, baseline, avx2, avx512 };
+std::string_view to_string(InstructionSet set);
+bool is_supported(InstructionSet set);
+InstructionSet best_instruction_set();
+
+struct Progress {
+  std::int64_t models_done = 0;   // of all sweeps together, resumed ones included
+  std::int64_t models_total = 0;
+  double share_done = 0;          // 0 .. 1, weighted by the work of each model
+  double seconds = 0;             // since train() began
+};
+
+struct TrainOptions {
+  DeviceChoice device = DeviceChoice::automatic;
+  int threads = 0;  // CPU threads; 0 means one a core
+  InstructionSet instruction_set = InstructionSet::automatic;
+
+  // Called from the thread that called train(), a few times a second and once at the end.
+  std::function<void(const Progress&)> progress;
+
+  // Called from the thread that called train() about every `checkpoint_seconds` with what is finished so far.
+  std::function<void(std::span<const Results>)> checkpoint;
+  double checkpoint_seconds = 30;
+
+  // Ask it to stop and train() returns within about a tenth of a second, with what was finished.
+  std::stop_token stop;
+
+  // Finished models of an earlier, interrupted run: one entry a sweep, or empty. Its models are not trained again.
+  std::span<const Results> resume;
+};
+
+// Trains every restart of every cell. The result depends on the sweep alone: not on the device's width, the threads,
+// the order, or on the other sweeps of the call. Throws InputError where a setting cannot be used, and
+// std::runtime_error where the device fails.
+Results train(const Sweep& sweep, const TrainOptions& options = {});
+std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options = {});
+
+// One line a device: name, what it offers, or why it cannot be used.
+std::vector<std::string> describe_devices();
+
+std::string_view version();
+
+}  // namespace phasegrid

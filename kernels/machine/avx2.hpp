@@ -1,0 +1,116 @@
+// Lanes on AVX2 with FMA: 8 a register.
+#pragma once
+
+#include <immintrin.h>
+
+#define PHASEGRID_MACHINE avx2
+
+namespace phasegrid::avx2 {
+
+constexpr int kWidth = 8;
+
+// ---------------------------------------------------------------- floats and masks
+struct Mask {
+  __m256 m;  // all bits of a lane set or clear
+};
+struct Floats {
+  __m256 v;
+  PG_INLINE Floats() = default;
+  PG_INLINE Floats(__m256 x) : v(x) {}
+  PG_INLINE Floats(float x) : v(_mm256_set1_ps(x)) {}
+};
+PG_INLINE Floats operator+(Floats a, Floats b) { return _mm256_add_ps(a.v, b.v); }
+PG_INLINE Floats operator-(Floats a, Floats b) { return _mm256_sub_ps(a.v, b.v); }
+PG_INLINE Floats operator*(Floats a, Floats b) { return _mm256_mul_ps(a.v, b.v); }
+PG_INLINE Floats operator/(Floats a, Floats b) { return _mm256_div_ps(a.v, b.v); }
+PG_INLINE Floats square_root(Floats a) { return _mm256_sqrt_ps(a.v); }
+PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
+PG_INLINE Floats load(const float* p) { return _mm256_loadu_ps(p); }
+PG_INLINE void store(float* p, Floats a) { _mm256_storeu_ps(p, a.v); }
+
+PG_INLINE Mask greater(Floats a, Floats b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
+PG_INLINE Mask not_less_equal(Floats a, Floats b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_NLE_UQ)}; }
+PG_INLINE Mask not_less(Floats a, Floats b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_NLT_UQ)}; }
+PG_INLINE Mask both(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
+PG_INLINE Mask negate(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
+PG_INLINE bool any(Mask a) { return _mm256_movemask_ps(a.m) != 0; }
+PG_INLINE Floats select(Mask m, Floats a, Floats b) { return _mm256_blendv_ps(b.v, a.v, m.m); }
+PG_INLINE Floats keep(Mask m, Floats a) { return _mm256_and_ps(m.m, a.v); }
+PG_INLINE Floats add_if(Mask m, Floats a, Floats sum) { return sum + keep(m, a); }
+PG_INLINE Floats fma_if(Mask m, Floats a, Floats b, Floats c) { return fma(keep(m, a), b, c); }
+
+// ---------------------------------------------------------------- words
+struct Words {
+  __m256i v;
+};
+PG_INLINE Floats to_float(Words a) { return _mm256_cvtepi32_ps(a.v); }
+PG_INLINE Mask at_most(Words a, int32_t limit) {
+  return negate({_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, _mm256_set1_epi32(limit)))});
+}
+PG_INLINE Words bits(Floats a) { return {_mm256_castps_si256(a.v)}; }
+PG_INLINE Floats from_bits(Words a) { return _mm256_castsi256_ps(a.v); }
+PG_INLINE Words operator+(Words a, Words b) { return {_mm256_add_epi32(a.v, b.v)}; }
+PG_INLINE Words to_exponent(Words a) { return {_mm256_slli_epi32(a.v, 23)}; }
+PG_INLINE Words xor3(Words a, Words b, uint32_t c) {
+  return {_mm256_xor_si256(_mm256_xor_si256(a.v, b.v), _mm256_set1_epi32(static_cast<int>(c)))};
+}
+
+// Wide: lane l stands in the low half of 64-bit slot l / 2 of `even` or `odd`; the high halves hold anything.
+struct Wide {
+  __m256i even, odd;
+};
+struct Product {
+  __m256i even, odd;
+};
+PG_INLINE Product multiply(uint32_t a, Wide b) {
+  const __m256i factor = _mm256_set1_epi64x(a);
+  return {_mm256_mul_epu32(b.even, factor), _mm256_mul_epu32(b.odd, factor)};
+}
+PG_INLINE Wide high(Product a) { return {_mm256_srli_epi64(a.even, 32), _mm256_srli_epi64(a.odd, 32)}; }
+PG_INLINE Wide low(Product a) { return {a.even, a.odd}; }
+PG_INLINE Wide xor3(Wide a, uint32_t b, uint32_t c) {
+  const __m256i k = _mm256_set1_epi64x(b ^ c);
+  return {_mm256_xor_si256(a.even, k), _mm256_xor_si256(a.odd, k)};
+}
+PG_INLINE Wide xor3(Wide a, Wide b, uint32_t c) {
+  return xor3({_mm256_xor_si256(a.even, b.even), _mm256_xor_si256(a.odd, b.odd)}, c, 0u);
+}
+PG_INLINE Wide xor3(uint32_t a, Wide b, uint32_t c) { return xor3(b, a, c); }
+PG_INLINE Words pack(Wide a) { return {_mm256_blend_epi32(a.even, _mm256_slli_epi64(a.odd, 32), 0xaa)}; }
+PG_INLINE Words pack_low(Product a) { return pack(low(a)); }
+PG_INLINE Words pack_high(Product a) { return {_mm256_blend_epi32(_mm256_srli_epi64(a.even, 32), a.odd, 0xaa)}; }
+PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {
+  return {_mm256_xor_si256(a.v, _mm256_set1_epi32(static_cast<int>(b ^ c)))};
+}
+
+// Lane numbers first .. first + 7.
+PG_INLINE Wide lane_numbers(int first) {
+  const __m256i even = _mm256_setr_epi64x(0, 2, 4, 6);
+  return {_mm256_add_epi64(even, _mm256_set1_epi64x(first)), _mm256_add_epi64(even, _mm256_set1_epi64x(first + 1))};
+}
+PG_INLINE Mask lanes_below(int first, int limit) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(limit - first), lanes))};
+}
+
+// ---------------------------------------------------------------- sums
+// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 4), then 2, 1. Each level adds the
+// halves of two values at once; which pairs meet is chosen so that the results come out in order.
+PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
+  __m256 four[4], two[2];
+  PG_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const __m256 a = values[i].v, b = values[i + 4].v;
+    four[i] = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  }
+  PG_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const __m256 a = four[2 * i], b = four[2 * i + 1];
+    two[i] = _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+  }
+  return _mm256_add_ps(_mm256_shuffle_ps(two[0], two[1], 0x88), _mm256_shuffle_ps(two[0], two[1], 0xdd));
+}
+
+}  // namespace phasegrid::avx2
+
+#include "machine/cpu_team.hpp"

@@ -1,0 +1,121 @@
+// Lanes on AVX-512: 16 a register.
+#pragma once
+
+#include <immintrin.h>
+
+#define PHASEGRID_MACHINE avx512
+
+namespace phasegrid::avx512 {
+
+constexpr int kWidth = 16;
+
+// ---------------------------------------------------------------- floats and masks
+struct Mask {
+  __mmask16 m;
+};
+struct Floats {
+  __m512 v;
+  PG_INLINE Floats() = default;
+  PG_INLINE Floats(__m512 x) : v(x) {}
+  PG_INLINE Floats(float x) : v(_mm512_set1_ps(x)) {}
+};
+PG_INLINE Floats operator+(Floats a, Floats b) { return _mm512_add_ps(a.v, b.v); }
+PG_INLINE Floats operator-(Floats a, Floats b) { return _mm512_sub_ps(a.v, b.v); }
+PG_INLINE Floats operator*(Floats a, Floats b) { return _mm512_mul_ps(a.v, b.v); }
+PG_INLINE Floats operator/(Floats a, Floats b) { return _mm512_div_ps(a.v, b.v); }
+PG_INLINE Floats square_root(Floats a) { return _mm512_sqrt_ps(a.v); }
+PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
+PG_INLINE Floats load(const float* p) { return _mm512_loadu_ps(p); }
+PG_INLINE void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+
+PG_INLINE Mask greater(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+PG_INLINE Mask not_less_equal(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NLE_UQ)}; }
+PG_INLINE Mask not_less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NLT_UQ)}; }
+PG_INLINE Mask both(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & b.m)}; }
+PG_INLINE Mask negate(Mask a) { return {static_cast<__mmask16>(~a.m)}; }
+PG_INLINE bool any(Mask a) { return a.m != 0; }
+PG_INLINE Floats select(Mask m, Floats a, Floats b) { return _mm512_mask_blend_ps(m.m, b.v, a.v); }
+PG_INLINE Floats keep(Mask m, Floats a) { return _mm512_maskz_mov_ps(m.m, a.v); }
+PG_INLINE Floats add_if(Mask m, Floats a, Floats sum) { return _mm512_mask_add_ps(sum.v, m.m, sum.v, a.v); }
+PG_INLINE Floats fma_if(Mask m, Floats a, Floats b, Floats c) { return _mm512_mask3_fmadd_ps(a.v, b.v, c.v, m.m); }
+
+// ---------------------------------------------------------------- words
+struct Words {
+  __m512i v;
+};
+PG_INLINE Floats to_float(Words a) { return _mm512_cvtepi32_ps(a.v); }
+PG_INLINE Mask at_most(Words a, int32_t limit) { return {_mm512_cmple_epi32_mask(a.v, _mm512_set1_epi32(limit))}; }
+PG_INLINE Words bits(Floats a) { return {_mm512_castps_si512(a.v)}; }
+PG_INLINE Floats from_bits(Words a) { return _mm512_castsi512_ps(a.v); }
+PG_INLINE Words operator+(Words a, Words b) { return {_mm512_add_epi32(a.v, b.v)}; }
+PG_INLINE Words to_exponent(Words a) { return {_mm512_slli_epi32(a.v, 23)}; }
+PG_INLINE Words xor3(Words a, Words b, uint32_t c) {
+  return {_mm512_ternarylogic_epi32(a.v, b.v, _mm512_set1_epi32(static_cast<int>(c)), 0x96)};
+}
+
+// Wide: lane l stands in the low half of 64-bit slot l / 2 of `even` or `odd`; the high halves hold anything.
+struct Wide {
+  __m512i even, odd;
+};
+struct Product {
+  __m512i even, odd;
+};
+PG_INLINE Product multiply(uint32_t a, Wide b) {
+  const __m512i factor = _mm512_set1_epi64(a);
+  return {_mm512_mul_epu32(b.even, factor), _mm512_mul_epu32(b.odd, factor)};
+}
+PG_INLINE Wide high(Product a) { return {_mm512_srli_epi64(a.even, 32), _mm512_srli_epi64(a.odd, 32)}; }
+PG_INLINE Wide low(Product a) { return {a.even, a.odd}; }
+PG_INLINE Wide xor3(Wide a, Wide b, uint32_t c) {
+  const __m512i k = _mm512_set1_epi64(c);
+  return {_mm512_ternarylogic_epi64(a.even, b.even, k, 0x96), _mm512_ternarylogic_epi64(a.odd, b.odd, k, 0x96)};
+}
+PG_INLINE Wide xor3(Wide a, uint32_t b, uint32_t c) {
+  const __m512i k = _mm512_set1_epi64(b ^ c);
+  return {_mm512_xor_si512(a.even, k), _mm512_xor_si512(a.odd, k)};
+}
+PG_INLINE Wide xor3(uint32_t a, Wide b, uint32_t c) { return xor3(b, a, c); }
+PG_INLINE Words pack(Wide a) { return {_mm512_mask_shuffle_epi32(a.even, 0xaaaa, a.odd, _MM_PERM_CCAA)}; }
+PG_INLINE Words pack_low(Product a) { return pack(low(a)); }
+PG_INLINE Words pack_high(Product a) { return {_mm512_mask_shuffle_epi32(a.odd, 0x5555, a.even, _MM_PERM_DDBB)}; }
+PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {
+  return {_mm512_xor_si512(a.v, _mm512_set1_epi32(static_cast<int>(b ^ c)))};
+}
+
+// Lane numbers first .. first + 15.
+PG_INLINE Wide lane_numbers(int first) {
+  const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+  const __m512i base = _mm512_set1_epi64(first);
+  return {_mm512_add_epi64(even, base), _mm512_add_epi64(even, _mm512_set1_epi64(first + 1))};
+}
+PG_INLINE Mask lanes_below(int first, int limit) {
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return {_mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(limit - first))};
+}
+
+// ---------------------------------------------------------------- sums
+// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 8), then 4, 2, 1. Each level adds
+// the halves of two values at once; which pairs meet is chosen so that the results come out in order.
+PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
+  __m512 eight[8], four[4], two[2];
+  PG_UNROLL
+  for (int i = 0; i < 8; ++i) {
+    const __m512 a = values[(i & 3) + 8 * (i >> 2)].v, b = values[(i & 3) + 8 * (i >> 2) + 4].v;
+    eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
+  PG_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(eight[i], eight[i + 4], 0x88),
+                            _mm512_shuffle_f32x4(eight[i], eight[i + 4], 0xdd));
+  }
+  PG_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const __m512 a = four[2 * i], b = four[2 * i + 1];
+    two[i] = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  }
+  return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xdd));
+}
+
+}  // namespace phasegrid::avx512
+
+#include "machine/cpu_team.hpp"

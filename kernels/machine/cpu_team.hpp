@@ -1,0 +1,74 @@
+// One CPU thread works on one model: it takes the 32 lanes in groups of kWidth, one after the other.
+#pragma once
+
+namespace phasegrid::PHASEGRID_MACHINE {
+
+PG_INLINE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+PG_INLINE float square_root(float a) { return __builtin_sqrtf(a); }
+PG_INLINE uint32_t float_bits(float a) {
+  uint32_t word;
+  __builtin_memcpy(&word, &a, sizeof word);
+  return word;
+}
+PG_INLINE float bits_float(uint32_t word) {
+  float a;
+  __builtin_memcpy(&a, &word, sizeof a);
+  return a;
+}
+
+// Sums of kValues numbers over the lanes. The caller owns the storage.
+template <int kValues>
+struct LaneSums {
+  static constexpr int kPadded = (kValues + kWidth - 1) / kWidth * kWidth;
+  alignas(64) float partial[kPadded][kLanes];  // one number a lane, until summed
+  alignas(64) float total[kPadded];
+};
+
+class Team {
+ public:
+  // This thread does the work of all lanes, so it is rank 0 of 1 where work is shared out.
+  PG_INLINE static int rank() { return 0; }
+  PG_INLINE static constexpr int size() { return 1; }
+  PG_INLINE static void barrier() {}
+  PG_INLINE static bool any(bool a) { return a; }
+
+  // body(first): once for each group of lanes first .. first + kWidth - 1.
+  template <class Body>
+  PG_INLINE static void for_each_group(Body&& body) {
+    PG_NO_UNROLL
+    for (int first = 0; first < kLanes; first += kWidth) body(first);
+  }
+
+  // Hands over the values of one group of lanes.
+  template <int kValues>
+  PG_INLINE static void deposit(LaneSums<kValues>& sums, int first, const Floats (&values)[kValues]) {
+    PG_UNROLL
+    for (int v = 0; v < kValues; ++v) store(&sums.partial[v][first], values[v]);
+  }
+
+  // total[v] = sum over the lanes of partial[v], added in one tree: l + (l ^ 16), then 8, 4, 2, 1. The last + 0 makes
+  // the sign of a zero the same on every machine (fma_if may differ in it).
+  template <int kValues>
+  PG_INLINE static void reduce(LaneSums<kValues>& sums) {
+    PG_NO_UNROLL
+    for (int first = 0; first < kValues; first += kWidth) {
+      Floats values[kWidth];
+      PG_UNROLL
+      for (int i = 0; i < kWidth; ++i) {
+        const float* row = sums.partial[first + i < kValues ? first + i : kValues - 1];
+        Floats group[kLanes / kWidth];
+        PG_UNROLL
+        for (int g = 0; g < kLanes / kWidth; ++g) group[g] = load(row + g * kWidth);
+        PG_UNROLL
+        for (int half = kLanes / kWidth / 2; half > 0; half /= 2) {
+          PG_UNROLL
+          for (int g = 0; g < half; ++g) group[g] = group[g] + group[g + half];
+        }
+        values[i] = group[0];
+      }
+      store(&sums.total[first], sum_lanes(values) + Floats(0.0f));
+    }
+  }
+};
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

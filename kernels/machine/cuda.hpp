@@ -1,0 +1,133 @@
+// Lanes on CUDA: one a thread, 32 a warp, and one warp works on one model. Shuffles and barriers stand here and in the
+// launchers alone. Compiled with -fmad=false, so that a * b + c is fused where the source says fma and nowhere else.
+//
+// tests/warp_emulator.hpp compiles this header with g++ and runs it on 32 threads, so that a machine without a GPU
+// executes it too.
+#pragma once
+
+#define PHASEGRID_MACHINE cuda
+#define PHASEGRID_LANE_IS_SCALAR  // a word of a lane and a word of all lanes are of one type
+
+namespace phasegrid::cuda {
+
+constexpr int kWidth = 1;
+
+// ---------------------------------------------------------------- floats and masks
+using Floats = float;
+using Mask = bool;
+PG_INLINE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+PG_INLINE float square_root(float a) { return __fsqrt_rn(a); }
+PG_INLINE float load(const float* p) { return *p; }
+PG_INLINE void store(float* p, float a) { *p = a; }
+
+PG_INLINE bool greater(float a, float b) { return a > b; }
+PG_INLINE bool not_less_equal(float a, float b) { return !(a <= b); }
+PG_INLINE bool not_less(float a, float b) { return !(a < b); }
+PG_INLINE bool both(bool a, bool b) { return a && b; }
+PG_INLINE bool negate(bool a) { return !a; }
+PG_INLINE bool any(bool a) { return a; }
+PG_INLINE float select(bool m, float a, float b) { return m ? a : b; }
+PG_INLINE float keep(bool m, float a) { return m ? a : 0.0f; }
+PG_INLINE float add_if(bool m, float a, float sum) { return m ? sum + a : sum; }
+PG_INLINE float fma_if(bool m, float a, float b, float c) { return m ? fma(a, b, c) : c; }
+
+// ---------------------------------------------------------------- words
+using Words = uint32_t;
+using Wide = uint32_t;
+using Product = uint64_t;
+PG_INLINE uint32_t float_bits(float a) { return __float_as_uint(a); }
+PG_INLINE float bits_float(uint32_t word) { return __uint_as_float(word); }
+PG_INLINE float to_float(uint32_t a) { return __int2float_rn(static_cast<int32_t>(a)); }
+PG_INLINE bool at_most(uint32_t a, int32_t limit) { return static_cast<int32_t>(a) <= limit; }
+PG_INLINE uint32_t bits(float a) { return __float_as_uint(a); }
+PG_INLINE float from_bits(uint32_t a) { return __uint_as_float(a); }
+PG_INLINE uint32_t to_exponent(uint32_t a) { return a << 23; }
+PG_INLINE uint64_t multiply(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
+PG_INLINE uint32_t high(uint64_t product) { return static_cast<uint32_t>(product >> 32); }
+PG_INLINE uint32_t low(uint64_t product) { return static_cast<uint32_t>(product); }
+PG_INLINE uint32_t xor3(uint32_t a, uint32_t b, uint32_t c) { return a ^ b ^ c; }
+PG_INLINE uint32_t pack(uint32_t a) { return a; }
+PG_INLINE uint32_t pack_high(uint64_t product) { return high(product); }
+PG_INLINE uint32_t pack_low(uint64_t product) { return low(product); }
+PG_INLINE uint32_t lane_numbers(int first) { return static_cast<uint32_t>(first); }
+PG_INLINE bool lanes_below(int first, int limit) { return first < limit; }
+
+// ---------------------------------------------------------------- the warp
+constexpr unsigned kWarp = 0xffffffffu;
+
+// Sums of kValues numbers over the lanes. The caller owns the storage: shared memory of one warp.
+template <int kValues>
+struct LaneSums {
+  float total[kValues];
+};
+
+constexpr int power_of_two_from(int n) {
+  int p = 1;
+  while (p < n && p < kLanes) p *= 2;
+  return p;
+}
+
+// One level of a transposing reduction over kCount numbers a lane. Lanes l and l ^ kDistance add; while there are
+// several numbers each lane goes on with the half that its bit of the lane number names, so a warp sums 32 numbers
+// with 31 shuffles. The order of each sum is that of the CPU's tree.
+template <int kCount, int kDistance>
+PG_INLINE float transpose_reduce(float* numbers, int lane) {
+  if constexpr (kCount > 1) {
+    const bool upper = (lane & kDistance) != 0;
+    PG_UNROLL
+    for (int i = 0; i < kCount / 2; ++i) {
+      const float mine = upper ? numbers[i + kCount / 2] : numbers[i];
+      const float theirs = upper ? numbers[i] : numbers[i + kCount / 2];
+      numbers[i] = mine + __shfl_xor_sync(kWarp, theirs, kDistance);
+    }
+  } else {
+    numbers[0] = numbers[0] + __shfl_xor_sync(kWarp, numbers[0], kDistance);
+  }
+  if constexpr (kDistance > 1) {
+    return transpose_reduce<(kCount > 1 ? kCount / 2 : 1), kDistance / 2>(numbers, lane);
+  } else {
+    return numbers[0];
+  }
+}
+
+class Team {
+ public:
+  PG_INLINE static int rank() { return static_cast<int>(threadIdx.x) % kLanes; }
+  PG_INLINE static constexpr int size() { return kLanes; }
+  // Orders this warp's accesses to its shared memory.
+  PG_INLINE static void barrier() { __syncwarp(); }
+  PG_INLINE static bool any(bool a) { return __any_sync(kWarp, a) != 0; }
+
+  template <class Body>
+  PG_INLINE static void for_each_group(Body&& body) {
+    body(rank());
+  }
+
+  // total[v] = sum over the lanes of values[v], by chunks of 32 numbers; the number of chunk position i ends in the
+  // lanes whose upper bits spell i.
+  template <int kValues>
+  PG_INLINE static void deposit(LaneSums<kValues>& sums, int lane, const float (&values)[kValues]) {
+    barrier();  // others may still read the totals of the step before
+    deposit_from<0>(sums, lane, values);
+  }
+  template <int kValues>
+  PG_INLINE static void reduce(LaneSums<kValues>&) {
+    barrier();  // all totals are written
+  }
+
+ private:
+  template <int kFirst, int kValues>
+  PG_INLINE static void deposit_from(LaneSums<kValues>& sums, int lane, const float (&values)[kValues]) {
+    constexpr int kHere = kValues - kFirst < kLanes ? kValues - kFirst : kLanes;
+    constexpr int kCount = power_of_two_from(kHere);
+    float numbers[kCount];
+    PG_UNROLL
+    for (int i = 0; i < kCount; ++i) numbers[i] = i < kHere ? values[kFirst + (i < kHere ? i : 0)] : 0.0f;
+    const float sum = transpose_reduce<kCount, kLanes / 2>(numbers, lane) + 0.0f;
+    const int position = lane / (kLanes / kCount);
+    if (lane % (kLanes / kCount) == 0 && position < kHere) sums.total[kFirst + position] = sum;
+    if constexpr (kFirst + kHere < kValues) deposit_from<kFirst + kHere>(sums, lane, values);
+  }
+};
+
+}  // namespace phasegrid::cuda

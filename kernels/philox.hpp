@@ -1,0 +1,42 @@
+// Philox4x32, the counter-based generator of Random123 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+// SC 2011). Any word of a counter may be one number for all lanes (uint32_t) or one a lane (Wide); the types carry that
+// through the rounds, so what lanes share is computed once, by the scalar unit.
+#pragma once
+
+#include "machine/machine.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+
+// Rounds for training data: 7 pass TestU01's BigCrush (the paper's table 2), 10 are the authors' safety margin.
+constexpr int kRounds = 7;
+
+constexpr uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
+constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+
+struct Key {
+  uint32_t k0, k1;
+  PG_INLINE Key next() const { return {k0 + kWeyl0, k1 + kWeyl1}; }
+};
+
+// Four words of output, of one type: Words (a word a lane) or uint32_t.
+template <class Word>
+struct Block {
+  Word w[4];
+};
+
+// The last round leaves its words packed one a lane: cheaper than packing after the exclusive or.
+template <int kRoundsLeft, class W0, class W1, class W2, class W3>
+PG_INLINE auto philox(W0 c0, W1 c1, W2 c2, W3 c3, Key key) {
+  const auto p0 = multiply(kMultiplier0, c0);
+  const auto p1 = multiply(kMultiplier1, c2);
+  if constexpr (kRoundsLeft == 1) {
+    using Word = decltype(pack_low(p0));
+    return Block<Word>{{xor3(pack_high(p1), pack(c1), key.k0), pack_low(p1), xor3(pack_high(p0), pack(c3), key.k1),
+                        pack_low(p0)}};
+  } else {
+    return philox<kRoundsLeft - 1>(xor3(high(p1), c1, key.k0), low(p1), xor3(high(p0), c3, key.k1), low(p0),
+                                   key.next());
+  }
+}
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

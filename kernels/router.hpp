@@ -1,0 +1,106 @@
+// The router: scores s = G x, softmax, the k experts of highest score (ties to the lowest), and their gates.
+// Paper section 3.1.
+#pragma once
+
+#include "machine/machine.hpp"
+#include "math.hpp"
+#include "weights.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+
+// Scores less that of expert 0.
+template <class S>
+PG_INLINE void route_scores(const Weights<S>& weights, const Floats (&x)[S::n], Floats (&score)[S::E]) {
+  score[0] = 0.0f;
+  PG_UNROLL
+  for (int e = 1; e < S::E; ++e) {
+    score[e] = Floats(weights.r[e][0]) * x[0];
+    PG_UNROLL
+    for (int f = 1; f < S::n; ++f) score[e] = fma(Floats(weights.r[e][f]), x[f], score[e]);
+  }
+}
+
+// k = 1: chosen[e] marks the lanes whose sample goes to expert e, among the valid ones; best is their score.
+template <int E, class Valid>
+PG_INLINE void choose_top1(const Floats (&score)[E], Valid valid, Mask (&chosen)[E], Floats& best) {
+  Mask wins[E];
+  best = score[0];
+  PG_UNROLL
+  for (int e = 1; e < E; ++e) {
+    wins[e] = greater(score[e], best);
+    best = select(wins[e], score[e], best);
+  }
+  // Expert e is chosen when it wins and none after it does.
+  PG_UNROLL
+  for (int e = 0; e < E; ++e) {
+    bool first = true;
+    Mask mine{};
+    if (e > 0) {
+      mine = wins[e];
+      first = false;
+    }
+    PG_UNROLL
+    for (int later = e + 1; later < E; ++later) {
+      mine = first ? negate(wins[later]) : both(mine, negate(wins[later]));
+      first = false;
+    }
+    chosen[e] = both(valid, mine);
+  }
+}
+
+// Softmax probabilities of all experts, given the highest score.
+template <int E>
+PG_INLINE void softmax(const Floats (&score)[E], Floats best, Floats (&probability)[E]) {
+  if constexpr (E == 2) {
+    // One of the two exponents is 0: the other is minus the distance of the scores.
+    const Mask second = greater(score[1], score[0]);
+    const Floats other = exp_of_negative(select(second, Floats(0.0f) - score[1], score[1]));
+    const Floats winner = Floats(1.0f) / (Floats(1.0f) + other);
+    const Floats loser = other * winner;
+    probability[0] = select(second, loser, winner);
+    probability[1] = select(second, winner, loser);
+  } else {
+    Floats sum = 0.0f;
+    PG_UNROLL
+    for (int e = 0; e < E; ++e) {
+      probability[e] = exp_of_negative(score[e] - best);
+      sum = e == 0 ? probability[0] : sum + probability[e];
+    }
+    const Floats scale = Floats(1.0f) / sum;
+    PG_UNROLL
+    for (int e = 0; e < E; ++e) probability[e] = probability[e] * scale;
+  }
+}
+
+// Any k: active[e] marks the lanes whose sample goes to expert e; gate[e] is P_e over the sum of the active P, 0
+// elsewhere; probability as softmax gives it. Of two equal scores the lower expert counts as higher.
+template <int E>
+PG_INLINE void choose_top_k(const Floats (&score)[E], int k, Mask (&active)[E], Floats (&gate)[E],
+                            Floats (&probability)[E]) {
+  Floats experts_above[E];
+  Floats best = score[0];
+  PG_UNROLL
+  for (int e = 0; e < E; ++e) experts_above[e] = 0.0f;
+  PG_UNROLL
+  for (int e = 1; e < E; ++e) {
+    best = select(greater(score[e], best), score[e], best);
+    PG_UNROLL
+    for (int lower = 0; lower < e; ++lower) {
+      const Mask lower_first = not_less(score[lower], score[e]);
+      experts_above[e] = add_if(lower_first, Floats(1.0f), experts_above[e]);
+      experts_above[lower] = add_if(negate(lower_first), Floats(1.0f), experts_above[lower]);
+    }
+  }
+  softmax<E>(score, best, probability);
+  Floats sum = 0.0f;
+  PG_UNROLL
+  for (int e = 0; e < E; ++e) {
+    active[e] = greater(Floats(static_cast<float>(k)), experts_above[e]);
+    sum = add_if(active[e], probability[e], sum);
+  }
+  const Floats scale = Floats(1.0f) / sum;
+  PG_UNROLL
+  for (int e = 0; e < E; ++e) gate[e] = keep(active[e], probability[e] * scale);
+}
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

@@ -60,12 +60,13 @@ struct Job {
   const ModelId* models;               // [n_models]
   const BiasCorrection* corrections;   // [n_corrections], step t at index t - 1; later steps use the last
   int32_t n_corrections;
-  const volatile int32_t* stop;        // becomes non-zero when training should end early
+  const int32_t* stop;                 // becomes non-zero when training should end early
 
   // Results, by position in `models`.
   float* losses;                       // [n_models]
   float* parameters;                   // [n_models][parameter_count]
-  volatile int32_t* status;            // [n_models]: written last; 0 or the step of divergence
+  int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence
+  int32_t* next;                       // CUDA only: the queue, the next model to take
 };
 
 }  // namespace phasegrid

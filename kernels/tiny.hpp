@@ -6,10 +6,14 @@
 
 namespace phasegrid {
 
+// Status of a model that is not trained (results.hpp has the same).
+constexpr int32_t kStopped = -1;
+
 // The functions of one shape on one CPU instruction set.
 struct TinyCpuKernels {
-  // Trains model `index` of the job and writes its results; false when it was stopped before the end.
-  bool (*train)(const Job& job, int index) = nullptr;
+  // Trains model `index` of the job, writes its loss and parameters and returns its status: kStopped when it was
+  // stopped before the end.
+  int32_t (*train)(const Job& job, int index) = nullptr;
 
   // For tests and tools: the inputs [samples][n] of a training batch; its loss; the gradient [parameter_count].
   void (*draw_batch)(const CellSettings& cell, int restart, int step, float* inputs) = nullptr;

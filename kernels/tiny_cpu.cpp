@@ -7,15 +7,14 @@ namespace phasegrid::PHASEGRID_MACHINE {
 namespace {
 
 template <class S>
-bool train(const Job& job, int index) {
+int32_t train(const Job& job, int index) {
   ModelStorage<S> model;
   const ModelId id = job.models[index];
   const Outcome outcome = train_model<S>(job, job.cells[id.cell], id.restart, Team{}, model);
-  if (outcome.stopped) return false;
+  if (outcome.stopped) return kStopped;
   for (int p = 0; p < S::kParameters; ++p) job.parameters[index * S::kParameters + p] = model.parameters[p];
   job.losses[index] = outcome.loss;
-  job.status[index] = outcome.status;
-  return true;
+  return outcome.status;
 }
 
 PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step) {

@@ -83,7 +83,7 @@ PG_INLINE Outcome train_model(const Job& job, const CellSettings& cell, int rest
   bool large = false;
   PG_NO_UNROLL
   for (int step = 1; step <= cell.steps; ++step) {
-    if (step % kStepsBetweenStopChecks == 0 && team.any(*job.stop != 0)) return {0.0f, 0, true};
+    if (step % kStepsBetweenStopChecks == 0 && team.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
     const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
     if (large || step == cell.steps) {
       loss = batch_loss<S>(cell, job.top_k, batch, cell.loss_scale, model.parameters, team, model.step.loss);

@@ -28,6 +28,8 @@ struct TrainSettings {
   double load_balance = 0.01;    // alpha >= 0; 0 turns the load-balance loss off
   Loss loss = Loss::mean;
   Keep keep = Keep::last_batch;
+
+  friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
 
 // The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1).
@@ -35,6 +37,8 @@ struct DataSettings {
   std::optional<double> sparsity;         // S in [0,1); needed here unless it is an axis
   std::vector<double> importance;         // I_f >= 0, length n; empty means uniform (all 1)
   std::optional<double> last_importance;  // replaces the last entry of `importance`
+
+  friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
 
 // Everything that can stand under [axes].
@@ -45,6 +49,8 @@ std::string_view to_string(AxisName name);
 struct Axis {
   AxisName name;
   std::vector<double> values;  // at least one
+
+  friend bool operator==(const Axis&, const Axis&) = default;
 };
 
 // start, start + step, ... up to stop (included when a whole number of steps reaches it, to 1e-9 of a step).

@@ -31,6 +31,9 @@ PG_INLINE float keep(bool m, float a) { return m ? a : 0.0f; }
 PG_INLINE float add_if(bool m, float a, float sum) { return m ? sum + a : sum; }
 PG_INLINE float fma_if(bool m, float a, float b, float c) { return m ? fma(a, b, c) : c; }
 
+// The host writes the flag while the kernel runs.
+PG_INLINE int32_t read_flag(const int32_t* flag) { return *static_cast<const volatile int32_t*>(flag); }
+
 // ---------------------------------------------------------------- words
 using Words = uint32_t;
 using Wide = uint32_t;
@@ -61,7 +64,7 @@ struct LaneSums {
   float total[kValues];
 };
 
-constexpr int power_of_two_from(int n) {
+PG_INLINE constexpr int power_of_two_from(int n) {
   int p = 1;
   while (p < n && p < kLanes) p *= 2;
   return p;

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "commands.hpp"
+#include "interrupt.hpp"
+
+namespace phasegrid {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where a run keeps what is finished until its results file is written.
+std::string checkpoint_path(const std::string& path) { return path + ".partial"; }
+
+bool same_models(const Sweep& a, const Sweep& b) {
+  return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
+         Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
+}
+
+std::int64_t models_done(const Results& results) {
+  std::int64_t done = 0;
+  for (std::int32_t status : results.status) done += status != kNotTrained ? 1 : 0;
+  return done;
+}
+
+// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read, or holds another sweep
+// or a finished one, is passed over: it will be replaced as any older output is.
+Results earlier_results(const Sweep& sweep, const std::string& path, bool fresh) {
+  if (!fresh) {
+    for (const std::string& candidate : {checkpoint_path(path), path}) {
+      if (!fs::is_regular_file(candidate)) continue;
+      try {
+        Results earlier = load_results(candidate);
+        if (!same_models(earlier.sweep, sweep) || earlier.complete()) continue;
+        fmt::print("{}: going on from {} of {} models\n", candidate, models_done(earlier), earlier.status.size());
+        return earlier;
+      } catch (const InputError&) {
+        continue;
+      }
+    }
+  }
+  return Results(sweep);
+}
+
+void print_summary(const Results& results, const std::string& path, double seconds) {
+  std::int64_t diverged = 0;
+  for (std::int32_t status : results.status) diverged += status > 0 ? 1 : 0;
+  double sum = 0;
+  std::int64_t cells = 0;
+  for (float loss : results.final_losses) {
+    if (!std::isfinite(loss)) continue;
+    sum += static_cast<double>(loss);
+    ++cells;
+  }
+  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, models_done(results),
+             results.status.size(), cells, cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
+             diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
+}
+
+}  // namespace
+
+Sweep read_sweep_for(const std::string& path, const TrainingArguments& arguments) {
+  Sweep sweep = read_sweep(path, {arguments.set, arguments.preset});
+  if (arguments.seed) sweep.seed = *arguments.seed;
+  sweep.check();
+  return sweep;
+}
+
+int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
+                     const TrainingArguments& arguments) {
+  std::vector<Results> earlier;
+  std::vector<ReservedFile> files;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    check_trainable(sweeps[s]);  // before a file is made for it
+    files.emplace_back(paths[s], sweeps[s], arguments.layout);
+    earlier.push_back(earlier_results(sweeps[s], paths[s], arguments.fresh));
+  }
+
+  const InterruptWatch interrupt;
+  ProgressLine line(arguments.progress);
+  double seconds = 0;
+  bool checkpoint_failed = false;
+  TrainOptions options;
+  options.device = arguments.device;
+  options.threads = arguments.threads;
+  options.instruction_set = arguments.instruction_set;
+  options.stop = interrupt.token();
+  options.resume = earlier;
+  options.progress = [&](const Progress& progress) {
+    seconds = progress.seconds;
+    line.show(progress);
+  };
+  options.checkpoint = [&](std::span<const Results> so_far) {
+    try {
+      for (std::size_t s = 0; s < so_far.size(); ++s) {
+        if (!so_far[s].complete()) save_results(so_far[s], checkpoint_path(paths[s]));
+      }
+    } catch (const InputError& error) {  // the training is worth more than its checkpoint
+      if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
+      checkpoint_failed = true;
+    }
+  };
+  const std::vector<Results> results = train(sweeps, options);
+  line.clear();
+
+  bool complete = true;
+  for (std::size_t s = 0; s < results.size(); ++s) {
+    // The authors' layout has no place for what is missing, so an interrupted run keeps its own file beside it.
+    if (!results[s].complete() && arguments.layout == Layout::authors) {
+      save_results(results[s], checkpoint_path(paths[s]));
+    }
+    files[s].save(results[s]);
+    if (results[s].complete() || arguments.layout == Layout::phasegrid) {
+      std::error_code ignored;  // it may never have been written
+      fs::remove(checkpoint_path(paths[s]), ignored);
+    }
+    print_summary(results[s], paths[s], seconds);
+    complete = complete && results[s].complete();
+  }
+  if (complete) return 0;
+  fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
+  return 130;
+}
+
+int command_run(const RunArguments& arguments) {
+  std::vector<Sweep> sweeps;
+  std::vector<std::string> paths;
+  std::set<std::string> names;
+  for (const std::string& path : arguments.sweeps) sweeps.push_back(read_sweep_for(path, arguments.training));
+  const bool folder = sweeps.size() > 1 || fs::is_directory(arguments.out);
+  if (folder && !fs::is_directory(arguments.out)) {
+    throw InputError(fmt::format("--out must be an existing folder when there are several sweeps (each is written to "
+                                 "FOLDER/NAME.npz); '{}' is none", arguments.out));
+  }
+  for (const Sweep& sweep : sweeps) {
+    if (!names.insert(sweep.name).second) {
+      throw InputError(fmt::format("two sweeps are named '{}'; names must differ when they are run together",
+                                   sweep.name));
+    }
+    paths.push_back(folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out);
+  }
+  return train_into_files(sweeps, paths, arguments.training);
+}
+
+}  // namespace phasegrid

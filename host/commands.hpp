@@ -1,0 +1,56 @@
+// The commands of the program: each returns its exit status. 0 done, 1 out of tolerance or failed, 2 bad input (thrown
+// as InputError), 130 interrupted.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "phasegrid/phasegrid.hpp"
+#include "progress_line.hpp"
+
+namespace phasegrid {
+
+// How to train, as `run` and `reproduce` share it.
+struct TrainingArguments {
+  DeviceChoice device = DeviceChoice::automatic;
+  InstructionSet instruction_set = InstructionSet::automatic;
+  int threads = 0;
+  ProgressMode progress = ProgressMode::automatic;
+  std::vector<std::string> set;
+  std::optional<std::uint64_t> seed;
+  std::string preset = "paper";
+  Layout layout = Layout::phasegrid;
+  bool fresh = false;  // do not go on from an interrupted run
+};
+
+struct RunArguments {
+  std::vector<std::string> sweeps;
+  std::string out;
+  TrainingArguments training;
+};
+int command_run(const RunArguments& arguments);
+
+struct CompareArguments {
+  std::string ours, reference;
+  bool markdown = false;
+};
+int command_compare(const CompareArguments& arguments);
+
+struct ReproduceArguments {
+  std::string figure;
+  std::string out;
+  std::string reference;  // folder of the authors' files; "" for none
+  std::string score = "paper";
+  TrainingArguments training;
+};
+int command_reproduce(const ReproduceArguments& arguments);
+
+// Trains sweeps read from files, each into its own results file; the whole of `run` once names are settled. What an
+// interrupted run of the same sweep left at the same path is not trained again.
+int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
+                     const TrainingArguments& arguments);
+Sweep read_sweep_for(const std::string& path, const TrainingArguments& arguments);
+
+}  // namespace phasegrid

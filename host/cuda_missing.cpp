@@ -1,0 +1,15 @@
+// Stands in for cuda_backend.cu in a build without nvcc.
+#include <stdexcept>
+
+#include "backend.hpp"
+
+namespace phasegrid {
+
+std::string cuda_problem() {
+  return "this build has no CUDA backend, because nvcc was not found when it was configured (install the CUDA toolkit, "
+         "version 12 or newer, and build again)";
+}
+std::string cuda_device_name() { return ""; }
+void train_on_cuda(std::span<PlannedSweep>, const Monitor&) { throw std::runtime_error(cuda_problem()); }
+
+}  // namespace phasegrid

@@ -1,0 +1,109 @@
+// The program: reads the command line and calls a command.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <new>
+
+#include "commands.hpp"
+
+namespace phasegrid {
+namespace {
+
+void add_training_options(CLI::App& app, TrainingArguments& arguments) {
+  static const std::map<std::string, DeviceChoice> devices = {
+      {"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}};
+  static const std::map<std::string, InstructionSet> sets = {{"auto", InstructionSet::automatic},
+                                                             {"baseline", InstructionSet::baseline},
+                                                             {"avx2", InstructionSet::avx2},
+                                                             {"avx512", InstructionSet::avx512}};
+  static const std::map<std::string, ProgressMode> modes = {
+      {"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}};
+  app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--seed", arguments.seed, "Seed, instead of the sweep's");
+  app.add_option("--device", arguments.device, "auto, cpu or cuda")
+      ->transform(CLI::CheckedTransformer(devices).description(""));
+  app.add_option("--threads", arguments.threads, "CPU threads; 0 is one a core");
+  app.add_option("--isa", arguments.instruction_set, "CPU instruction set: auto, baseline, avx2 or avx512")
+      ->transform(CLI::CheckedTransformer(sets).description(""));
+  app.add_option("--progress", arguments.progress, "auto (on a terminal), on or off")
+      ->transform(CLI::CheckedTransformer(modes).description(""));
+  app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"phasegrid: trains tiny mixture-of-experts autoencoders by the thousand and maps phase diagrams"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("phasegrid ") + std::string(version()));
+  int status = 0;
+
+  RunArguments run_arguments;
+  CLI::App* run = app.add_subcommand("run", "Train sweeps and write their results (.npz)");
+  run->add_option("sweeps", run_arguments.sweeps, "Sweep files (TOML)")->required();
+  run->add_option("--out", run_arguments.out, "Results file; a folder when there are several sweeps")->required();
+  static const std::map<std::string, Layout> layouts = {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}};
+  run->add_option("--layout", run_arguments.training.layout, "phasegrid, or authors for the keys of the paper's files")
+      ->transform(CLI::CheckedTransformer(layouts).description(""));
+  run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");
+  add_training_options(*run, run_arguments.training);
+  run->callback([&] { status = command_run(run_arguments); });
+
+  CompareArguments compare_arguments;
+  CLI::App* compare = app.add_subcommand("compare", "Hold results against reference results; exit 1 when they differ");
+  compare->add_option("ours", compare_arguments.ours, "Results (.npz)")->required();
+  compare->add_option("reference", compare_arguments.reference, "Reference results (.npz), ours or the authors'")
+      ->required();
+  compare->add_flag("--markdown", compare_arguments.markdown, "Print the table as Markdown");
+  compare->callback([&] { status = command_compare(compare_arguments); });
+
+  ReproduceArguments reproduce_arguments;
+  reproduce_arguments.training.preset = "quick";
+  CLI::App* reproduce = app.add_subcommand("reproduce", "Train and draw a figure of the paper");
+  reproduce->add_option("figure", reproduce_arguments.figure, "fig4 (with Figure 8)")
+      ->required()
+      ->check(CLI::IsMember({"fig4"}));
+  reproduce->add_option("--preset", reproduce_arguments.training.preset, "quick or paper")
+      ->check(CLI::IsMember({"quick", "paper"}))
+      ->capture_default_str();
+  reproduce->add_option("--out", reproduce_arguments.out, "Folder to write to (default out/FIGURE)");
+  reproduce->add_option("--reference", reproduce_arguments.reference, "Folder with the authors' fig4_*.npz to compare");
+  reproduce->add_option("--score", reproduce_arguments.score, "Superposition score: paper's formula or authors' code")
+      ->check(CLI::IsMember({"paper", "authors"}))
+      ->capture_default_str();
+  add_training_options(*reproduce, reproduce_arguments.training);
+  reproduce->callback([&] { status = command_reproduce(reproduce_arguments); });
+
+  CLI::App* devices = app.add_subcommand("devices", "Say what this machine and build can train on");
+  devices->callback([] {
+    for (const std::string& line : describe_devices()) fmt::print("{}\n", line);
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "phasegrid: {} (phasegrid --help lists commands and options)\n", error.what());
+    return 2;
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace phasegrid
+
+int main(int argc, char** argv) {
+  try {
+    return phasegrid::run(argc, argv);
+  } catch (const phasegrid::InputError& error) {
+    fmt::print(stderr, "phasegrid: {}\n", error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "phasegrid: not enough memory for this sweep; use fewer cells or restarts\n");
+    return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "phasegrid: {}\n", error.what());
+    return 1;
+  }
+}

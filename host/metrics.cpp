@@ -1,0 +1,59 @@
+#include "phasegrid/metrics.hpp"
+
+#include <cmath>
+
+namespace phasegrid {
+namespace {
+
+double dot(std::span<const float> expert, int n_hidden, int i, int j) {
+  double sum = 0;
+  for (int h = 0; h < n_hidden; ++h) {
+    sum += static_cast<double>(expert[static_cast<std::size_t>(i * n_hidden + h)]) *
+           static_cast<double>(expert[static_cast<std::size_t>(j * n_hidden + h)]);
+  }
+  return sum;
+}
+
+}  // namespace
+
+double feature_norm(std::span<const float> expert, int, int n_hidden, int feature) {
+  return std::sqrt(dot(expert, n_hidden, feature, feature));
+}
+
+double interference(std::span<const float> expert, int n_features, int n_hidden, int feature) {
+  const double square = dot(expert, n_hidden, feature, feature);
+  if (square == 0) return 0;
+  double sum = 0;
+  for (int j = 0; j < n_features; ++j) {
+    if (j == feature) continue;
+    const double product = dot(expert, n_hidden, feature, j);
+    sum += product * product / square;
+  }
+  return sum;
+}
+
+double polysemanticity(std::span<const float> expert, int n_features, int n_hidden, int feature) {
+  return std::sqrt(interference(expert, n_features, n_hidden, feature));
+}
+
+FeatureMetrics feature_metrics(const Results& results) {
+  const Shape& shape = results.sweep.shape;
+  const auto expert_size = static_cast<std::size_t>(shape.n_features * shape.n_hidden);
+  const std::size_t count = results.cells() * static_cast<std::size_t>(shape.n_experts * shape.n_features);
+  FeatureMetrics metrics;
+  for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity}) array->reserve(count);
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    for (int e = 0; e < shape.n_experts; ++e) {
+      const auto expert = results.expert_weights(cell).subspan(static_cast<std::size_t>(e) * expert_size, expert_size);
+      for (int f = 0; f < shape.n_features; ++f) {
+        const double shared = interference(expert, shape.n_features, shape.n_hidden, f);  // NaN where none was kept
+        metrics.norm.push_back(static_cast<float>(feature_norm(expert, shape.n_features, shape.n_hidden, f)));
+        metrics.interference.push_back(static_cast<float>(shared));
+        metrics.polysemanticity.push_back(static_cast<float>(std::sqrt(shared)));
+      }
+    }
+  }
+  return metrics;
+}
+
+}  // namespace phasegrid

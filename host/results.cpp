@@ -1,0 +1,59 @@
+#include "phasegrid/results.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace phasegrid {
+
+Results::Results(const Sweep& described) : sweep(described) {
+  const std::size_t cells = Grid(described).cells();
+  const std::size_t models = cells * static_cast<std::size_t>(described.restarts);
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  final_losses.assign(cells, kNan);
+  all_losses.assign(models, kNan);
+  status.assign(models, kNotTrained);
+  kept.assign(cells, -1);
+  parameters.assign(cells * static_cast<std::size_t>(described.shape.parameter_count()), kNan);
+}
+
+bool Results::complete() const { return std::ranges::find(status, kNotTrained) == status.end(); }
+
+namespace {
+std::span<const float> part(const Results& results, std::size_t cell, int offset, int count) {
+  const auto stride = static_cast<std::size_t>(results.sweep.shape.parameter_count());
+  return std::span(results.parameters).subspan(cell * stride + static_cast<std::size_t>(offset),
+                                               static_cast<std::size_t>(count));
+}
+}  // namespace
+
+std::span<const float> Results::expert_weights(std::size_t cell) const {
+  return part(*this, cell, 0, sweep.shape.weight_count());
+}
+std::span<const float> Results::biases(std::size_t cell) const {
+  return part(*this, cell, sweep.shape.bias_offset(), sweep.shape.bias_count());
+}
+std::span<const float> Results::router_weights(std::size_t cell) const {
+  return part(*this, cell, sweep.shape.router_offset(), sweep.shape.router_count());
+}
+
+void Results::take(std::size_t cell, int restart, float loss, std::int32_t model_status,
+                   std::span<const float> model) {
+  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride) {
+    throw std::out_of_range("Results::take: no such model in this sweep");
+  }
+  const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
+  all_losses[index] = loss;
+  status[index] = model_status;
+  if (model_status != kTrained || !std::isfinite(loss)) return;
+  const bool first = kept[cell] < 0;
+  const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);
+  if (!better) return;
+  kept[cell] = restart;
+  final_losses[cell] = loss;
+  std::ranges::copy(model, parameters.begin() + static_cast<std::ptrdiff_t>(cell * stride));
+}
+
+}  // namespace phasegrid

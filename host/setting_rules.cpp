@@ -1,0 +1,75 @@
+#include "setting_rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "phasegrid/error.hpp"
+
+namespace phasegrid {
+namespace {
+
+constexpr SettingRule kRules[] = {
+    {"restarts", 1, 1e6, false, true},
+    {"seed", 0, 9223372036854775807.0, false, true},
+    {"model.n_features", 1, 256, false, true},
+    {"model.n_hidden", 1, 64, false, true},
+    {"model.n_experts", 1, 64, false, true},
+    {"model.top_k", 1, 64, false, true},
+    {"data.sparsity", 0, 1, true, false},
+    {"data.importance", 0, 1e9, false, false},
+    {"data.last_importance", 0, 1e9, false, false},
+    {"train.steps", 1, 1e9, false, true},
+    {"train.batch", 1, 16777216, false, true},
+    {"train.learning_rate", 0, 1e9, false, false},
+    {"train.weight_decay", 0, 1e9, false, false},
+    {"train.load_balance", 0, 1e9, false, false},
+};
+
+}  // namespace
+
+const SettingRule& rule_of(std::string_view key) {
+  const auto* rule = std::ranges::find(kRules, key, &SettingRule::key);
+  if (rule == std::end(kRules)) throw std::logic_error("no rule for " + std::string(key));
+  return *rule;
+}
+
+std::string allowed(const SettingRule& rule) {
+  // Whole limits print as such; the seed's highest is 2^63 - 1, which a double cannot hold.
+  const std::string highest = rule.key == "seed" ? "9223372036854775807" : fmt::format("{:.0f}", rule.highest);
+  return fmt::format("{} from {:.0f} to {}{}", rule.whole ? "a whole number" : "a number", rule.lowest,
+                     rule.below_highest ? "below " : "", highest);
+}
+
+void check_setting(std::string_view key, double value) {
+  const SettingRule& rule = rule_of(key);
+  const bool inside = value >= rule.lowest && (rule.below_highest ? value < rule.highest : value <= rule.highest);
+  if (!inside || (rule.whole && value != std::floor(value))) {
+    throw InputError(fmt::format("{} must be {}, not {}", key, allowed(rule), value));
+  }
+}
+
+std::string_view key_of(AxisName name) {
+  switch (name) {
+    case AxisName::sparsity: return "data.sparsity";
+    case AxisName::last_importance: return "data.last_importance";
+    case AxisName::steps: return "train.steps";
+    case AxisName::batch: return "train.batch";
+    case AxisName::learning_rate: return "train.learning_rate";
+    case AxisName::weight_decay: return "train.weight_decay";
+    case AxisName::load_balance: return "train.load_balance";
+  }
+  throw std::logic_error("no such axis");
+}
+
+bool is_usable_name(std::string_view name) {
+  return !name.empty() && name.size() <= kLongestName && name.front() != '.' && name.front() != '-' &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-';
+         });
+}
+
+}  // namespace phasegrid

@@ -1,0 +1,35 @@
+// What every setting may be: one table that sweep files, --set and the API are held to.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "phasegrid/sweep.hpp"
+
+namespace phasegrid {
+
+struct SettingRule {
+  std::string_view key;  // as in a sweep file, e.g. "train.batch"
+  double lowest, highest;
+  bool below_highest;    // the highest value itself is not allowed
+  bool whole;            // whole numbers only
+};
+
+// The rule of a key. The key exists.
+const SettingRule& rule_of(std::string_view key);
+
+// "a whole number from 1 to 1000000".
+std::string allowed(const SettingRule& rule);
+
+// Throws InputError naming the key, the value and what is allowed, unless the value obeys the rule.
+void check_setting(std::string_view key, double value);
+
+// "data.sparsity" and the like, where an axis would stand if it were none.
+std::string_view key_of(AxisName name);
+
+constexpr std::size_t kMostAxisValues = 1'000'000;
+constexpr double kMostModels = 1e8;
+constexpr std::size_t kLongestName = 200;
+bool is_usable_name(std::string_view name);
+
+}  // namespace phasegrid

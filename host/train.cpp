@@ -1,0 +1,177 @@
+#include "phasegrid/train.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "backend.hpp"
+#include "phasegrid/error.hpp"
+
+namespace phasegrid {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr double kProgressSeconds = 0.2;
+
+// Takes finished models from a backend's arrays into results, each once.
+class Collector {
+ public:
+  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned) : results_(results), planned_(planned) {
+    for (std::size_t s = 0; s < planned.size(); ++s) {
+      taken_.emplace_back(planned[s].models.size(), false);
+      for (std::size_t i = 0; i < results[s].status.size(); ++i) {
+        const auto cell = i / static_cast<std::size_t>(results[s].sweep.restarts);
+        add_work(s, cell, results[s].status[i] != kNotTrained);
+      }
+    }
+  }
+
+  void collect() {
+    for (std::size_t s = 0; s < planned_.size(); ++s) {
+      PlannedSweep& sweep = planned_[s];
+      const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
+      for (std::size_t i = 0; i < sweep.models.size(); ++i) {
+        if (taken_[s][i]) continue;
+        const auto status = std::atomic_ref<std::int32_t>(sweep.status[i]).load(std::memory_order_acquire);
+        if (status == kNotTrained) continue;
+        taken_[s][i] = true;
+        const auto cell = static_cast<std::size_t>(sweep.models[i].cell);
+        results_[s].take(cell, sweep.models[i].restart, sweep.losses[i], status,
+                         std::span(sweep.parameters).subspan(i * size, size));
+        ++progress_.models_done;
+        work_done_ += work(s, cell);
+      }
+    }
+  }
+
+  Progress progress(Clock::time_point start) {
+    progress_.share_done = work_total_ > 0 ? std::min(1.0, work_done_ / work_total_) : 1.0;
+    progress_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    return progress_;
+  }
+
+ private:
+  double work(std::size_t sweep, std::size_t cell) const {
+    const CellSettings& settings = planned_[sweep].cells[cell];
+    return planned_[sweep].work_per_model * settings.steps * (settings.batch + 64.0);
+  }
+  void add_work(std::size_t sweep, std::size_t cell, bool done) {
+    work_total_ += work(sweep, cell);
+    ++progress_.models_total;
+    if (!done) return;
+    work_done_ += work(sweep, cell);
+    ++progress_.models_done;
+  }
+
+  std::vector<Results>& results_;
+  std::span<PlannedSweep> planned_;
+  std::vector<std::vector<bool>> taken_;
+  Progress progress_;
+  double work_done_ = 0, work_total_ = 0;
+};
+
+int thread_count(int asked) {
+  if (asked < 0 || asked > 4096) {
+    throw InputError(fmt::format("threads must be a whole number from 0 (one a core) to 4096, not {}", asked));
+  }
+  return asked > 0 ? asked : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+InstructionSet instruction_set(InstructionSet asked) {
+  if (asked == InstructionSet::automatic) return best_instruction_set();
+  if (!is_supported(asked)) {
+    throw InputError(fmt::format("this CPU does not have the instruction set {}; it has {}", to_string(asked),
+                                 to_string(best_instruction_set())));
+  }
+  return asked;
+}
+
+bool use_cuda(DeviceChoice choice) {
+  if (choice == DeviceChoice::cpu) return false;
+  const std::string problem = cuda_problem();
+  if (choice == DeviceChoice::cuda && !problem.empty()) throw InputError("device cuda cannot be used: " + problem);
+  return problem.empty();
+}
+
+}  // namespace
+
+std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options) {
+  if (!options.resume.empty() && options.resume.size() != sweeps.size()) {
+    throw InputError("resume must be empty or have one entry a sweep");
+  }
+  const auto start = Clock::now();
+  const int threads = thread_count(options.threads);
+  const InstructionSet set = instruction_set(options.instruction_set);
+  const bool cuda = use_cuda(options.device);
+  const std::string device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
+
+  std::vector<Results> results;
+  std::vector<PlannedSweep> planned;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    check_trainable(sweeps[s]);
+    results.emplace_back(sweeps[s]);
+    if (!options.resume.empty()) {
+      if (options.resume[s].all_losses.size() != results[s].all_losses.size()) {
+        throw InputError(fmt::format("resume: the results for sweep '{}' have another grid", sweeps[s].name));
+      }
+      results[s] = options.resume[s];
+      results[s].sweep = sweeps[s];
+    }
+    results[s].device = device;
+    planned.push_back(plan(sweeps[s], results[s]));
+  }
+
+  Collector collector(results, planned);
+  double next_progress = 0, next_checkpoint = options.checkpoint_seconds;
+  const Monitor monitor = [&] {
+    const double now = std::chrono::duration<double>(Clock::now() - start).count();
+    if (options.progress && now >= next_progress) {
+      collector.collect();
+      options.progress(collector.progress(start));
+      next_progress = now + kProgressSeconds;
+    }
+    if (options.checkpoint && now >= next_checkpoint) {
+      collector.collect();
+      options.checkpoint(results);
+      next_checkpoint = now + options.checkpoint_seconds;
+    }
+    return options.stop.stop_requested();
+  };
+  if (cuda) {
+    train_on_cuda(planned, monitor);
+  } else {
+    train_on_cpu(planned, threads, set, monitor);
+  }
+  collector.collect();
+  if (options.progress) options.progress(collector.progress(start));
+  return results;
+}
+
+Results train(const Sweep& sweep, const TrainOptions& options) {
+  return std::move(train(std::span(&sweep, 1), options).front());
+}
+
+void check_trainable(const Sweep& sweep) {
+  sweep.check();
+  check_supported(sweep.shape);
+}
+
+std::vector<std::string> describe_devices() {
+  std::vector<std::string> lines;
+  const std::string problem = cuda_problem();
+  lines.push_back(problem.empty() ? "cuda  " + cuda_device_name() : "cuda  cannot be used: " + problem);
+  std::string sets;
+  for (InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512}) {
+    if (is_supported(set)) sets += fmt::format("{}{}", sets.empty() ? "" : ", ", to_string(set));
+  }
+  lines.push_back(fmt::format("cpu   {} threads; instruction sets {}; uses {}", thread_count(0), sets,
+                              to_string(best_instruction_set())));
+  return lines;
+}
+
+std::string_view version() { return PHASEGRID_VERSION; }
+
+}  // namespace phasegrid

@@ -1,0 +1,85 @@
+// The model by its definition (paper section 3.1; shared by every test that needs an answer to hold the kernels
+// against): plain loops in float64, no tricks, nothing in common with kernels/.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "phasegrid/shape.hpp"
+
+namespace phasegrid::testing {
+
+struct ReferenceSettings {
+  Shape shape;
+  std::vector<double> importance;
+  double load_balance = 0;
+  bool mean_loss = true;
+};
+
+// The loss of a batch of inputs [samples][n], and which pieces it is made of: experts active and ReLUs open.
+struct ReferenceLoss {
+  double loss = 0;
+  std::vector<bool> pattern;  // [sample] x (E active flags, E * n open flags of active experts)
+};
+
+inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std::vector<double>& parameters,
+                                    const std::vector<float>& inputs) {
+  const Shape& s = settings.shape;
+  const int n = s.n_features, m = s.n_hidden, E = s.n_experts;
+  auto W = [&](int e, int f, int j) { return parameters[static_cast<std::size_t>((e * n + f) * m + j)]; };
+  auto b = [&](int e, int f) { return parameters[static_cast<std::size_t>(s.bias_offset() + e * n + f)]; };
+  auto G = [&](int e, int f) { return parameters[static_cast<std::size_t>(s.router_offset() + e * n + f)]; };
+  const std::size_t samples = inputs.size() / static_cast<std::size_t>(n);
+  std::vector<double> dispatched(static_cast<std::size_t>(E)), probability_sum(static_cast<std::size_t>(E));
+  ReferenceLoss result;
+  double error = 0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    auto x = [&](int f) { return static_cast<double>(inputs[i * static_cast<std::size_t>(n) + static_cast<std::size_t>(f)]); };
+    std::vector<double> score(static_cast<std::size_t>(E)), P(static_cast<std::size_t>(E));
+    double sum = 0;
+    for (int e = 0; e < E; ++e) {
+      for (int f = 0; f < n; ++f) score[static_cast<std::size_t>(e)] += G(e, f) * x(f);
+    }
+    const double top = *std::max_element(score.begin(), score.end());
+    for (std::size_t e = 0; e < P.size(); ++e) sum += P[e] = std::exp(score[e] - top);
+    for (double& p : P) p /= sum;
+    std::vector<std::size_t> order(P.size());
+    for (std::size_t e = 0; e < order.size(); ++e) order[e] = e;
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t c) { return score[a] > score[c]; });
+    std::vector<bool> active(P.size(), false);
+    double active_sum = 0;
+    for (std::size_t rank = 0; rank < static_cast<std::size_t>(s.top_k); ++rank) {
+      active[order[rank]] = true;
+      active_sum += P[order[rank]];
+    }
+    std::vector<double> output(static_cast<std::size_t>(n));
+    for (int e = 0; e < E; ++e) {
+      const auto ee = static_cast<std::size_t>(e);
+      probability_sum[ee] += P[ee];
+      dispatched[ee] += active[ee] ? 1 : 0;
+      result.pattern.push_back(active[ee]);
+      for (int f = 0; f < n; ++f) {
+        double z = b(e, f);
+        for (int j = 0; j < m; ++j) {
+          double h = 0;
+          for (int g = 0; g < n; ++g) h += W(e, g, j) * x(g);
+          z += W(e, f, j) * h;
+        }
+        result.pattern.push_back(active[ee] && z > 0);
+        if (active[ee] && z > 0) output[static_cast<std::size_t>(f)] += P[ee] / active_sum * z;
+      }
+    }
+    for (int f = 0; f < n; ++f) {
+      const double d = output[static_cast<std::size_t>(f)] - x(f);
+      error += settings.importance[static_cast<std::size_t>(f)] * d * d;
+    }
+  }
+  const double count = static_cast<double>(samples);
+  double balance = 0;
+  for (std::size_t e = 0; e < dispatched.size(); ++e) balance += dispatched[e] / count * probability_sum[e] / count;
+  result.loss = error / count / (settings.mean_loss ? n : 1) + settings.load_balance * E * balance;
+  return result;
+}
+
+}  // namespace phasegrid::testing

@@ -1,0 +1,78 @@
+// Lets g++ compile the CUDA side of the kernels (kernels/machine/cuda.hpp and all that is built on it): the CUDA words
+// they use, on 32 threads that stand for a warp. Slow, but every shuffle and barrier is executed, and ThreadSanitizer
+// sees a missing barrier as a data race.
+#pragma once
+
+#define PHASEGRID_EMULATE_WARP
+
+#include <barrier>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace emulated {
+
+struct Warp {
+  std::barrier<> barrier{32};
+  float slot[32];
+};
+inline thread_local Warp* warp = nullptr;
+
+}  // namespace emulated
+
+struct EmulatedIndex {
+  unsigned x;
+};
+inline thread_local EmulatedIndex threadIdx{0};
+
+inline void __syncwarp() { emulated::warp->barrier.arrive_and_wait(); }
+inline float __shfl_xor_sync(unsigned, float value, int distance) {
+  const unsigned lane = threadIdx.x % 32;
+  emulated::warp->slot[lane] = value;
+  __syncwarp();
+  const float theirs = emulated::warp->slot[lane ^ static_cast<unsigned>(distance)];
+  __syncwarp();
+  return theirs;
+}
+inline int __any_sync(unsigned, bool value) {
+  emulated::warp->slot[threadIdx.x % 32] = value ? 1.0f : 0.0f;
+  __syncwarp();
+  bool any = false;
+  for (float slot : emulated::warp->slot) any = any || slot != 0;
+  __syncwarp();
+  return any;
+}
+inline float __fmaf_rn(float a, float b, float c) { return std::fmaf(a, b, c); }
+inline float __fsqrt_rn(float a) { return std::sqrt(a); }
+inline float __int2float_rn(std::int32_t a) { return static_cast<float>(a); }
+inline std::uint32_t __float_as_uint(float a) {
+  std::uint32_t word;
+  std::memcpy(&word, &a, sizeof word);
+  return word;
+}
+inline float __uint_as_float(std::uint32_t word) {
+  float a;
+  std::memcpy(&a, &word, sizeof a);
+  return a;
+}
+
+namespace emulated {
+
+// Runs body in all 32 lanes of one warp.
+inline void run_warp(const std::function<void()>& body) {
+  Warp shared;
+  std::vector<std::thread> lanes;
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    lanes.emplace_back([&, lane] {
+      warp = &shared;
+      threadIdx.x = lane;
+      body();
+    });
+  }
+  for (std::thread& lane : lanes) lane.join();
+}
+
+}  // namespace emulated

@@ -10,26 +10,35 @@
 namespace phasegrid {
 namespace {
 
+// An option whose value is one of some names.
+template <class Choice>
+CLI::Option* add_choice(CLI::App& app, const std::string& flag, Choice& into, const std::string& help,
+                        const std::map<std::string, Choice>& choices) {
+  std::vector<std::string> names;
+  for (const auto& [name, choice] : choices) names.push_back(name);
+  return app
+      .add_option_function<std::string>(flag, [&into, choices](const std::string& name) { into = choices.at(name); },
+                                        help)
+      ->check(CLI::IsMember(names));
+}
+
 void add_training_options(CLI::App& app, TrainingArguments& arguments) {
-  static const std::map<std::string, DeviceChoice> devices = {
-      {"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}};
-  static const std::map<std::string, InstructionSet> sets = {{"auto", InstructionSet::automatic},
-                                                             {"baseline", InstructionSet::baseline},
-                                                             {"avx2", InstructionSet::avx2},
-                                                             {"avx512", InstructionSet::avx512}};
-  static const std::map<std::string, ProgressMode> modes = {
-      {"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}};
   app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
       ->take_all()
       ->allow_extra_args(false);
   app.add_option("--seed", arguments.seed, "Seed, instead of the sweep's");
-  app.add_option("--device", arguments.device, "auto, cpu or cuda")
-      ->transform(CLI::CheckedTransformer(devices).description(""));
+  add_choice<DeviceChoice>(
+      app, "--device", arguments.device, "What to train on; auto is a GPU where there is one",
+      {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}});
   app.add_option("--threads", arguments.threads, "CPU threads; 0 is one a core");
-  app.add_option("--isa", arguments.instruction_set, "CPU instruction set: auto, baseline, avx2 or avx512")
-      ->transform(CLI::CheckedTransformer(sets).description(""));
-  app.add_option("--progress", arguments.progress, "auto (on a terminal), on or off")
-      ->transform(CLI::CheckedTransformer(modes).description(""));
+  add_choice<InstructionSet>(app, "--isa", arguments.instruction_set, "CPU instruction set; all give the same bits",
+                             {{"auto", InstructionSet::automatic},
+                              {"baseline", InstructionSet::baseline},
+                              {"avx2", InstructionSet::avx2},
+                              {"avx512", InstructionSet::avx512}});
+  add_choice<ProgressMode>(
+      app, "--progress", arguments.progress, "The progress line; auto is on a terminal",
+      {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
   app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
 }
 
@@ -43,9 +52,8 @@ int run(int argc, char** argv) {
   CLI::App* run = app.add_subcommand("run", "Train sweeps and write their results (.npz)");
   run->add_option("sweeps", run_arguments.sweeps, "Sweep files (TOML)")->required();
   run->add_option("--out", run_arguments.out, "Results file; a folder when there are several sweeps")->required();
-  static const std::map<std::string, Layout> layouts = {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}};
-  run->add_option("--layout", run_arguments.training.layout, "phasegrid, or authors for the keys of the paper's files")
-      ->transform(CLI::CheckedTransformer(layouts).description(""));
+  add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
+                     {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});
   run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");
   add_training_options(*run, run_arguments.training);
   run->callback([&] { status = command_run(run_arguments); });

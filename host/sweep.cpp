@@ -17,9 +17,27 @@ const Axis* find_axis(const std::vector<Axis>& axes, AxisName name) {
   return found == axes.end() ? nullptr : &*found;
 }
 
+// The training step works with float32: a sparsity that rounds to 1 there would leave no feature present, ever.
+void check_sparsity(std::string_view key, double value) {
+  if (value < 1 && static_cast<float>(value) >= 1.0f) {
+    throw InputError(
+        fmt::format("{} must be {} (in float32, so at most 0.9999999), not {}", key, allowed(rule_of("data.sparsity")),
+                    value));
+  }
+}
+
+// Text for a message, which is one line.
+std::string printable(std::string_view text) {
+  std::string line(text);
+  std::ranges::replace_if(line, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return line;
+}
+
 void check_axis(const Axis& axis) {
   const std::string key = fmt::format("axes.{}", to_string(axis.name));
-  if (axis.values.empty()) throw InputError(key + " must have at least one value");
+  if (axis.values.empty()) {
+    throw InputError(fmt::format("{} must have at least one value, each {}", key, allowed(rule_of(key_of(axis.name)))));
+  }
   if (axis.values.size() > kMostAxisValues) {
     throw InputError(fmt::format("{} has {} values; at most {} are allowed", key, axis.values.size(), kMostAxisValues));
   }
@@ -31,6 +49,7 @@ void check_axis(const Axis& axis) {
     } catch (const InputError&) {
       throw InputError(fmt::format("{} must be values, each {}, not {}", key, allowed(rule), value));
     }
+    if (axis.name == AxisName::sparsity) check_sparsity(key, value);
     if (!seen.insert(value).second) throw InputError(fmt::format("{} has the value {} twice", key, value));
   }
 }
@@ -50,7 +69,7 @@ std::vector<double> range(double start, double stop, double step) {
   if (stop < start) throw InputError(fmt::format("a range needs stop >= start, not {} < {}", stop, start));
   const double steps = std::floor((stop - start) / step + 1e-9);
   if (steps + 1 > static_cast<double>(kMostAxisValues)) {
-    throw InputError(fmt::format("a range of {:.0f} values is too long; at most {} are allowed", steps + 1,
+    throw InputError(fmt::format("a range of {} values is too long; at most {} are allowed", steps + 1,
                                  kMostAxisValues));
   }
   std::vector<double> values(static_cast<std::size_t>(steps) + 1);
@@ -66,10 +85,12 @@ void Sweep::check() const {
   if (!is_usable_name(name)) {
     throw InputError(fmt::format("name must be 1 to {} letters, digits, '.', '_' or '-', the first a letter, digit or "
                                  "'_', not '{}'",
-                                 kLongestName, name.substr(0, kLongestName)));
+                                 kLongestName, printable(std::string_view(name).substr(0, kLongestName))));
   }
   check_setting("restarts", restarts);
-  if (seed > 9223372036854775807u) throw InputError(fmt::format("seed must be {}", allowed(rule_of("seed"))));
+  if (seed > 9223372036854775807u) {
+    throw InputError(fmt::format("seed must be {}, not {}", allowed(rule_of("seed")), seed));
+  }
   check_setting("model.n_features", shape.n_features);
   check_setting("model.n_hidden", shape.n_hidden);
   check_setting("model.n_experts", shape.n_experts);
@@ -84,7 +105,10 @@ void Sweep::check() const {
                                  shape.n_features, data.importance.size()));
   }
   for (double importance : data.importance) check_setting("data.importance", importance);
-  if (data.sparsity) check_setting("data.sparsity", *data.sparsity);
+  if (data.sparsity) {
+    check_setting("data.sparsity", *data.sparsity);
+    check_sparsity("data.sparsity", *data.sparsity);
+  }
   if (data.last_importance) check_setting("data.last_importance", *data.last_importance);
   check_setting("train.steps", train.steps);
   check_setting("train.batch", train.batch);
@@ -110,7 +134,7 @@ void Sweep::check() const {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
   }
   if (models > kMostModels) {
-    throw InputError(fmt::format("axes and restarts make {:.0f} models; at most {:.0f} are allowed in a sweep", models,
+    throw InputError(fmt::format("axes and restarts make {} models; at most {:.0f} are allowed in a sweep", models,
                                  kMostModels));
   }
 }
@@ -128,6 +152,12 @@ Grid::Grid(const Sweep& sweep) : data_(sweep.data), train_(sweep.train), n_featu
     }
     if (!dimensions_.empty() && dimensions_.back().name == name) cells_ *= dimensions_.back().values.size();
   }
+  // -0 becomes 0: they are equal settings, but a cell's random numbers follow from the bits of its settings.
+  for (Dimension& dimension : dimensions_) {
+    for (double& value : dimension.values) value += 0.0;
+  }
+  for (double& value : data_.importance) value += 0.0;
+  for (double* value : {&train_.learning_rate, &train_.weight_decay, &train_.load_balance}) *value += 0.0;
 }
 
 std::vector<std::size_t> Grid::extents() const {

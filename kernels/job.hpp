@@ -18,7 +18,7 @@ constexpr float kBeta2 = 0.999f, kOneLessBeta2 = 0.001f;
 constexpr float kEpsilon = 1e-8f;
 
 // Which numbers a Philox counter stands for (its fourth word).
-enum Stream : uint32_t { kStreamInit = 0, kStreamTrain = 1, kStreamEvaluate = 2, kStreamModelKey = 3 };
+enum RandomStream : uint32_t { kStreamInit = 0, kStreamTrain = 1, kStreamEvaluate = 2, kStreamModelKey = 3 };
 
 // One cell of a grid, as the step sees it.
 struct CellSettings {

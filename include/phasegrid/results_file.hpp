@@ -1,6 +1,7 @@
 // Results on disk: an .npz that NumPy opens with allow_pickle=False.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "phasegrid/results.hpp"
@@ -34,13 +35,14 @@ class ReservedFile {
   ReservedFile(const ReservedFile&) = delete;
   ReservedFile& operator=(const ReservedFile&) = delete;
   ReservedFile(ReservedFile&& other) noexcept;
-  void save(const Results& results);
+  void save(const Results& results);  // once
   const std::string& path() const { return path_; }
 
  private:
+  struct Temporary;
   std::string path_;
   Layout layout_;
-  int descriptor_ = -1;
+  std::unique_ptr<Temporary> temporary_;
 };
 
 }  // namespace phasegrid

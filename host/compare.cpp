@@ -1,0 +1,184 @@
+#include "compare.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "npz.hpp"
+#include "phasegrid/error.hpp"
+#include "phasegrid/metrics.hpp"
+
+namespace phasegrid {
+namespace {
+
+// What a comparison needs of a file.
+struct Diagram {
+  std::vector<double> sparsity, importance;
+  std::vector<float> losses;    // [S][R]
+  std::vector<float> weights;   // [S][R][E][n][m]
+  int E = 0, n = 0, m = 0;
+
+  std::size_t cell(std::size_t s, std::size_t r) const { return s * importance.size() + r; }
+  std::span<const float> expert(std::size_t cell, int e) const {
+    const auto size = static_cast<std::size_t>(n * m);
+    return std::span(weights).subspan((cell * static_cast<std::size_t>(E) + static_cast<std::size_t>(e)) * size, size);
+  }
+};
+
+Diagram read_diagram(const std::string& path) {
+  const NpzFile file(path);
+  Diagram d;
+  d.sparsity = file.doubles("sparsity_values");
+  d.importance = file.doubles("importance_values");
+  const std::size_t S = d.sparsity.size(), R = d.importance.size();
+  file.expect_shape("sparsity_values", {S});
+  file.expect_shape("importance_values", {R});
+  file.expect_shape("final_losses", {S, R});
+  const std::vector<std::size_t>& shape = file.array("expert_weights").shape;
+  const bool usable = shape.size() == 5 && shape[0] == S && shape[1] == R &&
+                      std::all_of(shape.begin() + 2, shape.end(), [](std::size_t x) { return x >= 1 && x <= 4096; });
+  if (!usable) throw InputError(path + ": 'expert_weights' must have the shape (S, R, E, n, m)");
+  d.E = static_cast<int>(shape[2]);
+  d.n = static_cast<int>(shape[3]);
+  d.m = static_cast<int>(shape[4]);
+  d.losses = file.floats("final_losses");
+  d.weights = file.floats("expert_weights");
+  return d;
+}
+
+std::optional<std::size_t> position_of(const std::vector<double>& values, double value) {
+  const auto found = std::ranges::find_if(values, [&](double v) { return std::abs(v - value) < 1e-6; });
+  if (found == values.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - values.begin());
+}
+
+enum class FeatureClass { ignored, superposed, monosemantic };
+
+FeatureClass class_of(const Diagram& d, std::size_t cell) {
+  if (feature_norm(d.expert(cell, 0), d.n, d.m, d.n - 1) < 0.5) return FeatureClass::ignored;
+  return interference(d.expert(cell, 0), d.n, d.m, d.n - 1) >= 0.25 ? FeatureClass::superposed
+                                                                    : FeatureClass::monosemantic;
+}
+
+constexpr int kQuarters = 4;
+int quarter_of(double sparsity) { return std::clamp(static_cast<int>(sparsity * kQuarters + 1e-9), 0, kQuarters - 1); }
+constexpr const char* kQuarterNames[kQuarters] = {"S < 0.25", "0.25 <= S < 0.5", "0.5 <= S < 0.75", "S >= 0.75"};
+
+struct Pair {
+  std::size_t ours, reference;
+  int quarter;
+};
+
+// Mean of value(diagram, cell) over the pairs of a quarter, or of all (-1), in each file.
+template <class Value>
+std::pair<double, double> means(const Diagram& a, const Diagram& b, const std::vector<Pair>& pairs, int quarter,
+                                Value value) {
+  double sum_a = 0, sum_b = 0, count = 0;
+  for (const Pair& pair : pairs) {
+    if (quarter >= 0 && pair.quarter != quarter) continue;
+    sum_a += value(a, pair.ours);
+    sum_b += value(b, pair.reference);
+    ++count;
+  }
+  return {sum_a / count, sum_b / count};
+}
+
+ComparisonRow make_row(std::string what, std::pair<double, double> values, double tolerance, bool relative) {
+  ComparisonRow row{std::move(what), values.first, values.second, values.first - values.second, tolerance, relative, false};
+  if (relative) row.difference /= row.reference;
+  row.within = std::abs(row.difference) <= tolerance;
+  return row;
+}
+
+}  // namespace
+
+Comparison compare(const std::string& ours, const std::string& reference) {
+  const Diagram a = read_diagram(ours), b = read_diagram(reference);
+  if (a.E != b.E || a.n != b.n || a.m != b.m) {
+    throw InputError(fmt::format("{} has n = {}, m = {}, E = {} but {} has n = {}, m = {}, E = {}; shapes must be equal",
+                                 ours, a.n, a.m, a.E, reference, b.n, b.m, b.E));
+  }
+  Comparison result;
+  result.shape = fmt::format("n = {}, m = {}, E = {}", a.n, a.m, a.E);
+  std::vector<Pair> pairs;
+  auto has_model = [](const Diagram& d, std::size_t cell) {
+    const auto size = static_cast<std::size_t>(d.E * d.n * d.m);
+    const auto model = std::span(d.weights).subspan(cell * size, size);
+    return std::isfinite(d.losses[cell]) && std::ranges::all_of(model, [](float w) { return std::isfinite(w); });
+  };
+  for (std::size_t s = 0; s < a.sparsity.size(); ++s) {
+    const auto other_s = position_of(b.sparsity, a.sparsity[s]);
+    if (!other_s) continue;
+    for (std::size_t r = 0; r < a.importance.size(); ++r) {
+      const auto other_r = position_of(b.importance, a.importance[r]);
+      if (!other_r) continue;
+      const Pair pair{a.cell(s, r), b.cell(*other_s, *other_r), quarter_of(a.sparsity[s])};
+      if (has_model(a, pair.ours) && has_model(b, pair.reference)) {
+        pairs.push_back(pair);
+      } else {
+        ++result.left_out;
+      }
+    }
+  }
+  if (pairs.empty()) throw InputError(fmt::format("{} and {} have no cell in common", ours, reference));
+  result.cells = pairs.size();
+
+  auto loss = [](const Diagram& d, std::size_t cell) { return static_cast<double>(d.losses[cell]); };
+  result.rows.push_back(make_row("mean loss", means(a, b, pairs, -1, loss), kOverallLossTolerance, true));
+  for (int q = 0; q < kQuarters; ++q) {
+    if (std::ranges::count(pairs, q, &Pair::quarter) == 0) continue;
+    result.rows.push_back(make_row(fmt::format("mean loss, {}", kQuarterNames[q]), means(a, b, pairs, q, loss),
+                                   kQuarterLossTolerance, true));
+  }
+  for (int e = 0; e < a.E; ++e) {
+    auto norm = [e](const Diagram& d, std::size_t cell) { return feature_norm(d.expert(cell, e), d.n, d.m, d.n - 1); };
+    for (int q = 0; q < kQuarters; ++q) {
+      if (std::ranges::count(pairs, q, &Pair::quarter) == 0) continue;
+      result.rows.push_back(make_row(fmt::format("last feature's norm, expert {}, {}", e + 1, kQuarterNames[q]),
+                                     means(a, b, pairs, q, norm), kNormTolerance, false));
+    }
+  }
+  if (a.E == 1) {
+    const auto equal = std::ranges::count_if(pairs, [&](const Pair& p) { return class_of(a, p.ours) == class_of(b, p.reference); });
+    const double share = static_cast<double>(equal) / static_cast<double>(pairs.size());
+    const double needed = a.n == 2 ? kClassAgreementTwo : kClassAgreementMore;
+    result.rows.push_back({"cells of the same class", share, 1, share - 1, 1 - needed, false, share >= needed});
+  }
+  if (result.left_out > 0) {
+    const double share = static_cast<double>(result.left_out) / static_cast<double>(result.left_out + pairs.size());
+    result.rows.push_back({"cells without a model", share, 0, share, 0.01, false, share <= 0.01});
+  }
+  result.within_tolerance = std::ranges::all_of(result.rows, &ComparisonRow::within);
+  return result;
+}
+
+namespace {
+std::string amount(const ComparisonRow& row, double value, bool sign) {
+  if (row.relative) return sign ? fmt::format("{:+.2f} %", 100 * value) : fmt::format("{:.2f} %", 100 * value);
+  return sign ? fmt::format("{:+.4f}", value) : fmt::format("{:.4f}", value);
+}
+}  // namespace
+
+void print(const Comparison& comparison, std::FILE* stream) {
+  fmt::print(stream, "{}, {} cells\n", comparison.shape, comparison.cells);
+  fmt::print(stream, "{:<48}{:>12}{:>12}{:>12}{:>12}\n", "", "ours", "reference", "difference", "allowed");
+  for (const ComparisonRow& row : comparison.rows) {
+    fmt::print(stream, "{:<48}{:>12.6f}{:>12.6f}{:>12}{:>12}  {}\n", row.what, row.ours, row.reference,
+               amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
+  }
+  fmt::print(stream, "{}\n", comparison.within_tolerance ? "within tolerance" : "OUT OF TOLERANCE");
+}
+
+std::string to_markdown(const Comparison& comparison) {
+  std::string text = fmt::format("| {}, {} cells | ours | reference | difference | allowed | |\n|---|---|---|---|---|---|\n",
+                                 comparison.shape, comparison.cells);
+  for (const ComparisonRow& row : comparison.rows) {
+    text += fmt::format("| {} | {:.6f} | {:.6f} | {} | {} | {} |\n", row.what, row.ours, row.reference,
+                        amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
+  }
+  return text;
+}
+
+}  // namespace phasegrid

@@ -1,0 +1,40 @@
+// Holds a phase diagram against a reference: the fidelity table of Figure 4.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+namespace phasegrid {
+
+struct ComparisonRow {
+  std::string what;
+  double ours = 0, reference = 0;
+  double difference = 0;   // relative for losses, absolute for norms and shares
+  double tolerance = 0;
+  bool relative = false;
+  bool within = false;
+};
+
+struct Comparison {
+  std::string shape;               // "n = 2, m = 1, E = 1"
+  std::size_t cells = 0;           // held against each other
+  std::size_t left_out = 0;        // cells without a kept model in either file
+  std::vector<ComparisonRow> rows;
+  bool within_tolerance = false;   // every row
+};
+
+// The tolerances: mean kept loss 1 % overall and 4 % in each quarter of the S range; mean norm of the last feature 0.06
+// in each expert and quarter; for dense models the share of cells of one class (ignored: norm < 0.5; else superposed:
+// interference >= 0.25; else monosemantic) at least 0.92 for n = 2 and 0.88 for more features.
+constexpr double kOverallLossTolerance = 0.01, kQuarterLossTolerance = 0.04, kNormTolerance = 0.06;
+constexpr double kClassAgreementTwo = 0.92, kClassAgreementMore = 0.88;
+
+// Compares two .npz files, in our layout or the authors', on the cells both have (values equal to 1e-6). Throws
+// InputError where a file is broken, the shapes differ or no cell is common.
+Comparison compare(const std::string& ours, const std::string& reference);
+
+void print(const Comparison& comparison, std::FILE* stream);
+std::string to_markdown(const Comparison& comparison);
+
+}  // namespace phasegrid

@@ -1,0 +1,75 @@
+#include "config_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "phasegrid/train.hpp"
+
+namespace phasegrid {
+namespace {
+using Json = nlohmann::ordered_json;
+}
+
+std::string config_of(const Results& results) {
+  const Sweep& sweep = results.sweep;
+  Json config;
+  config["phasegrid"] = version();
+  config["device"] = results.device;
+  config["complete"] = results.complete();
+  config["name"] = sweep.name;
+  config["restarts"] = sweep.restarts;
+  config["seed"] = sweep.seed;
+  config["model"] = {{"n_features", sweep.shape.n_features},
+                     {"n_hidden", sweep.shape.n_hidden},
+                     {"n_experts", sweep.shape.n_experts},
+                     {"top_k", sweep.shape.top_k}};
+  Json& data = config["data"];
+  data["importance"] = sweep.data.importance.empty() ? Json("uniform") : Json(sweep.data.importance);
+  if (sweep.data.sparsity) data["sparsity"] = *sweep.data.sparsity;
+  if (sweep.data.last_importance) data["last_importance"] = *sweep.data.last_importance;
+  config["train"] = {{"steps", sweep.train.steps},
+                     {"batch", sweep.train.batch},
+                     {"learning_rate", sweep.train.learning_rate},
+                     {"weight_decay", sweep.train.weight_decay},
+                     {"load_balance", sweep.train.load_balance},
+                     {"loss", sweep.train.loss == Loss::mean ? "mean" : "sum"},
+                     {"keep", sweep.train.keep == Keep::last_batch ? "last-batch" : "evaluation"}};
+  config["axes"] = Json::object();
+  for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
+  return config.dump(-1, ' ', true);  // ASCII
+}
+
+Config parse_config(const std::string& text) {
+  const Json config = Json::parse(text);  // its errors are std::exceptions
+  Config result;
+  Sweep& sweep = result.sweep;
+  result.device = config.at("device").get<std::string>();
+  sweep.name = config.at("name").get<std::string>();
+  sweep.restarts = config.at("restarts").get<int>();
+  sweep.seed = config.at("seed").get<std::uint64_t>();
+  const Json& model = config.at("model");
+  sweep.shape = {model.at("n_features").get<int>(), model.at("n_hidden").get<int>(), model.at("n_experts").get<int>(),
+                 model.at("top_k").get<int>()};
+  const Json& data = config.at("data");
+  if (data.at("importance").is_array()) sweep.data.importance = data.at("importance").get<std::vector<double>>();
+  if (data.contains("sparsity")) sweep.data.sparsity = data.at("sparsity").get<double>();
+  if (data.contains("last_importance")) sweep.data.last_importance = data.at("last_importance").get<double>();
+  const Json& train = config.at("train");
+  sweep.train.steps = train.at("steps").get<int>();
+  sweep.train.batch = train.at("batch").get<int>();
+  sweep.train.learning_rate = train.at("learning_rate").get<double>();
+  sweep.train.weight_decay = train.at("weight_decay").get<double>();
+  sweep.train.load_balance = train.at("load_balance").get<double>();
+  sweep.train.loss = train.at("loss").get<std::string>() == "mean" ? Loss::mean : Loss::sum;
+  sweep.train.keep = train.at("keep").get<std::string>() == "last-batch" ? Keep::last_batch : Keep::evaluation;
+  for (int i = 0; i < kAxisNames; ++i) {
+    const auto name = static_cast<AxisName>(i);
+    const Json& axes = config.at("axes");
+    if (axes.contains(std::string(to_string(name)))) {
+      sweep.axes.push_back({name, axes.at(std::string(to_string(name))).get<std::vector<double>>()});
+    }
+  }
+  sweep.check();
+  return result;
+}
+
+}  // namespace phasegrid

@@ -1,0 +1,19 @@
+// The `config` string of a results file: the whole sweep, and what trained it.
+#pragma once
+
+#include <string>
+
+#include "phasegrid/results.hpp"
+
+namespace phasegrid {
+
+std::string config_of(const Results& results);
+
+// The sweep and device of a config. Throws std::runtime_error saying what is wrong.
+struct Config {
+  Sweep sweep;
+  std::string device;
+};
+Config parse_config(const std::string& text);
+
+}  // namespace phasegrid

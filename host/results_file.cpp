@@ -1,0 +1,206 @@
+#include "phasegrid/results_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "config_json.hpp"
+#include "npz.hpp"
+#include "phasegrid/error.hpp"
+
+namespace phasegrid {
+namespace {
+
+namespace fs = std::filesystem;
+
+// ---------------------------------------------------------------- arrays
+
+using Extents = std::vector<std::size_t>;
+
+Extents with(Extents extents, std::initializer_list<int> more) {
+  for (int extent : more) extents.push_back(static_cast<std::size_t>(extent));
+  return extents;
+}
+
+// One kind of parameters of every cell, as one array.
+std::vector<float> gather(const Results& results, std::span<const float> (Results::*part)(std::size_t) const) {
+  std::vector<float> values;
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    const std::span<const float> model = (results.*part)(cell);
+    values.insert(values.end(), model.begin(), model.end());
+  }
+  return values;
+}
+
+NpzArrays arrays_of(const Results& results, Layout layout) {
+  const Shape& shape = results.sweep.shape;
+  const Grid grid(results.sweep);
+  const Extents cells = grid.extents();
+  const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
+  NpzArrays arrays;
+  for (const Grid::Dimension& dimension : grid.dimensions()) {
+    std::string key(to_string(dimension.name));
+    if (dimension.name == AxisName::last_importance) key = "importance";  // the authors' name
+    arrays.emplace_back(key + "_values", make_array(std::span<const double>(dimension.values), {dimension.values.size()}));
+  }
+  const std::vector<float> weights = gather(results, &Results::expert_weights);
+  arrays.emplace_back("final_losses", make_array(std::span<const float>(results.final_losses), cells));
+  arrays.emplace_back("expert_weights", make_array(std::span<const float>(weights), with(cells, {E, n, m})));
+  if (layout == Layout::authors) return arrays;
+  const std::vector<float> routers = gather(results, &Results::router_weights);
+  const std::vector<float> biases = gather(results, &Results::biases);
+  const Extents models = with(cells, {results.sweep.restarts});
+  arrays.emplace_back("all_losses", make_array(std::span<const float>(results.all_losses), models));
+  arrays.emplace_back("router_weights", make_array(std::span<const float>(routers), with(cells, {E, n})));
+  arrays.emplace_back("biases", make_array(std::span<const float>(biases), with(cells, {E, n})));
+  arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
+  arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
+  arrays.emplace_back("config", make_string(config_of(results)));
+  return arrays;
+}
+
+void check_layout(const Sweep& sweep, Layout layout) {
+  if (layout == Layout::authors && Grid(sweep).dimensions().size() > 2) {
+    throw InputError("layout authors has the axes sparsity and last_importance alone; this sweep has more");
+  }
+}
+
+// ---------------------------------------------------------------- files
+
+[[noreturn]] void refuse(const std::string& path, int error) {
+  throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
+}
+
+std::string temporary_for(const std::string& path) {
+  const fs::path target(path);
+  return (target.parent_path() / fmt::format(".{}.tmp-{}", target.filename().string(), getpid())).string();
+}
+
+// A file that goes away unless it is moved into place.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& target) : target_(target), path_(temporary_for(target)) {
+    if (fs::path(target).filename().empty() || fs::is_directory(target)) refuse(target, EISDIR);
+    // A file size limit should be an error to read, not a signal to die of.
+    std::signal(SIGXFSZ, SIG_IGN);
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) refuse(target, errno);
+  }
+  ~TemporaryFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  void reserve(std::size_t size) {
+    const int error = posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
+    // A file system that cannot reserve (EINVAL, EOPNOTSUPP) is not full.
+    if (error == ENOSPC || error == EFBIG || error == EDQUOT) refuse(target_, error);
+  }
+  void write_all(std::span<const std::byte> bytes) {
+    for (std::size_t at = 0; at < bytes.size();) {
+      const ssize_t wrote = pwrite(descriptor_, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) refuse(target_, errno);
+      at += static_cast<std::size_t>(wrote);
+    }
+    if (ftruncate(descriptor_, static_cast<off_t>(bytes.size())) != 0) refuse(target_, errno);
+  }
+  // Flushes the data before the name points to it, and the folder after.
+  void move_into_place() {
+    if (fsync(descriptor_) != 0) refuse(target_, errno);
+    if (close(std::exchange(descriptor_, -1)) != 0) refuse(target_, errno);
+    if (rename(path_.c_str(), target_.c_str()) != 0) refuse(target_, errno);
+    path_.clear();
+    const fs::path folder = fs::path(target_).parent_path();
+    const int handle = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (handle < 0) return;   // the file is in place; some folders cannot be opened for reading
+    (void)fsync(handle);
+    close(handle);
+  }
+
+ private:
+  std::string target_, path_;
+  int descriptor_ = -1;
+};
+
+}  // namespace
+
+void save_results(const Results& results, const std::string& path, Layout layout) {
+  check_layout(results.sweep, layout);
+  TemporaryFile file(path);
+  file.write_all(npz_bytes(arrays_of(results, layout)));
+  file.move_into_place();
+}
+
+Results load_results(const std::string& path) {
+  const NpzFile file(path);
+  Config config;
+  try {
+    config = parse_config(file.text("config"));
+  } catch (const InputError& error) {
+    throw;
+  } catch (const std::exception& error) {
+    throw InputError(fmt::format("{}: 'config' is not one of phasegrid's: {}", path, error.what()));
+  }
+  Results results(config.sweep);
+  results.device = config.device;
+  const Shape& shape = config.sweep.shape;
+  const Extents cells = Grid(config.sweep).extents();
+  const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
+  const Extents models = with(cells, {config.sweep.restarts});
+  file.expect_shape("final_losses", cells);
+  file.expect_shape("kept", cells);
+  file.expect_shape("all_losses", models);
+  file.expect_shape("status", models);
+  file.expect_shape("expert_weights", with(cells, {E, n, m}));
+  file.expect_shape("biases", with(cells, {E, n}));
+  file.expect_shape("router_weights", with(cells, {E, n}));
+  results.final_losses = file.floats("final_losses");
+  results.kept = file.integers("kept");
+  results.all_losses = file.floats("all_losses");
+  results.status = file.integers("status");
+  const std::vector<float> parts[] = {file.floats("expert_weights"), file.floats("biases"), file.floats("router_weights")};
+  const int sizes[] = {shape.weight_count(), shape.bias_count(), shape.router_count()};
+  auto out = results.parameters.begin();
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    for (int part = 0; part < 3; ++part) {
+      const auto size = static_cast<std::ptrdiff_t>(sizes[part]);
+      const auto from = parts[part].begin() + static_cast<std::ptrdiff_t>(cell) * size;
+      out = std::copy(from, from + size, out);
+    }
+  }
+  return results;
+}
+
+// ---------------------------------------------------------------- reserved
+
+struct ReservedFile::Temporary : TemporaryFile {
+  using TemporaryFile::TemporaryFile;
+};
+
+ReservedFile::ReservedFile(std::string path, const Sweep& sweep, Layout layout)
+    : path_(std::move(path)), layout_(layout) {
+  check_layout(sweep, layout);
+  temporary_ = std::make_unique<Temporary>(path_);
+  constexpr std::size_t kForDevice = 1024;  // what the config may still grow by, at four bytes a character
+  temporary_->reserve(npz_bytes(arrays_of(Results(sweep), layout)).size() + 4 * kForDevice);
+}
+ReservedFile::~ReservedFile() = default;
+ReservedFile::ReservedFile(ReservedFile&&) noexcept = default;
+
+void ReservedFile::save(const Results& results) {
+  temporary_->write_all(npz_bytes(arrays_of(results, layout_)));
+  temporary_->move_into_place();
+}
+
+}  // namespace phasegrid

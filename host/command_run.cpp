@@ -90,6 +90,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   options.instruction_set = arguments.instruction_set;
   options.stop = interrupt.token();
   options.resume = earlier;
+  options.checkpoint_seconds = arguments.checkpoint_seconds;
   options.progress = [&](const Progress& progress) {
     seconds = progress.seconds;
     line.show(progress);

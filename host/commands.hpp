@@ -22,6 +22,7 @@ struct TrainingArguments {
   std::optional<std::uint64_t> seed;
   std::string preset = "paper";
   Layout layout = Layout::phasegrid;
+  double checkpoint_seconds = 30;
   bool fresh = false;  // do not go on from an interrupted run
 };
 

@@ -26,7 +26,7 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--seed", arguments.seed, "Seed, instead of the sweep's");
+  app.add_option("--seed", arguments.seed, "Seed, instead of the sweep's")->check(CLI::NonNegativeNumber);
   add_choice<DeviceChoice>(
       app, "--device", arguments.device, "What to train on; auto is a GPU where there is one",
       {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}});
@@ -39,6 +39,10 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   add_choice<ProgressMode>(
       app, "--progress", arguments.progress, "The progress line; auto is on a terminal",
       {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
+  app.add_option("--checkpoint-seconds", arguments.checkpoint_seconds,
+                 "How often what is finished is saved beside the results file")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
   app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
 }
 

@@ -20,16 +20,16 @@ const Axis* find_axis(const std::vector<Axis>& axes, AxisName name) {
 // The training step works with float32: a sparsity that rounds to 1 there would leave no feature present, ever.
 void check_sparsity(std::string_view key, double value) {
   if (value < 1 && static_cast<float>(value) >= 1.0f) {
-    throw InputError(
-        fmt::format("{} must be {} (in float32, so at most 0.9999999), not {}", key, allowed(rule_of("data.sparsity")),
-                    value));
+    throw InputError(fmt::format("{} must be {} (in float32, so at most 0.9999999), not {}", key,
+                                 allowed(rule_of("data.sparsity")), value));
   }
 }
 
 // Text for a message, which is one line.
 std::string printable(std::string_view text) {
   std::string line(text);
-  std::ranges::replace_if(line, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(
+      line, [](char c) { return c < ' ' || c > '~'; }, '?');
   return line;
 }
 
@@ -69,8 +69,8 @@ std::vector<double> range(double start, double stop, double step) {
   if (stop < start) throw InputError(fmt::format("a range needs stop >= start, not {} < {}", stop, start));
   const double steps = std::floor((stop - start) / step + 1e-9);
   if (steps + 1 > static_cast<double>(kMostAxisValues)) {
-    throw InputError(fmt::format("a range of {} values is too long; at most {} are allowed", steps + 1,
-                                 kMostAxisValues));
+    throw InputError(
+        fmt::format("a range of {} values is too long; at most {} are allowed", steps + 1, kMostAxisValues));
   }
   std::vector<double> values(static_cast<std::size_t>(steps) + 1);
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -83,9 +83,10 @@ std::vector<double> range(double start, double stop, double step) {
 
 void Sweep::check() const {
   if (!is_usable_name(name)) {
-    throw InputError(fmt::format("name must be 1 to {} letters, digits, '.', '_' or '-', the first a letter, digit or "
-                                 "'_', not '{}'",
-                                 kLongestName, printable(std::string_view(name).substr(0, kLongestName))));
+    throw InputError(
+        fmt::format("name must be 1 to {} letters, digits, '.', '_' or '-', the first a letter, digit or "
+                    "'_', not '{}'",
+                    kLongestName, printable(std::string_view(name).substr(0, kLongestName))));
   }
   check_setting("restarts", restarts);
   if (seed > 9223372036854775807u) {
@@ -96,13 +97,14 @@ void Sweep::check() const {
   check_setting("model.n_experts", shape.n_experts);
   check_setting("model.top_k", shape.top_k);
   if (shape.top_k > shape.n_experts) {
-    throw InputError(fmt::format("model.top_k must be at most model.n_experts = {}, not {}", shape.n_experts,
-                                 shape.top_k));
+    throw InputError(
+        fmt::format("model.top_k must be at most model.n_experts = {}, not {}", shape.n_experts, shape.top_k));
   }
   if (!data.importance.empty() && data.importance.size() != static_cast<std::size_t>(shape.n_features)) {
-    throw InputError(fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, not "
-                                 "of {}",
-                                 shape.n_features, data.importance.size()));
+    throw InputError(
+        fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, not "
+                    "of {}",
+                    shape.n_features, data.importance.size()));
   }
   for (double importance : data.importance) check_setting("data.importance", importance);
   if (data.sparsity) {
@@ -134,8 +136,8 @@ void Sweep::check() const {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
   }
   if (models > kMostModels) {
-    throw InputError(fmt::format("axes and restarts make {} models; at most {:.0f} are allowed in a sweep", models,
-                                 kMostModels));
+    throw InputError(
+        fmt::format("axes and restarts make {} models; at most {:.0f} are allowed in a sweep", models, kMostModels));
   }
 }
 
@@ -175,13 +177,27 @@ Cell Grid::cell(std::size_t i) const {
     const double value = dimension->values[i % dimension->values.size()];
     i /= dimension->values.size();
     switch (dimension->name) {
-      case AxisName::sparsity: cell.sparsity = value; break;
-      case AxisName::last_importance: cell.importance.back() = value; break;
-      case AxisName::steps: cell.train.steps = static_cast<int>(value); break;
-      case AxisName::batch: cell.train.batch = static_cast<int>(value); break;
-      case AxisName::learning_rate: cell.train.learning_rate = value; break;
-      case AxisName::weight_decay: cell.train.weight_decay = value; break;
-      case AxisName::load_balance: cell.train.load_balance = value; break;
+      case AxisName::sparsity:
+        cell.sparsity = value;
+        break;
+      case AxisName::last_importance:
+        cell.importance.back() = value;
+        break;
+      case AxisName::steps:
+        cell.train.steps = static_cast<int>(value);
+        break;
+      case AxisName::batch:
+        cell.train.batch = static_cast<int>(value);
+        break;
+      case AxisName::learning_rate:
+        cell.train.learning_rate = value;
+        break;
+      case AxisName::weight_decay:
+        cell.train.weight_decay = value;
+        break;
+      case AxisName::load_balance:
+        cell.train.load_balance = value;
+        break;
     }
   }
   return cell;

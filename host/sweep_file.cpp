@@ -62,8 +62,8 @@ toml::table parse_toml(std::string_view text, const std::string& origin) {
   try {
     return toml::parse(text, std::string_view(origin));
   } catch (const toml::parse_error& error) {
-    throw InputError(one_line(fmt::format("{}:{}: not valid TOML: {}", origin, error.source().begin.line,
-                                          error.description())));
+    throw InputError(
+        one_line(fmt::format("{}:{}: not valid TOML: {}", origin, error.source().begin.line, error.description())));
   }
 }
 
@@ -81,10 +81,22 @@ void lay_over(toml::table& under, toml::table&& over, bool is_axes) {
   }
 }
 
+// What `over` makes an axis is no plain setting any more.
+void make_room_for_axes(toml::table& document, const toml::table& over) {
+  const toml::node* axes = over.get("axes");
+  if (axes == nullptr || !axes->is_table()) return;
+  for (auto&& [key, value] : *axes->as_table()) {
+    for (const char* home : {"data", "train"}) {
+      if (toml::table* table = document[home].as_table()) table->erase(key);
+    }
+  }
+}
+
 void apply_preset(toml::table& document, const std::string& preset, const std::string& origin) {
   toml::table presets;
   if (toml::node* node = document.get("presets")) {
-    if (!node->is_table()) refuse(*node, "presets must be a table of tables, e.g. [presets.quick], not " + found(*node));
+    if (!node->is_table())
+      refuse(*node, "presets must be a table of tables, e.g. [presets.quick], not " + found(*node));
     presets = std::move(*node->as_table());
     document.erase("presets");
   }
@@ -96,6 +108,7 @@ void apply_preset(toml::table& document, const std::string& preset, const std::s
     throw InputError(one_line(fmt::format("{}: there is no preset '{}'; it has {}", origin, preset, names)));
   }
   if (!chosen->is_table()) refuse(*chosen, fmt::format("presets.{} must be a table, not {}", preset, found(*chosen)));
+  make_room_for_axes(document, *chosen->as_table());
   lay_over(document, std::move(*chosen->as_table()), false);
 }
 
@@ -113,13 +126,14 @@ void apply_set(toml::table& document, const std::string& change) {
     over = toml::parse(change, std::string_view(origin));
   } catch (const toml::parse_error& error) {
     const std::string value = change.substr(equals + 1);
-    const bool is_word = !value.empty() && std::ranges::all_of(value, [](unsigned char c) {
-      return std::isalnum(c) != 0 || c == '-' || c == '_';
-    });
-    const std::string advice =
-        is_word ? fmt::format("a string needs quotes: --set '{}=\"{}\"'", path, value) : std::string(error.description());
+    const bool is_word =
+        !value.empty() && std::isalpha(static_cast<unsigned char>(value[0])) != 0 &&
+        std::ranges::all_of(value, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
+    const std::string advice = is_word ? fmt::format("a string needs quotes: --set '{}=\"{}\"'", path, value)
+                                       : std::string(error.description());
     throw InputError(one_line(fmt::format("{}: '{}' is not a TOML value; {}", origin, shortened(value), advice)));
   }
+  make_room_for_axes(document, over);
   lay_over(document, std::move(over), false);
 }
 
@@ -149,8 +163,8 @@ double number_from(const toml::node& node, std::string_view rule_key, const std:
   const SettingRule& rule = rule_of(rule_key);
   const bool fits = node.is_integer() || (node.is_floating_point() && !rule.whole);
   if (!fits) refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
-  const double value = node.is_integer() ? static_cast<double>(node.as_integer()->get())
-                                         : node.as_floating_point()->get();
+  const double value =
+      node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
   try {
     check_setting(rule_key, value);
   } catch (const InputError&) {
@@ -184,8 +198,9 @@ void read_choice(const toml::table& table, std::string_view path, std::string_vi
 }
 
 std::vector<double> read_list(const toml::array& list, std::string_view rule_key, const std::string& shown) {
-  if (list.empty()) refuse(list, fmt::format("{} must have at least one value, each {}, not an empty list", shown,
-                                          allowed(rule_of(rule_key))));
+  if (list.empty())
+    refuse(list, fmt::format("{} must have at least one value, each {}, not an empty list", shown,
+                             allowed(rule_of(rule_key))));
   std::vector<double> values;
   for (const toml::node& element : list) {
     values.push_back(number_from(element, rule_key, fmt::format("{}[{}]", shown, values.size())));
@@ -200,11 +215,12 @@ std::vector<double> read_range(const toml::table& table, std::string_view rule_k
   int i = 0;
   for (const char* key : {"start", "stop", "step"}) {
     const toml::node* node = table.get(key);
-    if (node == nullptr) refuse(table, fmt::format("{} must be a list or {{ start, stop, step }}; {} is missing", shown, key));
+    if (node == nullptr)
+      refuse(table, fmt::format("{} must be a list or {{ start, stop, step }}; {} is missing", shown, key));
     const auto value = node->value<double>();
     if (!node->is_number() || !std::isfinite(*value) || (whole && !node->is_integer())) {
-      refuse(*node, fmt::format("{}.{} must be a {} number, not {}", shown, key, whole ? "whole" : "finite",
-                                found(*node)));
+      refuse(*node,
+             fmt::format("{}.{} must be a {} number, not {}", shown, key, whole ? "whole" : "finite", found(*node)));
     }
     part[i++] = *value;
   }
@@ -226,9 +242,10 @@ void read_axes(const toml::table& document, Sweep& sweep) {
     const std::string_view rule_key = key_of(name);
     const toml::table& home = table_at(document, rule_key.substr(0, rule_key.find('.')));
     if (const toml::node* twin = home.get(to_string(name))) {
-      refuse(*twin, fmt::format("{} stands here and as axes.{}; it may stand in one place (for one value of an axis "
-                                "write --set 'axes.{}=[VALUE]')",
-                                rule_key, to_string(name), to_string(name)));
+      refuse(*twin,
+             fmt::format("{0} stands here and as axes.{1}; a key may stand in one place: take it out of [{2}], or "
+                         "for one value leave the axis and write --set 'axes.{1}=[VALUE]'",
+                         rule_key, to_string(name), rule_key.substr(0, rule_key.find('.'))));
     }
     const std::string shown = fmt::format("axes.{}", to_string(name));
     Axis axis{name, {}};
@@ -237,7 +254,8 @@ void read_axes(const toml::table& document, Sweep& sweep) {
     } else if (node->is_table()) {
       axis.values = read_range(*node->as_table(), rule_key, shown);
     } else {
-      refuse(*node, fmt::format("{} must be a list of numbers or {{ start, stop, step }}, not {}", shown, found(*node)));
+      refuse(*node,
+             fmt::format("{} must be a list of numbers or {{ start, stop, step }}, not {}", shown, found(*node)));
     }
     sweep.axes.push_back(std::move(axis));
   }
@@ -250,8 +268,9 @@ void read_data(const toml::table& data, Sweep& sweep) {
     if (node->is_array() && !node->as_array()->empty()) {
       sweep.data.importance = read_list(*node->as_array(), "data.importance", "data.importance");
     } else if (text == nullptr || text->get() != "uniform") {
-      refuse(*node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features numbers, each {}, not {}",
-                                allowed(rule_of("data.importance")), node->is_array() ? "an empty list" : found(*node)));
+      refuse(*node,
+             fmt::format("data.importance must be \"uniform\" or a list of model.n_features numbers, each {}, not {}",
+                         allowed(rule_of("data.importance")), node->is_array() ? "an empty list" : found(*node)));
     }
   }
   double number = 0;
@@ -300,8 +319,7 @@ Sweep read_document(const toml::table& document, const std::string& origin) {
   read_data(table_at(document, "data"), sweep);
 
   const toml::table& train = table_at(document, "train");
-  check_keys(train, "train",
-             {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep"});
+  check_keys(train, "train", {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep"});
   read_number(train, "train", "steps", sweep.train.steps);
   read_number(train, "train", "batch", sweep.train.batch);
   read_number(train, "train", "learning_rate", sweep.train.learning_rate);

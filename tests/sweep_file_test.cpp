@@ -292,25 +292,25 @@ TEST(UnknownKey, ListsTheKeysThereAre) {
                     train = "steps, batch, learning_rate, weight_decay, load_balance, loss, keep",
                     axes = "sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance",
                     top = "name, restarts, seed, model, data, train, axes, presets";
-  const std::vector<std::pair<std::string, std::string>> cases = {{"nam", top},
-                                                                  {"steps", top},
-                                                                  {"other", top},
-                                                                  {"model.n", model},
-                                                                  {"model.sparsity", model},
-                                                                  {"data.Sparsity", data},
-                                                                  {"train.lr", train},
-                                                                  {"train.\"\"", train},
-                                                                  {"axes.loss", axes},
-                                                                  {"axes.n_features", axes},
-                                                                  {"axes.seed", axes},
-                                                                  {"\"mo\\ndel\".x", top}};
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"nam", top},
+      {"steps", top},
+      {"other", top},
+      {"model.n", model},
+      {"model.sparsity", model},
+      {"data.Sparsity", data},
+      {"train.lr", train},
+      {"train.\"\"", train},
+      {"axes.loss", axes},
+      {"axes.n_features", axes},
+      {"axes.seed", axes},
+      {"\"mo\\ndel\".x", top},
+  };
   for (const auto& [key, keys] : cases) {
     SCOPED_TRACE(key);
     for (const std::string value : {"1", "\"\"", "nan", "[]", "{}"}) {
-      const std::string shown =
-          key.find_first_of("\\\"") == std::string::npos ? "'" + key.substr(0, key.find(' ')) + "'" : "'";
-      const std::string message =
-          refusal(key + " = " + value + "\n" + kFile.substr(0, kFile.find("[model]")) + "data.sparsity = 0.5\n");
+      const std::string shown = key.find('"') == std::string::npos ? "unknown key '" + key + "'" : "unknown key '";
+      const std::string message = refusal(key + " = " + value + "\nname = \"toy\"\ndata.sparsity = 0.5\n");
       expect_sentence(message, {kOrigin + ":1: ", shown, keys});
       expect_sentence(set_refusal(key + "=" + value), {"--set ", shown, keys});
       expect_sentence(refusal(kFile + "[presets.other]\n" + key + " = " + value + "\n"),
@@ -406,7 +406,8 @@ TEST(Preset, MustBeSoundEvenWhenNotChosen) {
   expect_sentence(refusal("data.sparsity = 0\n[presets.paper]\nrestarts = 4"), {":2: ", "paper"});
   expect_sentence(refusal("data.sparsity = 0\n[presets.a.presets.b]\nrestarts = 4"), {"presets", "preset 'a'"});
   expect_sentence(refusal(kFile + "[presets.a.model]\ntop_k = 3"), {"model.top_k", "at most", "preset 'a'"});
-  expect_sentence(refusal(kFile + "[presets.a.axes]\nsparsity = [0.1]"), {":10: data.sparsity", "axes.sparsity"});
+  // A plain setting that a preset makes an axis makes room for it.
+  EXPECT_EQ(parse(kFile + "[presets.a.axes]\nsparsity = [0.1]", {{}, "a"}).axes.size(), 1u);
 }
 
 TEST(Preset, DoesNotHideAMistakeOfTheFile) {
@@ -442,7 +443,10 @@ TEST(Set, SaysHowToChangeAnAxis) {
   expect_sentence(set_refusal("data.sparsity=0.5", kPresets),
                   {"--set data.sparsity=0.5: ", "data.sparsity", "axes.sparsity", "--set 'axes.sparsity=["});
   expect_sentence(set_refusal("axes.sparsity=0.5", kPresets), {"axes.sparsity", "list", "{ start, stop, step }"});
-  expect_sentence(set_refusal("axes.sparsity=[0.1]"), {"data.sparsity", "axes.sparsity"});
+  // The other way round the plain setting makes room for the axis.
+  const Sweep sweep = parse(kFile, {{"axes.sparsity=[0.1]"}, "paper"});
+  EXPECT_FALSE(sweep.data.sparsity.has_value());
+  EXPECT_EQ(sweep.axes, (std::vector<Axis>{{AxisName::sparsity, {0.1}}}));
 }
 
 TEST(Set, IsRefusedWhereItIsNoChange) {

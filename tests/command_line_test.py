@@ -1,0 +1,299 @@
+"""The program from outside: exit statuses, messages, files, interruption and what is left behind.
+
+Usage: command_line_test.py PATH-OF-PHASEGRID
+"""
+
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+PROGRAM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "phasegrid"
+SOURCE = Path(__file__).resolve().parent.parent
+
+SWEEP = """
+name = "small"
+restarts = 2
+[model]
+n_features = 2
+n_hidden = 1
+n_experts = 2
+[train]
+steps = 40
+batch = 64
+[axes]
+sparsity = [0.1, 0.5, 0.9]
+last_importance = { start = 0.5, stop = 1.5, step = 0.5 }
+"""
+LONG = SWEEP.replace("steps = 40", "steps = 20000").replace("restarts = 2", "restarts = 200")
+
+
+def phasegrid(*words, **options):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.folder = Path(self.scratch.name)
+        self.sweep = self.write("small.toml", SWEEP)
+        self.out = self.folder / "out.npz"
+
+    def tearDown(self):
+        self.scratch.cleanup()
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def files(self):
+        return sorted(p.name for p in self.folder.iterdir())
+
+    def expect_refused(self, result, *parts):
+        """One line on stderr with all parts, status 2, nothing left behind."""
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for part in parts:
+            self.assertIn(part, result.stderr)
+        self.assertEqual([name for name in self.files() if "out" in name or name.startswith(".")], [])
+
+    # ------------------------------------------------------------ run
+
+    def test_run_writes_the_arrays_that_were_promised(self):
+        result = phasegrid("run", self.sweep, "--out", self.out, "--device", "cpu")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")  # silent when not a terminal
+        self.assertEqual(self.files(), ["out.npz", "small.toml"])
+        with np.load(self.out, allow_pickle=False) as file:
+            shapes = {key: file[key].shape for key in file.files}
+            config = json.loads(str(file["config"]))
+            self.assertTrue(np.isfinite(file["final_losses"]).all())
+            np.testing.assert_array_equal(file["final_losses"], file["all_losses"].min(axis=-1))
+            self.assertEqual(int(np.abs(file["status"]).sum()), 0)
+        self.assertEqual(
+            shapes,
+            {
+                "sparsity_values": (3,),
+                "importance_values": (3,),
+                "final_losses": (3, 3),
+                "all_losses": (3, 3, 2),
+                "expert_weights": (3, 3, 2, 2, 1),
+                "router_weights": (3, 3, 2, 2),
+                "biases": (3, 3, 2, 2),
+                "status": (3, 3, 2),
+                "kept": (3, 3),
+                "config": (),
+            },
+        )
+        self.assertEqual(config["train"]["steps"], 40)
+        self.assertEqual(config["name"], "small")
+        self.assertTrue(config["complete"])
+
+    def test_equal_sweeps_give_equal_files_on_any_threads_and_instruction_set(self):
+        contents = set()
+        for i, words in enumerate([[], ["--threads", 1], ["--isa", "baseline"], ["--threads", 2, "--isa", "auto"]]):
+            out = self.folder / f"{i}.npz"
+            result = phasegrid("run", self.sweep, "--out", out, "--device", "cpu", *words)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            with np.load(out) as file:
+                contents.add(tuple(file[key].tobytes() for key in file.files if key != "config"))
+        self.assertEqual(len(contents), 1)
+        again = self.folder / "again.npz"
+        phasegrid("run", self.sweep, "--out", again, "--device", "cpu")
+        self.assertEqual(again.read_bytes(), (self.folder / "0.npz").read_bytes())
+
+    def test_set_seed_and_more_axes(self):
+        result = phasegrid("run", self.sweep, "--out", self.out, "--seed", 5, "--set", "train.steps=10",
+                           "--set", "axes.learning_rate=[1e-3, 1e-2]", "--set", "restarts=1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with np.load(self.out) as file:
+            self.assertEqual(file["final_losses"].shape, (3, 3, 2))
+            self.assertEqual(file["learning_rate_values"].tolist(), [1e-3, 1e-2])
+            config = json.loads(str(file["config"]))
+        self.assertEqual((config["seed"], config["train"]["steps"], config["restarts"]), (5, 10, 1))
+
+    def test_several_sweeps_go_to_a_folder(self):
+        other = self.write("other.toml", SWEEP.replace('"small"', '"other"').replace("n_experts = 2", "n_experts = 1"))
+        target = self.folder / "results"
+        target.mkdir()
+        self.assertEqual(phasegrid("run", self.sweep, other, "--out", target).returncode, 0)
+        self.assertEqual(sorted(p.name for p in target.iterdir()), ["other.npz", "small.npz"])
+        self.expect_refused(phasegrid("run", self.sweep, other, "--out", self.out), "--out", "folder")
+        self.expect_refused(phasegrid("run", self.sweep, self.sweep, "--out", target), "named 'small'")
+
+    def test_authors_layout_holds_their_four_arrays(self):
+        self.assertEqual(phasegrid("run", self.sweep, "--out", self.out, "--layout", "authors").returncode, 0)
+        with np.load(self.out, allow_pickle=False) as file:
+            kinds = {key: file[key].dtype.str for key in file.files}
+        self.assertEqual(kinds, {"sparsity_values": "<f8", "importance_values": "<f8", "final_losses": "<f4",
+                                 "expert_weights": "<f4"})
+        self.assertEqual(phasegrid("compare", self.out, self.out).returncode, 0)
+        self.out.unlink()
+        self.expect_refused(phasegrid("run", self.sweep, "--out", self.out, "--layout", "authors",
+                                      "--set", "axes.batch=[8, 16]"), "layout authors")
+
+    # ------------------------------------------------------------ bad input
+
+    def test_bad_settings_are_named(self):
+        cases = {
+            "train.batch=0": ("train.batch", "from 1 to 16777216"),
+            "train.batch=1.5": ("train.batch", "whole number"),
+            "train.learning_rate=nan": ("train.learning_rate", "from 0"),
+            "train.steps='many'": ("train.steps", "whole number"),
+            "train.loss=\"median\"": ("train.loss", '"mean" or "sum"'),
+            "train.loss=sum": ("train.loss", "quotes"),
+            "train.keep=\"\"": ("train.keep", '"last-batch" or "evaluation"'),
+            "axes.sparsity=[1.0]": ("axes.sparsity", "below 1"),
+            "axes.sparsity=[]": ("axes.sparsity", "at least one"),
+            "axes.width=[1]": ("axes.width", "sparsity"),
+            "model.top_k=3": ("top_k", "n_experts"),
+            "model.n_features=9": ("n_features", "up to 4"),
+            "data.importance=[1]": ("data.importance", "2"),
+            "data.importance=[1, inf]": ("data.importance", "from 0"),
+            "restarts=-1": ("restarts", "from 1"),
+            "colour=3": ("colour", "restarts"),
+            "steps": ("--set steps", "PATH=TOML-VALUE"),
+        }
+        for change, parts in cases.items():
+            with self.subTest(change):
+                self.expect_refused(phasegrid("run", self.sweep, "--out", self.out, "--set", change), *parts)
+
+    def test_bad_command_lines(self):
+        run = ("run", self.sweep, "--out", self.out)
+        self.expect_refused(phasegrid("run", self.sweep), "--out")
+        self.expect_refused(phasegrid(*run, "--device", "tpu"), "--device", "cuda")
+        self.expect_refused(phasegrid(*run, "--threads", "-3"), "threads", "0")
+        self.expect_refused(phasegrid(*run, "--threads", "two"), "--threads")
+        self.expect_refused(phasegrid(*run, "--seed", "-1"), "--seed")
+        self.expect_refused(phasegrid(*run, "--preset", "slow"), "slow", "paper")
+        self.expect_refused(phasegrid("dance"), "phasegrid")
+        self.expect_refused(phasegrid("run", self.folder / "none.toml", "--out", self.out), "none.toml")
+        self.expect_refused(phasegrid("run", self.write("b.toml", "[model\n"), "--out", self.out), "b.toml:1", "TOML")
+        self.expect_refused(phasegrid("reproduce", "fig99"), "fig99", "fig4")
+        self.expect_refused(phasegrid("compare", self.sweep, self.sweep), "small.toml")
+
+    def test_an_output_that_cannot_be_written_is_found_before_training(self):
+        long = self.write("long.toml", LONG)
+        for out in (self.folder / "missing" / "a.npz", self.folder / "small.toml" / "a.npz", Path("/proc/a.npz")):
+            began = time.monotonic()
+            result = phasegrid("run", long, "--out", out)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("cannot be written", result.stderr)
+            self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_full_disk_is_found_before_training(self):
+        def small_files():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+        self.expect_refused(phasegrid("run", self.write("long.toml", LONG), "--out", self.out, preexec_fn=small_files),
+                            "out.npz", "cannot be written")
+
+    # ------------------------------------------------------------ interruption
+
+    def start_long(self, *words):
+        return subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG)), "--out", str(self.out), *words],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_ctrl_c_saves_what_is_finished_and_the_same_command_goes_on(self):
+        process = self.start_long()
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(process.returncode, 130, errors)
+        with np.load(self.out) as file:
+            first = file["all_losses"]
+            status = file["status"]
+        self.assertTrue((status == -1).any() and (status == 0).any())
+        np.testing.assert_array_equal(np.isnan(first), status == -1)
+        self.assertNotIn(".npz.partial", " ".join(self.files()))
+        rest = phasegrid("run", self.folder / "long.toml", "--out", self.out, "--set", "restarts=200")
+        self.assertEqual(rest.returncode, 0, rest.stderr)
+        self.assertIn("going on from", rest.stdout)
+        whole = self.folder / "whole.npz"
+        self.assertEqual(phasegrid("run", self.folder / "long.toml", "--out", whole, "--fresh").returncode, 0)
+        with np.load(self.out) as resumed, np.load(whole) as expected:
+            for key in expected.files:
+                np.testing.assert_array_equal(resumed[key], expected[key])
+
+    def test_kill_leaves_a_checkpoint_or_nothing_broken(self):
+        process = self.start_long("--checkpoint-seconds", "0.2")
+        partial = Path(f"{self.out}.partial")
+        for _ in range(200):
+            if partial.exists():
+                break
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.kill()
+        process.communicate()
+        self.assertTrue(partial.exists())
+        with np.load(partial) as file:
+            self.assertTrue((file["status"] == 0).any())
+        rest = phasegrid("run", self.folder / "long.toml", "--out", self.out)
+        self.assertEqual(rest.returncode, 0, rest.stderr)
+        self.assertIn("going on from", rest.stdout)
+        self.assertFalse(partial.exists())
+
+    def test_a_terminal_gets_a_progress_line(self):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG.replace("20000", "2000"))), "--out",
+                                    str(self.out)], stdout=subprocess.DEVNULL, stderr=follower)
+        os.close(follower)
+        seen = b""
+        try:
+            while chunk := os.read(leader, 4096):
+                seen += chunk
+        except OSError:
+            pass  # the program closed its end
+        self.assertEqual(process.wait(), 0)
+        self.assertIn(b"models", seen)
+        self.assertIn(b"1,800 of 1,800 models  100 %", seen)
+
+    # ------------------------------------------------------------ other commands
+
+    def test_devices_names_the_cpu(self):
+        result = phasegrid("devices")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("cpu", result.stdout)
+        self.assertIn("cuda", result.stdout)
+
+    def test_compare_finds_a_difference(self):
+        other = self.folder / "other.npz"
+        self.assertEqual(phasegrid("run", self.sweep, "--out", self.out).returncode, 0)
+        self.assertEqual(phasegrid("run", self.sweep, "--out", other, "--set", "train.steps=400").returncode, 0)
+        self.assertEqual(phasegrid("compare", self.out, self.out).returncode, 0)
+        different = phasegrid("compare", self.out, other)
+        self.assertEqual(different.returncode, 1)
+        self.assertIn("OUT", different.stdout)
+        self.assertIn("| mean loss |", phasegrid("compare", "--markdown", self.out, self.out).stdout)
+
+    def test_reproduce_trains_and_draws_figure_4(self):
+        # Two models a cell on the smallest grid: what is tested is the way from sweep files to pictures.
+        environment = {**os.environ, "PHASEGRID_PYTHON": sys.executable}
+        target = self.folder / "fig4"
+        result = phasegrid("reproduce", "fig4", "--out", target, "--set", "train.steps=20", "--set", "restarts=2",
+                           "--set", "axes.sparsity=[0.1, 0.5, 0.9]", "--set", "axes.last_importance=[0.5, 1.5]",
+                           env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        names = sorted(p.name for p in target.iterdir())
+        self.assertEqual(len([n for n in names if n.endswith(".npz")]), 8)
+        for picture in ("fig4.png", "fig4.pdf", "fig8.png", "fig8.pdf"):
+            self.assertIn(picture, names)
+
+    def test_version(self):
+        self.assertRegex(phasegrid("--version").stdout, r"^phasegrid \d+\.\d+\.\d+\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()

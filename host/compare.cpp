@@ -63,7 +63,7 @@ FeatureClass class_of(const Diagram& d, std::size_t cell) {
 }
 
 constexpr int kQuarters = 4;
-int quarter_of(double sparsity) { return std::clamp(static_cast<int>(sparsity * kQuarters + 1e-9), 0, kQuarters - 1); }
+int quarter_of(double sparsity) { return static_cast<int>(std::clamp(sparsity * kQuarters + 1e-9, 0.0, kQuarters - 1.0)); }
 constexpr const char* kQuarterNames[kQuarters] = {"S < 0.25", "0.25 <= S < 0.5", "0.5 <= S < 0.75", "S >= 0.75"};
 
 struct Pair {
@@ -87,7 +87,7 @@ std::pair<double, double> means(const Diagram& a, const Diagram& b, const std::v
 
 ComparisonRow make_row(std::string what, std::pair<double, double> values, double tolerance, bool relative) {
   ComparisonRow row{std::move(what), values.first, values.second, values.first - values.second, tolerance, relative, false};
-  if (relative) row.difference /= row.reference;
+  if (relative && row.difference != 0) row.difference /= row.reference;  // 0 and 0 are equal
   row.within = std::abs(row.difference) <= tolerance;
   return row;
 }

@@ -1,12 +1,37 @@
 #include "config_json.hpp"
 
+#include <fmt/format.h>
+
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "phasegrid/train.hpp"
 
 namespace phasegrid {
 namespace {
+
 using Json = nlohmann::ordered_json;
+
+// JSON's own conversions would wrap or cut a number that does not fit.
+int whole(const Json& object, const char* key) {
+  const Json& value = object.at(key);
+  const double number = value.is_number_integer() ? value.get<double>() : -1;
+  if (number < 0 || number > std::numeric_limits<int>::max()) {
+    throw std::runtime_error(fmt::format("{} must be a whole number of at most 31 bits", key));
+  }
+  return value.get<int>();
+}
+
+// Which of two words stands there.
+bool is_first(const Json& object, const char* key, std::string_view first, std::string_view second) {
+  const auto word = object.at(key).get<std::string>();
+  if (word != first && word != second) {
+    throw std::runtime_error(fmt::format("{} must be {} or {}", key, first, second));
+  }
+  return word == first;
+}
+
 }
 
 std::string config_of(const Results& results) {
@@ -44,23 +69,23 @@ Config parse_config(const std::string& text) {
   Sweep& sweep = result.sweep;
   result.device = config.at("device").get<std::string>();
   sweep.name = config.at("name").get<std::string>();
-  sweep.restarts = config.at("restarts").get<int>();
+  sweep.restarts = whole(config, "restarts");
+  if (!config.at("seed").is_number_unsigned()) throw std::runtime_error("seed must be a whole number");
   sweep.seed = config.at("seed").get<std::uint64_t>();
   const Json& model = config.at("model");
-  sweep.shape = {model.at("n_features").get<int>(), model.at("n_hidden").get<int>(), model.at("n_experts").get<int>(),
-                 model.at("top_k").get<int>()};
+  sweep.shape = {whole(model, "n_features"), whole(model, "n_hidden"), whole(model, "n_experts"), whole(model, "top_k")};
   const Json& data = config.at("data");
   if (data.at("importance").is_array()) sweep.data.importance = data.at("importance").get<std::vector<double>>();
   if (data.contains("sparsity")) sweep.data.sparsity = data.at("sparsity").get<double>();
   if (data.contains("last_importance")) sweep.data.last_importance = data.at("last_importance").get<double>();
   const Json& train = config.at("train");
-  sweep.train.steps = train.at("steps").get<int>();
-  sweep.train.batch = train.at("batch").get<int>();
+  sweep.train.steps = whole(train, "steps");
+  sweep.train.batch = whole(train, "batch");
   sweep.train.learning_rate = train.at("learning_rate").get<double>();
   sweep.train.weight_decay = train.at("weight_decay").get<double>();
   sweep.train.load_balance = train.at("load_balance").get<double>();
-  sweep.train.loss = train.at("loss").get<std::string>() == "mean" ? Loss::mean : Loss::sum;
-  sweep.train.keep = train.at("keep").get<std::string>() == "last-batch" ? Keep::last_batch : Keep::evaluation;
+  sweep.train.loss = is_first(train, "loss", "mean", "sum") ? Loss::mean : Loss::sum;
+  sweep.train.keep = is_first(train, "keep", "last-batch", "evaluation") ? Keep::last_batch : Keep::evaluation;
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const Json& axes = config.at("axes");

@@ -17,7 +17,11 @@
 namespace phasegrid {
 namespace {
 
-constexpr time_t kFixedTime = 315532800;  // 1980-01-01, the first a zip can hold
+// 1980-01-01 00:00 as MS-DOS writes it, the first a zip can hold: the same bytes in every time zone.
+constexpr zip_uint16_t kFixedTime = 0, kFixedDate = 0x21;
+
+// NumPy's own headers of simple arrays take at most some hundred characters. std::regex recurses on every character.
+constexpr std::size_t kLongestHeader = 2048;
 
 template <class T>
 NpyArray array_of(std::string type, std::span<const T> values, std::vector<std::size_t> shape) {
@@ -69,10 +73,10 @@ NpyArray parse_npy(std::span<const std::byte> bytes) {
   const std::size_t start = wide ? 12 : 10;
   std::size_t length = byte(8) | byte(9) << 8;
   if (wide) length |= byte(10) << 16 | byte(11) << 24;
-  if (length > 65536 || start + length > text.size()) throw std::runtime_error("has a broken header");
+  if (length > kLongestHeader || start + length > text.size()) throw std::runtime_error("has a broken header");
   const std::string header(text.substr(start, length));
   std::smatch type, order, shape;
-  static const std::regex kType("'descr':\\s*'([^']*)'"), kOrder("'fortran_order':\\s*(True|False)"),
+  static const std::regex kType("'descr':\\s*'([ -&(-~]*)'"), kOrder("'fortran_order':\\s*(True|False)"),
       kShape("'shape':\\s*\\(([0-9, ]*)\\)");
   if (!std::regex_search(header, type, kType)) throw std::runtime_error("has no simple element type (object or record?)");
   if (!std::regex_search(header, order, kOrder) || !std::regex_search(header, shape, kShape)) {
@@ -129,7 +133,8 @@ NpyArray make_array(std::span<const std::int32_t> v, std::vector<std::size_t> s)
 }
 
 NpyArray make_string(std::string_view ascii) {
-  const std::vector<char32_t> wide(ascii.begin(), ascii.end());
+  std::vector<char32_t> wide(ascii.begin(), ascii.end());
+  if (wide.empty()) wide.push_back(0);  // as NumPy pads: it has no strings of length 0
   NpyArray array{fmt::format("<U{}", wide.size()), {}, {}};
   const auto bytes = std::as_bytes(std::span(wide));
   array.bytes.assign(bytes.begin(), bytes.end());
@@ -156,7 +161,7 @@ std::vector<std::byte> npz_bytes(const NpzArrays& arrays) {
     check_zip(index >= 0, "zip_file_add");
     const auto entry = static_cast<zip_uint64_t>(index);
     check_zip(zip_set_file_compression(archive, entry, ZIP_CM_STORE, 0) == 0, "zip_set_file_compression");
-    check_zip(zip_file_set_mtime(archive, entry, kFixedTime, 0) == 0, "zip_file_set_mtime");
+    check_zip(zip_file_set_dostime(archive, entry, kFixedTime, kFixedDate, 0) == 0, "zip_file_set_dostime");
   }
   check_zip(zip_close(owner.release()) == 0, "zip_close");
   check_zip(zip_source_open(whole) == 0 && zip_source_seek(whole, 0, SEEK_END) == 0, "reading the archive");
@@ -181,6 +186,8 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0)); ++i) {
     const char* raw = zip_get_name(archive.get(), i, 0);
     std::string name = raw != nullptr ? raw : "?";
+    std::ranges::replace_if(
+        name, [](char c) { return c >= 0 && c < ' '; }, '?');  // messages are one line
     // Read in pieces: the size that a broken file claims is not to be trusted with an allocation.
     std::vector<std::byte> bytes;
     const std::unique_ptr<zip_file_t, CloseEntry> entry(zip_fopen_index(archive.get(), i, 0));

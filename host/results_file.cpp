@@ -40,6 +40,12 @@ std::vector<float> gather(const Results& results, std::span<const float> (Result
   return values;
 }
 
+// Key of a dimension's values.
+std::string values_key(AxisName name) {
+  if (name == AxisName::last_importance) return "importance_values";  // the authors' name
+  return fmt::format("{}_values", to_string(name));
+}
+
 NpzArrays arrays_of(const Results& results, Layout layout) {
   const Shape& shape = results.sweep.shape;
   const Grid grid(results.sweep);
@@ -47,9 +53,8 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
   NpzArrays arrays;
   for (const Grid::Dimension& dimension : grid.dimensions()) {
-    std::string key(to_string(dimension.name));
-    if (dimension.name == AxisName::last_importance) key = "importance";  // the authors' name
-    arrays.emplace_back(key + "_values", make_array(std::span<const double>(dimension.values), {dimension.values.size()}));
+    arrays.emplace_back(values_key(dimension.name),
+                        make_array(std::span<const double>(dimension.values), {dimension.values.size()}));
   }
   const std::vector<float> weights = gather(results, &Results::expert_weights);
   arrays.emplace_back("final_losses", make_array(std::span<const float>(results.final_losses), cells));
@@ -88,7 +93,8 @@ std::string temporary_for(const std::string& path) {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& target) : target_(target), path_(temporary_for(target)) {
-    if (fs::path(target).filename().empty() || fs::is_directory(target)) refuse(target, EISDIR);
+    std::error_code unknown;  // then opening it says what is wrong
+    if (fs::path(target).filename().empty() || fs::is_directory(target, unknown)) refuse(target, EISDIR);
     // A file size limit should be an error to read, not a signal to die of.
     std::signal(SIGXFSZ, SIG_IGN);
     descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -144,18 +150,21 @@ void save_results(const Results& results, const std::string& path, Layout layout
 
 Results load_results(const std::string& path) {
   const NpzFile file(path);
+  const std::string text = file.text("config");
   Config config;
   try {
-    config = parse_config(file.text("config"));
-  } catch (const InputError& error) {
-    throw;
+    config = parse_config(text);
   } catch (const std::exception& error) {
     throw InputError(fmt::format("{}: 'config' is not one of phasegrid's: {}", path, error.what()));
   }
-  Results results(config.sweep);
-  results.device = config.device;
   const Shape& shape = config.sweep.shape;
-  const Extents cells = Grid(config.sweep).extents();
+  const Grid grid(config.sweep);
+  for (const Grid::Dimension& dimension : grid.dimensions()) {
+    const std::string key = values_key(dimension.name);
+    file.expect_shape(key, {dimension.values.size()});
+    if (file.doubles(key) != dimension.values) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
+  }
+  const Extents cells = grid.extents();
   const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
   const Extents models = with(cells, {config.sweep.restarts});
   file.expect_shape("final_losses", cells);
@@ -165,10 +174,17 @@ Results load_results(const std::string& path) {
   file.expect_shape("expert_weights", with(cells, {E, n, m}));
   file.expect_shape("biases", with(cells, {E, n}));
   file.expect_shape("router_weights", with(cells, {E, n}));
+  Results results(config.sweep);  // only now: the file is as large as its config says
+  results.device = config.device;
   results.final_losses = file.floats("final_losses");
   results.kept = file.integers("kept");
   results.all_losses = file.floats("all_losses");
   results.status = file.integers("status");
+  for (const std::int32_t restart : results.kept) {
+    if (restart < -1 || restart >= config.sweep.restarts) {
+      throw InputError(fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, config.sweep.restarts - 1, restart));
+    }
+  }
   const std::vector<float> parts[] = {file.floats("expert_weights"), file.floats("biases"), file.floats("router_weights")};
   const int sizes[] = {shape.weight_count(), shape.bias_count(), shape.router_count()};
   auto out = results.parameters.begin();

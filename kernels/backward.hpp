@@ -24,19 +24,13 @@ PG_INLINE void add_sample_top1(const Weights<S>& weights, bool balance, const Fl
     route_scores<S>(weights, x, score);
     choose_top1<S::E>(score, valid, chosen, best);
     if (balance) {
-      Floats probability[S::E];
-      softmax<S::E>(score, best, probability);
+      Floats product[S::kPairs];
+      softmax_products<S>(score, best, product);
       PG_UNROLL
-      for (int i = 0; i < S::E; ++i) {
+      for (int pair = 0; pair < S::kPairs; ++pair) {
+        const Floats mixed = keep(valid, product[pair]);
         PG_UNROLL
-        for (int j = i + 1; j < S::E; ++j) {
-          const Floats mixed = keep(valid, probability[i] * probability[j]);
-          PG_UNROLL
-          for (int f = 0; f < S::n; ++f) {
-            Floats& sum = sums[Sum::mixing(S::pair(i, j), f)];
-            sum = fma(mixed, x[f], sum);
-          }
-        }
+        for (int f = 0; f < S::n; ++f) sums[Sum::mixing(pair, f)] = fma(mixed, x[f], sums[Sum::mixing(pair, f)]);
       }
       PG_UNROLL
       for (int e = 1; e < S::E; ++e) sums[Sum::count(e)] = add_if(chosen[e], Floats(1.0f), sums[Sum::count(e)]);

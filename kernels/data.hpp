@@ -29,71 +29,73 @@ struct Round {
   static constexpr int kBlocks = kSamples * n / 4;
 };
 
-// A round written out, for the hot loop: body(x, AllLanes) once for each sample, Floats x[n].
-template <int n, int kSample = 0, class LaneNumbers, class Body>
-PG_INLINE void unrolled_round(const CellSettings& cell, const Batch& batch, LaneNumbers lanes, int round,
-                              Block<Words> block, Body& body) {
-  if constexpr (kSample < Round<n>::kSamples) {
-    Floats x[n];
-    PG_UNROLL
-    for (int f = 0; f < n; ++f) {
-      constexpr int kFirstWord = kSample * n;
-      const int word = kFirstWord + f;
-      if (word % 4 == 0) {
-        const uint32_t call = static_cast<uint32_t>(round * Round<n>::kBlocks + word / 4);
-        block = philox<kRounds>(call, lanes, batch.step, batch.stream, batch.key);
-      }
-      x[f] = feature_from(block.w[word % 4], cell);
-    }
-    body(x, AllLanes{});
-    unrolled_round<n, kSample + 1>(cell, batch, lanes, round, block, body);
-  }
-}
-
-// The same as a loop, short to compile; samples_left counts those of the batch from this round's first on, and
-// body(x, valid) gets the Mask of lanes that have one.
-template <int n, class LaneNumbers, class Body>
-PG_INLINE void looped_round(const CellSettings& cell, const Batch& batch, LaneNumbers lanes, int round, int first_lane,
-                            int samples_left, Body& body) {
-  Floats all[Round<n>::kSamples][n];
+// A round's samples for the lanes from first_lane on: x[sample][feature].
+template <int n>
+PG_INLINE void draw_round(const CellSettings& cell, const Batch& batch, int first_lane, int round,
+                          Floats (&x)[Round<n>::kSamples][n]) {
   PG_UNROLL
   for (int b = 0; b < Round<n>::kBlocks; ++b) {
     const uint32_t call = static_cast<uint32_t>(round * Round<n>::kBlocks + b);
-    const Block<Words> block = philox<kRounds>(call, lanes, batch.step, batch.stream, batch.key);
+    const Block<Words> block =
+        philox<kRounds>(call, lane_numbers(first_lane), batch.step, batch.stream, batch.key);
     PG_UNROLL
-    for (int i = 0; i < 4; ++i) all[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell);
-  }
-  PG_NO_UNROLL
-  for (int sample = 0; sample < Round<n>::kSamples; ++sample) {
-    Floats x[n];
-    PG_UNROLL
-    for (int f = 0; f < n; ++f) {
-      x[f] = all[0][f];
-      PG_UNROLL
-      for (int s = 1; s < Round<n>::kSamples; ++s) x[f] = s == sample ? all[s][f] : x[f];
-    }
-    body(x, lanes_below(first_lane + sample * kLanes, samples_left));
+    for (int i = 0; i < 4; ++i) x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell);
   }
 }
 
-// body(x, valid) for every sample of the batch that falls to these lanes; valid is AllLanes or a Mask.
+// body(x, valid) for every sample of the batch that falls to these lanes, Floats x[n]; valid is AllLanes, or for the
+// last, partly filled row the Mask of lanes that have a sample.
+//
+// A thread of a GPU makes a round when it needs it. A CPU core makes a stretch of rounds ahead and keeps it in its
+// first-level cache: two short loops overlap far better in it than one long one.
+#if PHASEGRID_LANES_AHEAD == 0
 template <int n, class Body>
-PG_INLINE void for_each_sample_looped(const CellSettings& cell, const Batch& batch, int first_lane, int first_round,
-                                      Body& body) {
-  constexpr int kSamples = kLanes * Round<n>::kSamples;
+PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
+  constexpr int kSamples = Round<n>::kSamples;
   PG_NO_UNROLL
-  for (int round = first_round; round * kSamples < batch.samples; ++round) {
-    looped_round<n>(cell, batch, lane_numbers(first_lane), round, first_lane, batch.samples - round * kSamples, body);
+  for (int round = 0; round * kSamples * kLanes < batch.samples; ++round) {
+    Floats x[kSamples][n];
+    draw_round<n>(cell, batch, first_lane, round, x);
+    const int left = batch.samples - round * kSamples * kLanes;
+    if (left >= kSamples * kLanes) {
+      PG_UNROLL
+      for (int s = 0; s < kSamples; ++s) body(x[s], AllLanes{});
+    } else {
+      // Rarely run, so a loop: one copy of the body, and x[s] by selects, as a register cannot be indexed.
+      PG_NO_UNROLL
+      for (int s = 0; s < kSamples; ++s) {
+        Floats one[n];
+        PG_UNROLL
+        for (int f = 0; f < n; ++f) {
+          one[f] = x[0][f];
+          PG_UNROLL
+          for (int other = 1; other < kSamples; ++other) one[f] = s == other ? x[other][f] : one[f];
+        }
+        body(one, lanes_below(first_lane + s * kLanes, left));
+      }
+    }
   }
 }
+#else
 template <int n, class Body>
-PG_INLINE void for_each_sample_unrolled(const CellSettings& cell, const Batch& batch, int first_lane, Body& body) {
-  const int full_rounds = batch.samples / (kLanes * Round<n>::kSamples);
+PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
+  constexpr int kSamples = Round<n>::kSamples;
+  constexpr int kRounds = PHASEGRID_LANES_AHEAD / kSamples;
+  const int rows = (batch.samples + kLanes - 1) / kLanes;  // samples of the first lane
+  const int full_rows = batch.samples / kLanes;
   PG_NO_UNROLL
-  for (int round = 0; round < full_rounds; ++round) {
-    unrolled_round<n>(cell, batch, lane_numbers(first_lane), round, Block<Words>{}, body);
+  for (int row = 0; row < rows; row += kRounds * kSamples) {
+    Floats x[kRounds][kSamples][n];
+    const int here = rows - row < kRounds * kSamples ? rows - row : kRounds * kSamples;
+    PG_NO_UNROLL
+    for (int r = 0; r * kSamples < here; ++r) draw_round<n>(cell, batch, first_lane, row / kSamples + r, x[r]);
+    const Floats(*samples)[n] = x[0];
+    const int full_here = full_rows - row < here ? full_rows - row : here;
+    PG_NO_UNROLL
+    for (int s = 0; s < full_here; ++s) body(samples[s], AllLanes{});
+    if (full_here < here) body(samples[full_here], lanes_below(first_lane, batch.samples - full_rows * kLanes));
   }
-  for_each_sample_looped<n>(cell, batch, first_lane, full_rounds, body);
 }
+#endif
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -49,7 +49,7 @@ PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& ba
         add_sample_top_k<S>(weights, top_k, cell.importance, slopes, x, valid, sums);
       }
     };
-    for_each_sample_unrolled<S::n>(cell, batch, first_lane, add);
+    for_each_sample<S::n>(cell, batch, first_lane, add);
     team.deposit(storage.gradient, first_lane, sums);
   });
   team.reduce(storage.gradient);

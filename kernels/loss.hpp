@@ -71,10 +71,10 @@ PG_STAGE void sum_losses(const CellSettings& cell, int top_k, const Batch& batch
     Floats sums[LossLayout<S>::kSize];
     PG_UNROLL
     for (int v = 0; v < LossLayout<S>::kSize; ++v) sums[v] = 0.0f;
-    auto add = [&](const Floats(&x)[S::n], Mask valid) PG_INLINE_LAMBDA {
+    auto add = [&](const Floats(&x)[S::n], auto valid) PG_INLINE_LAMBDA {
       add_sample_loss<S>(weights, top_k, cell.importance, x, valid, sums);
     };
-    for_each_sample_looped<S::n>(cell, batch, first_lane, 0, add);
+    for_each_sample<S::n>(cell, batch, first_lane, add);
     team.deposit(storage, first_lane, sums);
   });
   team.reduce(storage);

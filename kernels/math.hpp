@@ -9,7 +9,7 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // |f| <= 1/2; 2^f is a polynomial with a relative error under 1e-7 (fitted by Lawson's iteration), 2^i goes to the
 // exponent.
 PG_INLINE Floats exp_of_negative(Floats x) {
-  x = select(greater(Floats(-87.0f), x), Floats(-87.0f), x);
+  x = at_least(-87.0f, x);
   const Floats magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
   const Floats shifted = fma(x, Floats(1.44269502f), magic);
   const Floats whole = shifted - magic;
@@ -21,6 +21,18 @@ PG_INLINE Floats exp_of_negative(Floats x) {
   y = fma(y, f, Floats(0.6931470036506653f));
   y = fma(y, f, Floats(1.0f));
   return from_bits(bits(y) + to_exponent(bits(shifted)));
+}
+
+// 1 / x for x in [1, 1e9], within 2 ulp: shorter than a division on a GPU, and on a CPU it leaves the divider alone.
+// The bits of x subtracted from a constant guess 1 / x to 12 %; each of Newton's steps squares the error.
+PG_INLINE Floats reciprocal(Floats x) {
+  Floats r = from_bits(minus(0x7ef311c7u, bits(x)));
+  PG_UNROLL
+  for (int i = 0; i < 3; ++i) {
+    const Floats error = fma(Floats(0.0f) - x, r, Floats(1.0f));
+    r = fma(r, error, r);
+  }
+  return r;
 }
 
 // ln x of one number in (0, 1]. x = 2^e m with m in [sqrt 1/2, sqrt 2); ln m = 2 atanh((m - 1) / (m + 1)).

@@ -48,17 +48,25 @@ PG_INLINE void choose_top1(const Floats (&score)[E], Valid valid, Mask (&chosen)
   }
 }
 
+// The two probabilities of a softmax over two experts: the larger one first. One of the two exponents is 0, the other
+// minus the distance of the scores.
+struct TwoProbabilities {
+  Floats winner, loser;
+};
+PG_INLINE TwoProbabilities softmax_of_two(Floats score_of_second) {
+  const Floats other = exp_of_negative(minus_magnitude(score_of_second));
+  const Floats winner = reciprocal(Floats(1.0f) + other);
+  return {winner, other * winner};
+}
+
 // Softmax probabilities of all experts, given the highest score.
 template <int E>
 PG_INLINE void softmax(const Floats (&score)[E], Floats best, Floats (&probability)[E]) {
   if constexpr (E == 2) {
-    // One of the two exponents is 0: the other is minus the distance of the scores.
+    const TwoProbabilities two = softmax_of_two(score[1]);
     const Mask second = greater(score[1], score[0]);
-    const Floats other = exp_of_negative(select(second, Floats(0.0f) - score[1], score[1]));
-    const Floats winner = Floats(1.0f) / (Floats(1.0f) + other);
-    const Floats loser = other * winner;
-    probability[0] = select(second, loser, winner);
-    probability[1] = select(second, winner, loser);
+    probability[0] = select(second, two.loser, two.winner);
+    probability[1] = select(second, two.winner, two.loser);
   } else {
     Floats sum = 0.0f;
     PG_UNROLL
@@ -66,9 +74,26 @@ PG_INLINE void softmax(const Floats (&score)[E], Floats best, Floats (&probabili
       probability[e] = exp_of_negative(score[e] - best);
       sum = e == 0 ? probability[0] : sum + probability[e];
     }
-    const Floats scale = Floats(1.0f) / sum;
+    const Floats scale = reciprocal(sum);
     PG_UNROLL
     for (int e = 0; e < E; ++e) probability[e] = probability[e] * scale;
+  }
+}
+
+// P_i P_j of every pair of experts.
+template <class S>
+PG_INLINE void softmax_products(const Floats (&score)[S::E], Floats best, Floats (&product)[S::kPairs]) {
+  if constexpr (S::E == 2) {
+    const TwoProbabilities two = softmax_of_two(score[1]);
+    product[0] = two.winner * two.loser;
+  } else {
+    Floats probability[S::E];
+    softmax<S::E>(score, best, probability);
+    PG_UNROLL
+    for (int i = 0; i < S::E; ++i) {
+      PG_UNROLL
+      for (int j = i + 1; j < S::E; ++j) product[S::pair(i, j)] = probability[i] * probability[j];
+    }
   }
 }
 
@@ -98,7 +123,7 @@ PG_INLINE void choose_top_k(const Floats (&score)[E], int k, Mask (&active)[E], 
     active[e] = greater(Floats(static_cast<float>(k)), experts_above[e]);
     sum = add_if(active[e], probability[e], sum);
   }
-  const Floats scale = Floats(1.0f) / sum;
+  const Floats scale = Floats(1.0f) / sum;  // at least 1 / E, but too small for reciprocal()
   PG_UNROLL
   for (int e = 0; e < E; ++e) gate[e] = keep(active[e], probability[e] * scale);
 }

@@ -26,7 +26,7 @@ void draw_batch(const CellSettings& cell, int restart, int step, float* inputs) 
   const Batch batch = training_batch(cell, restart, step);
   Team::for_each_group([&](int first_lane) {
     int row = 0;
-    auto write = [&](const Floats(&x)[S::n], Mask) {
+    auto write = [&](const Floats(&x)[S::n], auto) {
       for (int f = 0; f < S::n; ++f) {
         float lanes[kWidth];
         store(lanes, x[f]);
@@ -37,7 +37,7 @@ void draw_batch(const CellSettings& cell, int restart, int step, float* inputs) 
       }
       ++row;
     };
-    for_each_sample_looped<S::n>(cell, batch, first_lane, 0, write);
+    for_each_sample<S::n>(cell, batch, first_lane, write);
   });
 }
 

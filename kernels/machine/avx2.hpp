@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #define PHASEGRID_MACHINE avx2
+#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (data.hpp)
 
 namespace phasegrid::avx2 {
 
@@ -25,6 +26,9 @@ PG_INLINE Floats operator*(Floats a, Floats b) { return _mm256_mul_ps(a.v, b.v);
 PG_INLINE Floats operator/(Floats a, Floats b) { return _mm256_div_ps(a.v, b.v); }
 PG_INLINE Floats square_root(Floats a) { return _mm256_sqrt_ps(a.v); }
 PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
+// The larger of the two; a NaN in `a` stays.
+PG_INLINE Floats at_least(float floor, Floats a) { return _mm256_max_ps(_mm256_set1_ps(floor), a.v); }
+PG_INLINE Floats minus_magnitude(Floats a) { return _mm256_or_ps(a.v, _mm256_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm256_loadu_ps(p); }
 PG_INLINE void store(float* p, Floats a) { _mm256_storeu_ps(p, a.v); }
 
@@ -50,6 +54,7 @@ PG_INLINE Mask at_most(Words a, int32_t limit) {
 PG_INLINE Words bits(Floats a) { return {_mm256_castps_si256(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm256_castsi256_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm256_add_epi32(a.v, b.v)}; }
+PG_INLINE Words minus(uint32_t a, Words b) { return {_mm256_sub_epi32(_mm256_set1_epi32(static_cast<int>(a)), b.v)}; }
 PG_INLINE Words to_exponent(Words a) { return {_mm256_slli_epi32(a.v, 23)}; }
 PG_INLINE Words xor3(Words a, Words b, uint32_t c) {
   return {_mm256_xor_si256(_mm256_xor_si256(a.v, b.v), _mm256_set1_epi32(static_cast<int>(c)))};

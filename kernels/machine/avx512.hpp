@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #define PHASEGRID_MACHINE avx512
+#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (data.hpp)
 
 namespace phasegrid::avx512 {
 
@@ -25,6 +26,9 @@ PG_INLINE Floats operator*(Floats a, Floats b) { return _mm512_mul_ps(a.v, b.v);
 PG_INLINE Floats operator/(Floats a, Floats b) { return _mm512_div_ps(a.v, b.v); }
 PG_INLINE Floats square_root(Floats a) { return _mm512_sqrt_ps(a.v); }
 PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
+// The larger of the two; a NaN in `a` stays.
+PG_INLINE Floats at_least(float floor, Floats a) { return _mm512_max_ps(_mm512_set1_ps(floor), a.v); }
+PG_INLINE Floats minus_magnitude(Floats a) { return _mm512_or_ps(a.v, _mm512_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm512_loadu_ps(p); }
 PG_INLINE void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
 
@@ -48,6 +52,7 @@ PG_INLINE Mask at_most(Words a, int32_t limit) { return {_mm512_cmple_epi32_mask
 PG_INLINE Words bits(Floats a) { return {_mm512_castps_si512(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm512_castsi512_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm512_add_epi32(a.v, b.v)}; }
+PG_INLINE Words minus(uint32_t a, Words b) { return {_mm512_sub_epi32(_mm512_set1_epi32(static_cast<int>(a)), b.v)}; }
 PG_INLINE Words to_exponent(Words a) { return {_mm512_slli_epi32(a.v, 23)}; }
 PG_INLINE Words xor3(Words a, Words b, uint32_t c) {
   return {_mm512_ternarylogic_epi32(a.v, b.v, _mm512_set1_epi32(static_cast<int>(c)), 0x96)};

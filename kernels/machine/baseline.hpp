@@ -5,6 +5,7 @@
 #include <emmintrin.h>
 
 #define PHASEGRID_MACHINE baseline
+#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (data.hpp)
 
 namespace phasegrid::baseline {
 
@@ -52,6 +53,9 @@ PG_INLINE Floats operator-(Floats a, Floats b) { return _mm_sub_ps(a.v, b.v); }
 PG_INLINE Floats operator*(Floats a, Floats b) { return _mm_mul_ps(a.v, b.v); }
 PG_INLINE Floats operator/(Floats a, Floats b) { return _mm_div_ps(a.v, b.v); }
 PG_INLINE Floats square_root(Floats a) { return _mm_sqrt_ps(a.v); }
+// The larger of the two; a NaN in `a` stays.
+PG_INLINE Floats at_least(float floor, Floats a) { return _mm_max_ps(_mm_set1_ps(floor), a.v); }
+PG_INLINE Floats minus_magnitude(Floats a) { return _mm_or_ps(a.v, _mm_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm_loadu_ps(p); }
 PG_INLINE void store(float* p, Floats a) { _mm_storeu_ps(p, a.v); }
 
@@ -79,6 +83,7 @@ PG_INLINE Mask at_most(Words a, int32_t limit) {
 PG_INLINE Words bits(Floats a) { return {_mm_castps_si128(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm_castsi128_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm_add_epi32(a.v, b.v)}; }
+PG_INLINE Words minus(uint32_t a, Words b) { return {_mm_sub_epi32(_mm_set1_epi32(static_cast<int>(a)), b.v)}; }
 PG_INLINE Words to_exponent(Words a) { return {_mm_slli_epi32(a.v, 23)}; }
 PG_INLINE Words xor3(Words a, Words b, uint32_t c) {
   return {_mm_xor_si128(_mm_xor_si128(a.v, b.v), _mm_set1_epi32(static_cast<int>(c)))};

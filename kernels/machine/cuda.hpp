@@ -6,6 +6,7 @@
 #pragma once
 
 #define PHASEGRID_MACHINE cuda
+#define PHASEGRID_LANES_AHEAD 0  // rows of samples made before they are used (data.hpp)
 #define PHASEGRID_LANE_IS_SCALAR  // a word of a lane and a word of all lanes are of one type
 
 namespace phasegrid::cuda {
@@ -17,6 +18,9 @@ using Floats = float;
 using Mask = bool;
 PG_INLINE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 PG_INLINE float square_root(float a) { return __fsqrt_rn(a); }
+// The larger of the two; a NaN in `a` stays.
+PG_INLINE float at_least(float floor, float a) { return floor > a ? floor : a; }
+PG_INLINE float minus_magnitude(float a) { return -fabsf(a); }
 PG_INLINE float load(const float* p) { return *p; }
 PG_INLINE void store(float* p, float a) { *p = a; }
 
@@ -44,6 +48,7 @@ PG_INLINE float to_float(uint32_t a) { return __int2float_rn(static_cast<int32_t
 PG_INLINE bool at_most(uint32_t a, int32_t limit) { return static_cast<int32_t>(a) <= limit; }
 PG_INLINE uint32_t bits(float a) { return __float_as_uint(a); }
 PG_INLINE float from_bits(uint32_t a) { return __uint_as_float(a); }
+PG_INLINE uint32_t minus(uint32_t a, uint32_t b) { return a - b; }
 PG_INLINE uint32_t to_exponent(uint32_t a) { return a << 23; }
 PG_INLINE uint64_t multiply(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
 PG_INLINE uint32_t high(uint64_t product) { return static_cast<uint32_t>(product >> 32); }

@@ -8,11 +8,15 @@ draw_fig4.py results/fig4_*.npz --beside published/fig4_*.npz --out pictures --s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 try:
+    import diagrams
     import pictures
 except ImportError as error:
     if (error.name or "").split(".")[0] not in ("numpy", "matplotlib"):
@@ -25,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     """Reports a bad command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise pictures.InputError(f"{message} (see --help)")
+        raise diagrams.InputError(f"{message} (see --help)")
 
 
 def formats(text: str) -> list[str]:
@@ -48,7 +52,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the pictures, made where missing")
     parser.add_argument(
         "--score",
-        choices=pictures.SCORES,
+        choices=diagrams.SCORES,
         default="paper",
         help="superposition score: sum over j != n (paper, default) or over all j (authors, as the published picture)",
     )
@@ -59,12 +63,36 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> list[Path]:
+    """Writes name -> bytes into the folder (made where missing), each whole or not at all. Raises InputError."""
+    path = folder = Path(folder)
+    staged: dict[Path, str] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            path = folder / name
+            handle, staged[path] = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(staged[path], 0o644)
+        for path, temporary in staged.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        raise diagrams.InputError(
+            f"{path}: cannot be written ({error.strerror}); give a folder to write into"
+        ) from None
+    finally:
+        for temporary in staged.values():
+            Path(temporary).unlink(missing_ok=True)
+    return list(staged)
+
+
 def draw(options: argparse.Namespace) -> None:
-    sets, suffix = [pictures.load_grids(options.files)], ""
+    sets, suffix = [diagrams.load_grids(options.files)], ""
     if options.beside:
-        published, suffix = pictures.load_grids(options.beside), "_side_by_side"
+        published, suffix = diagrams.load_grids(options.beside), "_side_by_side"
         if not published.keys() & sets[0].keys():
-            raise pictures.InputError(
+            raise diagrams.InputError(
                 "--beside: no architecture in common with the first files; at least one is needed"
             )
         sets.append(published)
@@ -77,14 +105,14 @@ def draw(options: argparse.Namespace) -> None:
         for name, figure in figures.items()
         for kind in options.format
     }
-    for path in pictures.write_files(options.out, files):
+    for path in write_files(options.out, files):
         print(path)
 
 
 def main(arguments: Sequence[str]) -> int:
     try:
         draw(parse(arguments))
-    except pictures.InputError as error:
+    except diagrams.InputError as error:
         print("draw_fig4: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
     return 0

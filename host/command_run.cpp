@@ -27,15 +27,16 @@ std::int64_t models_done(const Results& results) {
   return done;
 }
 
-// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read, or holds another sweep
-// or a finished one, is passed over: it will be replaced as any older output is.
+// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read or holds another sweep is
+// passed over, and so is a finished results file: it will be replaced as any older output is. A finished checkpoint
+// counts: the run it belongs to was killed while it trained its other sweeps.
 Results earlier_results(const Sweep& sweep, const std::string& path, bool fresh) {
   if (!fresh) {
     for (const std::string& candidate : {checkpoint_path(path), path}) {
       if (!fs::is_regular_file(candidate)) continue;
       try {
         Results earlier = load_results(candidate);
-        if (!same_models(earlier.sweep, sweep) || earlier.complete()) continue;
+        if (!same_models(earlier.sweep, sweep) || (earlier.complete() && candidate == path)) continue;
         fmt::print("{}: going on from {} of {} models\n", candidate, models_done(earlier), earlier.status.size());
         return earlier;
       } catch (const InputError&) {
@@ -84,6 +85,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
+  std::vector<bool> saved_whole(sweeps.size(), false);
   TrainOptions options;
   options.device = arguments.device;
   options.threads = arguments.threads;
@@ -98,7 +100,9 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
       for (std::size_t s = 0; s < so_far.size(); ++s) {
-        if (!so_far[s].complete()) save_results(so_far[s], checkpoint_path(paths[s]));
+        if (saved_whole[s]) continue;
+        save_results(so_far[s], checkpoint_path(paths[s]));
+        saved_whole[s] = so_far[s].complete();
       }
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
       if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());

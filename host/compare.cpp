@@ -63,7 +63,9 @@ FeatureClass class_of(const Diagram& d, std::size_t cell) {
 }
 
 constexpr int kQuarters = 4;
-int quarter_of(double sparsity) { return static_cast<int>(std::clamp(sparsity * kQuarters + 1e-9, 0.0, kQuarters - 1.0)); }
+int quarter_of(double sparsity) {
+  return static_cast<int>(std::clamp(sparsity * kQuarters + 1e-9, 0.0, kQuarters - 1.0));
+}
 constexpr const char* kQuarterNames[kQuarters] = {"S < 0.25", "0.25 <= S < 0.5", "0.5 <= S < 0.75", "S >= 0.75"};
 
 struct Pair {
@@ -86,7 +88,8 @@ std::pair<double, double> means(const Diagram& a, const Diagram& b, const std::v
 }
 
 ComparisonRow make_row(std::string what, std::pair<double, double> values, double tolerance, bool relative) {
-  ComparisonRow row{std::move(what), values.first, values.second, values.first - values.second, tolerance, relative, false};
+  ComparisonRow row{std::move(what), values.first, values.second, values.first - values.second,
+                    tolerance,       relative,     false};
   if (relative && row.difference != 0) row.difference /= row.reference;  // 0 and 0 are equal
   row.within = std::abs(row.difference) <= tolerance;
   return row;
@@ -97,8 +100,9 @@ ComparisonRow make_row(std::string what, std::pair<double, double> values, doubl
 Comparison compare(const std::string& ours, const std::string& reference) {
   const Diagram a = read_diagram(ours), b = read_diagram(reference);
   if (a.E != b.E || a.n != b.n || a.m != b.m) {
-    throw InputError(fmt::format("{} has n = {}, m = {}, E = {} but {} has n = {}, m = {}, E = {}; shapes must be equal",
-                                 ours, a.n, a.m, a.E, reference, b.n, b.m, b.E));
+    throw InputError(
+        fmt::format("{} has n = {}, m = {}, E = {} but {} has n = {}, m = {}, E = {}; shapes must be equal", ours, a.n,
+                    a.m, a.E, reference, b.n, b.m, b.E));
   }
   Comparison result;
   result.shape = fmt::format("n = {}, m = {}, E = {}", a.n, a.m, a.E);
@@ -141,7 +145,8 @@ Comparison compare(const std::string& ours, const std::string& reference) {
     }
   }
   if (a.E == 1) {
-    const auto equal = std::ranges::count_if(pairs, [&](const Pair& p) { return class_of(a, p.ours) == class_of(b, p.reference); });
+    const auto equal =
+        std::ranges::count_if(pairs, [&](const Pair& p) { return class_of(a, p.ours) == class_of(b, p.reference); });
     const double share = static_cast<double>(equal) / static_cast<double>(pairs.size());
     const double needed = a.n == 2 ? kClassAgreementTwo : kClassAgreementMore;
     result.rows.push_back({"cells of the same class", share, 1, share - 1, 1 - needed, false, share >= needed});
@@ -172,11 +177,13 @@ void print(const Comparison& comparison, std::FILE* stream) {
 }
 
 std::string to_markdown(const Comparison& comparison) {
-  std::string text = fmt::format("| {}, {} cells | ours | reference | difference | allowed | |\n|---|---|---|---|---|---|\n",
-                                 comparison.shape, comparison.cells);
+  std::string text =
+      fmt::format("| {}, {} cells | ours | reference | difference | allowed | |\n|---|---|---|---|---|---|\n",
+                  comparison.shape, comparison.cells);
   for (const ComparisonRow& row : comparison.rows) {
-    text += fmt::format("| {} | {:.6f} | {:.6f} | {} | {} | {} |\n", row.what, row.ours, row.reference,
-                        amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
+    text +=
+        fmt::format("| {} | {:.6f} | {:.6f} | {} | {} | {} |\n", row.what, row.ours, row.reference,
+                    amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
   }
   return text;
 }

@@ -73,7 +73,8 @@ Config parse_config(const std::string& text) {
   if (!config.at("seed").is_number_unsigned()) throw std::runtime_error("seed must be a whole number");
   sweep.seed = config.at("seed").get<std::uint64_t>();
   const Json& model = config.at("model");
-  sweep.shape = {whole(model, "n_features"), whole(model, "n_hidden"), whole(model, "n_experts"), whole(model, "top_k")};
+  sweep.shape = {whole(model, "n_features"), whole(model, "n_hidden"), whole(model, "n_experts"),
+                 whole(model, "top_k")};
   const Json& data = config.at("data");
   if (data.at("importance").is_array()) sweep.data.importance = data.at("importance").get<std::vector<double>>();
   if (data.contains("sparsity")) sweep.data.sparsity = data.at("sparsity").get<double>();

@@ -78,7 +78,8 @@ NpyArray parse_npy(std::span<const std::byte> bytes) {
   std::smatch type, order, shape;
   static const std::regex kType("'descr':\\s*'([ -&(-~]*)'"), kOrder("'fortran_order':\\s*(True|False)"),
       kShape("'shape':\\s*\\(([0-9, ]*)\\)");
-  if (!std::regex_search(header, type, kType)) throw std::runtime_error("has no simple element type (object or record?)");
+  if (!std::regex_search(header, type, kType))
+    throw std::runtime_error("has no simple element type (object or record?)");
   if (!std::regex_search(header, order, kOrder) || !std::regex_search(header, shape, kShape)) {
     throw std::runtime_error("has a broken header");
   }
@@ -183,6 +184,7 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     zip_error_fini(&error);
     throw InputError(fmt::format("{}: cannot be read as .npz: {}", path_, reason));
   }
+  std::vector<std::byte> piece(std::size_t{1} << 16);
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0)); ++i) {
     const char* raw = zip_get_name(archive.get(), i, 0);
     std::string name = raw != nullptr ? raw : "?";
@@ -193,11 +195,8 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     const std::unique_ptr<zip_file_t, CloseEntry> entry(zip_fopen_index(archive.get(), i, 0));
     zip_int64_t got = entry ? 1 : -1;
     while (got > 0) {
-      constexpr std::size_t kPiece = std::size_t{1} << 20;
-      const std::size_t before = bytes.size();
-      bytes.resize(before + kPiece);
-      got = zip_fread(entry.get(), bytes.data() + before, kPiece);
-      bytes.resize(before + static_cast<std::size_t>(std::max<zip_int64_t>(got, 0)));
+      got = zip_fread(entry.get(), piece.data(), piece.size());
+      if (got > 0) bytes.insert(bytes.end(), piece.begin(), piece.begin() + got);
     }
     if (name.ends_with(".npy")) name.resize(name.size() - 4);
     if (got < 0) throw InputError(fmt::format("{}: '{}' cannot be read: the file is damaged", path_, name));

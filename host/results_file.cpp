@@ -162,7 +162,8 @@ Results load_results(const std::string& path) {
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     const std::string key = values_key(dimension.name);
     file.expect_shape(key, {dimension.values.size()});
-    if (file.doubles(key) != dimension.values) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
+    if (file.doubles(key) != dimension.values)
+      throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
   const Extents cells = grid.extents();
   const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
@@ -182,10 +183,12 @@ Results load_results(const std::string& path) {
   results.status = file.integers("status");
   for (const std::int32_t restart : results.kept) {
     if (restart < -1 || restart >= config.sweep.restarts) {
-      throw InputError(fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, config.sweep.restarts - 1, restart));
+      throw InputError(
+          fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, config.sweep.restarts - 1, restart));
     }
   }
-  const std::vector<float> parts[] = {file.floats("expert_weights"), file.floats("biases"), file.floats("router_weights")};
+  const std::vector<float> parts[] = {file.floats("expert_weights"), file.floats("biases"),
+                                      file.floats("router_weights")};
   const int sizes[] = {shape.weight_count(), shape.bias_count(), shape.router_count()};
   auto out = results.parameters.begin();
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {

@@ -245,6 +245,20 @@ class CommandLine(unittest.TestCase):
         self.assertIn("going on from", rest.stdout)
         self.assertFalse(partial.exists())
 
+    def test_kill_keeps_a_sweep_that_was_finished_while_another_trains(self):
+        target = self.folder / "results"
+        target.mkdir()
+        words = ["run", str(self.sweep), str(self.write("long.toml", LONG.replace('"small"', '"long"'))), "--out",
+                 str(target), "--checkpoint-seconds", "0.2"]
+        process = subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(1.0)
+        process.kill()
+        process.communicate()
+        rest = phasegrid(*words, "--set", "restarts=2")  # the small sweep alone is the same
+        self.assertEqual(rest.returncode, 0, rest.stderr)
+        self.assertIn("small.npz.partial: going on from 18 of 18 models", rest.stdout)
+        self.assertEqual([p.name for p in target.iterdir() if p.suffix == ".partial"], [])
+
     def test_a_terminal_gets_a_progress_line(self):
         leader, follower = pty.openpty()
         process = subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG.replace("20000", "2000"))), "--out",

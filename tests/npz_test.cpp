@@ -27,7 +27,8 @@ NpyArray array_of(const std::vector<T>& values, std::vector<std::size_t> shape) 
 // Every type that we write, in many shapes.
 NpzArrays many_arrays() {
   NpzArrays arrays;
-  const std::vector<std::vector<std::size_t>> shapes = {{}, {1}, {7}, {0}, {2, 0, 3}, {2, 3}, {3, 1, 2}, {2, 1, 2, 3, 2}};
+  const std::vector<std::vector<std::size_t>> shapes = {{},        {1},    {7},       {0},
+                                                        {2, 0, 3}, {2, 3}, {3, 1, 2}, {2, 1, 2, 3, 2}};
   std::mt19937 random(1);
   std::normal_distribution<double> normal;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -150,7 +151,7 @@ TEST(Npz, UnusableArraysAreRefused) {
   const std::string eight(8, '\0');
   const std::string good = npy(header_of("'<f4'", "(2,)"), eight);
   expect_content_refused("", "'key' is not a NumPy array");
-  expect_content_refused("\x93NUMP" + good.substr(5), "'key' is not a NumPy array");
+  expect_content_refused("\x93NUMP" + good.substr(6), "'key' is not a NumPy array");
   expect_content_refused("\x92" + good.substr(1), "'key' is not a NumPy array");
   expect_content_refused(good.substr(0, 40), "'key' has a broken header");
   expect_content_refused(good.substr(0, good.size() - 1), "'key' is not as long as its shape says");
@@ -176,7 +177,8 @@ TEST(Npz, GiantShapesAreRefusedWithoutAllocatingThem) {
 
 TEST(Npz, LongHeadersAreRefused) {
   for (const std::size_t length : {std::size_t{3000}, std::size_t{65000}}) {
-    expect_content_refused(npy(header_of("'" + std::string(length, 'f') + "'", "(2,)"), ""), "'key' has a broken header");
+    expect_content_refused(npy(header_of("'" + std::string(length, 'f') + "'", "(2,)"), ""),
+                           "'key' has a broken header");
     expect_content_refused(npy(header_of("'<f4'", "(" + std::string(length, ' ') + "0)"), ""),
                            "'key' has a broken header");
   }

@@ -1,4 +1,4 @@
-"""Tests of experiments/pictures.py and draw_fig4.py. Run: python3 tests/pictures_test.py"""
+"""Tests of experiments/diagrams.py, pictures.py and draw_fig4.py. Run: python3 tests/pictures_test.py"""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
+import diagrams
 import draw_fig4
 import pictures
-from pictures import Shape
+from diagrams import Shape
 
 PAPER = [Shape(2, 1, 1), Shape(2, 1, 2), *(Shape(3, m, experts) for m in (1, 2) for experts in (1, 2, 3))]
 KEYS = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -66,26 +67,26 @@ class Colours(unittest.TestCase):
     def test_corners(self) -> None:
         y, x = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
         expected = [(1, 1, 1), (1, 1, 1), (0, 0, 1), (1, 0, 0)]
-        np.testing.assert_array_equal(pictures.phase_colours(y, x), expected)
+        np.testing.assert_array_equal(diagrams.phase_colours(y, x), expected)
 
     def test_formula_inside(self) -> None:
         y, x = 0.3, 0.8
-        colour = pictures.phase_colours(np.array(y), np.array(x))
+        colour = diagrams.phase_colours(np.array(y), np.array(x))
         np.testing.assert_allclose(colour, [y * x + 1 - y, 1 - y, y * (1 - x) + 1 - y])
 
     def test_panel_uses_its_largest_or_the_scale_given(self) -> None:
-        panel = pictures.Panel(np.array([[0.0, 2.0, 2.0, 1.0]]), np.array([[0.0, 0.0, 4.0, 4.0]]))
+        panel = diagrams.Panel(np.array([[0.0, 2.0, 2.0, 1.0]]), np.array([[0.0, 0.0, 4.0, 4.0]]))
         self.assertEqual(panel.largest(), (2.0, 4.0))
         own = panel.colours(panel.largest())
         np.testing.assert_allclose(own[0], [(1, 1, 1, 1), (0, 0, 1, 1), (1, 0, 0, 1), (1, 0.5, 0.5, 1)])
         np.testing.assert_allclose(panel.colours((4.0, 8.0))[0, 2], (0.75, 0.5, 0.75, 1))
 
     def test_untrained_cell_is_clear_and_does_not_set_the_scale(self) -> None:
-        panel = pictures.Panel(np.array([[np.nan, 2.0]]), np.array([[np.nan, 0.0]]))
+        panel = diagrams.Panel(np.array([[np.nan, 2.0]]), np.array([[np.nan, 0.0]]))
         np.testing.assert_array_equal(panel.colours(panel.largest())[0], [(0, 0, 0, 0), (0, 0, 1, 1)])
 
     def test_panel_of_zeros_is_white(self) -> None:
-        panel = pictures.Panel(np.zeros((2, 3)), np.zeros((2, 3)))
+        panel = diagrams.Panel(np.zeros((2, 3)), np.zeros((2, 3)))
         np.testing.assert_array_equal(panel.colours(panel.largest()), np.ones((2, 3, 4)))
 
 
@@ -100,32 +101,32 @@ class Scores(unittest.TestCase):
                     paper = 0.0
                     for j in range(n - 1):
                         paper += sum(float(matrix[n - 1, k]) / norm * float(matrix[j, k]) for k in range(m)) ** 2
-                    self.assertAlmostEqual(pictures.last_norm(weights)[s, r], norm, places=12)
-                    self.assertAlmostEqual(pictures.last_score(weights, "paper")[s, r], paper, places=12)
-                    self.assertAlmostEqual(pictures.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
+                    self.assertAlmostEqual(diagrams.last_norm(weights)[s, r], norm, places=12)
+                    self.assertAlmostEqual(diagrams.last_score(weights, "paper")[s, r], paper, places=12)
+                    self.assertAlmostEqual(diagrams.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
 
     def test_zero_feature_scores_zero(self) -> None:
         weights = np.array([[[1.0], [0.0]]])
-        for score in pictures.SCORES:
-            np.testing.assert_array_equal(pictures.last_score(weights, score), [0.0])
+        for score in diagrams.SCORES:
+            np.testing.assert_array_equal(diagrams.last_score(weights, score), [0.0])
 
     def test_nan_stays_nan(self) -> None:
-        for score in pictures.SCORES:
-            self.assertTrue(np.isnan(pictures.last_score(np.full((1, 2, 1), np.nan), score)).all())
+        for score in diagrams.SCORES:
+            self.assertTrue(np.isnan(diagrams.last_score(np.full((1, 2, 1), np.nan), score)).all())
 
     def test_input_is_left_alone(self) -> None:
         weights = np.array([[[1.0], [3.0]]])
-        pictures.last_score(weights)
+        diagrams.last_score(weights)
         np.testing.assert_array_equal(weights, [[[1.0], [3.0]]])
 
     def test_unknown_score(self) -> None:
-        with self.assertRaisesRegex(pictures.InputError, "allowed are paper, authors"):
-            pictures.last_score(np.ones((2, 1)), "other")
+        with self.assertRaisesRegex(diagrams.InputError, "allowed are paper, authors"):
+            diagrams.last_score(np.ones((2, 1)), "other")
 
 
 class Arrangement(unittest.TestCase):
     def test_paper_in_three_rows(self) -> None:
-        places = pictures.arrange(reversed(PAPER))
+        places = diagrams.arrange(reversed(PAPER))
         rows: dict[int, dict[int, str]] = {}
         for shape, (row, column) in places.items():
             for expert in range(shape.experts):
@@ -137,13 +138,13 @@ class Arrangement(unittest.TestCase):
         self.assertEqual([sorted(rows[row]) for row in range(3)], [[0, 1, 2], list(range(6)), list(range(6))])
 
     def test_paper_in_five_full_rows_of_three(self) -> None:
-        places = pictures.arrange(PAPER, width=3)
+        places = diagrams.arrange(PAPER, width=3)
         self.assertEqual(
             [places[shape] for shape in PAPER], [(0, 0), (0, 1), *[(1, 0), (1, 1), (2, 0)], *[(3, 0), (3, 1), (4, 0)]]
         )
 
     def test_gaps_and_other_shapes(self) -> None:
-        places = pictures.arrange([Shape(5, 2, 8), Shape(3, 2, 2), Shape(2, 1, 1)])
+        places = diagrams.arrange([Shape(5, 2, 8), Shape(3, 2, 2), Shape(2, 1, 1)])
         self.assertEqual(list(places), [Shape(2, 1, 1), Shape(3, 2, 2), Shape(5, 2, 8)])
         self.assertEqual(list(places.values()), [(0, 0), (1, 1), (2, 0)])
 
@@ -154,8 +155,8 @@ class Arrangement(unittest.TestCase):
         self.assertEqual(Shape(5, 2, 3).panel_label(1), "5 2 3: 2")
 
     def test_cell_edges(self) -> None:
-        np.testing.assert_allclose(pictures.cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
-        np.testing.assert_allclose(pictures.cell_edges(np.array([0.5])), [0.0, 1.0])
+        np.testing.assert_allclose(diagrams.cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
+        np.testing.assert_allclose(diagrams.cell_edges(np.array([0.5])), [0.0, 1.0])
 
     def test_ticks(self) -> None:
         np.testing.assert_allclose(pictures.axis_ticks(np.arange(2, 60) * 0.05, 3), [1, 2])
@@ -164,15 +165,15 @@ class Arrangement(unittest.TestCase):
 
     def test_ranges_differ_by_more_than_a_cell(self) -> None:
         paper, quick = np.arange(2, 60) * 0.05, np.arange(2, 60, 3) * 0.05
-        self.assertFalse(pictures.ranges_differ([paper, quick]))
-        self.assertTrue(pictures.ranges_differ([paper, quick[:10]]))
+        self.assertFalse(diagrams.ranges_differ([paper, quick]))
+        self.assertTrue(diagrams.ranges_differ([paper, quick[:10]]))
 
 
 class Loading(FolderCase):
     def test_axes_are_sorted_with_their_cells(self) -> None:
         data = arrays(Shape(2, 1, 2))
         flipped = {key: value[::-1] if key != "importance_values" else value for key, value in data.items()}
-        one, two = (pictures.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
+        one, two = (diagrams.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
         for left, right in zip(vars(one).values(), vars(two).values(), strict=True):
             np.testing.assert_array_equal(left, right)
 
@@ -180,18 +181,18 @@ class Loading(FolderCase):
         data = {**arrays(Shape(3, 2, 2)), "config": np.array('{"name": "fig4_322"}')}
         data["final_losses"][0, 1] = np.inf
         data["expert_weights"][2, 3, 1, 0, 0] = np.nan
-        grid = pictures.load_grid(self.save("a.npz", data))
+        grid = diagrams.load_grid(self.save("a.npz", data))
         self.assertEqual(grid.shape, Shape(3, 2, 2))
         self.assertEqual(np.argwhere(~grid.trained).tolist(), [[0, 1], [2, 3]])
         self.assertTrue(np.isnan(grid.weights[0, 1]).all() and np.isnan(grid.losses[2, 3]))
-        for panel in pictures.panels_of(grid):
+        for panel in diagrams.panels_of(grid):
             alpha = panel.colours(panel.largest())[..., 3]
             np.testing.assert_array_equal(alpha, grid.trained)
 
 
 class Drawing(FolderCase):
-    def grids(self, shapes: list[Shape] = PAPER) -> dict[Shape, pictures.Grid]:
-        return pictures.load_grids(self.save_paper(shapes=shapes))
+    def grids(self, shapes: list[Shape] = PAPER) -> dict[Shape, diagrams.Grid]:
+        return diagrams.load_grids(self.save_paper(shapes=shapes))
 
     def texts(self, figure: Any) -> list[str]:
         return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
@@ -214,14 +215,14 @@ class Drawing(FolderCase):
         self.assertEqual(len({x for x, _ in corners}), 6)
         self.assertEqual(len({y for _, y in corners}), 3)
 
-        expected = [p.colours(p.largest()) for shape in PAPER for p in pictures.panels_of(grids[shape])]
+        expected = [p.colours(p.largest()) for shape in PAPER for p in diagrams.panels_of(grids[shape])]
         for axes, colours in zip(drawn, expected, strict=True):
             shown = axes.collections[0].get_array()
             np.testing.assert_allclose(shown, colours)
 
     def test_shared_scale(self) -> None:
         grids = self.grids([Shape(2, 1, 1), Shape(3, 2, 1)])
-        panels = [pictures.panels_of(grid)[0] for grid in grids.values()]
+        panels = [diagrams.panels_of(grid)[0] for grid in grids.values()]
         scale = tuple(np.max([panel.largest() for panel in panels], axis=0))
         drawn = pictures.draw_phase_diagrams([grids], shared_scale=True).axes
         for axes, panel in zip(drawn, panels, strict=False):
@@ -256,7 +257,7 @@ class Drawing(FolderCase):
 
     def test_too_many_panels(self) -> None:
         grids = self.grids([Shape(2, 1, 41)])
-        with self.assertRaisesRegex(pictures.InputError, "at most 40"):
+        with self.assertRaisesRegex(diagrams.InputError, "at most 40"):
             pictures.draw_phase_diagrams([grids])
 
 

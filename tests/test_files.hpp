@@ -82,7 +82,8 @@ inline std::string refusal(const std::string& named, const std::function<void()>
 
 inline void expect_refusal(const std::string& named, const std::string& reason, const std::function<void()>& action) {
   const std::string sentence = refusal(named, action);
-  EXPECT_NE(sentence.find(reason), std::string::npos) << "refused with '" << sentence << "', not for '" << reason << "'";
+  EXPECT_NE(sentence.find(reason), std::string::npos)
+      << "refused with '" << sentence << "', not for '" << reason << "'";
   EXPECT_NE(sentence, "") << "not refused";
 }
 

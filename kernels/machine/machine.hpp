@@ -7,7 +7,7 @@
 //   Wide, Product                  a 32-bit word a lane in the layout that 32x32->64-bit products want
 //   fma, select, keep, fma_if ...  lane-wise operations with exactly rounded results
 //   Team                           who works on one model: groups of lanes, sums over all 32, barriers
-// kernels/machine/README.md says what each must do.
+// README.md beside this file says what each must do.
 #pragma once
 
 #include <stdint.h>

@@ -1,0 +1,78 @@
+# phasegrid's front door. Everything a fresh Debian machine lacks is installed by `make deps`, which the others call.
+PRESET ?= quick
+OUT ?= out/fig4
+BUILD ?= build
+JOBS ?= $(shell nproc)
+# The authors' files, where they are at hand: the pictures then stand beside theirs, and a table compares the two.
+REFERENCE ?= $(wildcard ../shared/reference)
+
+APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+
+.PHONY: help deps build fig4 test bench sanitize coverage clean
+
+help:
+	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
+	@echo "make fig4 PRESET=paper  the same on the paper's full grid (about ten minutes on two cores)"
+	@echo "make test               build, then run every test"
+	@echo "make build              build the library, the program and the tests in $(BUILD)/"
+	@echo "make bench              ns per sample of every architecture, on the CPU"
+	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
+	@echo "make coverage           lines of kernels/ that the tests execute"
+	@echo "make deps               install what is missing (apt, pip); the others call it"
+
+# Asks the package managers only for what is missing.
+deps: $(PYTHON)
+	@missing="$$(for p in $(APT); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || echo $$p; done)"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing: $$missing"; \
+	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq $$missing; \
+	fi
+	@command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || echo "no nvcc: building for the CPU alone"
+
+$(PYTHON): experiments/requirements.txt
+	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq python3 python3-venv && python3 -m venv --clear $(VENV); }
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt
+
+$(BUILD)/build.ninja: | deps
+	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) $(CMAKE_ARGS)
+
+build: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS)
+
+fig4: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
+	$(BUILD)/phasegrid reproduce fig4 --preset $(PRESET) --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE))
+	@echo "pictures: $(OUT)/fig4.png $(OUT)/fig8.png"
+
+test: build
+	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+bench: build
+	$(BUILD)/bench/tiny_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
+
+# The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.
+sanitize: deps
+	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
+	  -DPHASEGRID_SANITIZE=address,undefined
+	cmake --build $(BUILD)-asan -j $(JOBS)
+	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
+	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
+	  -DPHASEGRID_SANITIZE=thread
+	cmake --build $(BUILD)-tsan -j $(JOBS)
+	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
+
+coverage: deps
+	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \
+	  -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
+	cmake --build $(BUILD)-coverage -j $(JOBS)
+	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|isolation|fidelity|command_line'
+	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
+	$(VENV)/bin/gcovr -r . --filter 'kernels/' --exclude-throw-branches $(BUILD)-coverage
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-coverage out

@@ -1,0 +1,100 @@
+// Results in memory: which model of a cell is kept.
+#include "phasegrid/results.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+
+#include "test_results.hpp"
+
+namespace phasegrid {
+namespace {
+
+using testing::expect_same;
+using testing::full_sweep;
+using testing::Model;
+using testing::models_of;
+using testing::small_sweep;
+using testing::taken;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+TEST(ResultsTest, BeginEmpty) {
+  const Results results(full_sweep());
+  EXPECT_EQ(results.cells(), 12u);
+  EXPECT_EQ(results.all_losses.size(), 36u);
+  EXPECT_FALSE(results.complete());
+  EXPECT_TRUE(std::ranges::all_of(results.status, [](auto status) { return status == kNotTrained; }));
+  EXPECT_TRUE(std::ranges::all_of(results.kept, [](auto restart) { return restart == -1; }));
+  for (const auto* values : {&results.final_losses, &results.all_losses, &results.parameters}) {
+    EXPECT_TRUE(std::ranges::all_of(*values, [](float value) { return std::isnan(value); }));
+  }
+}
+
+TEST(ResultsTest, PartsOfAModel) {
+  Results results(full_sweep());
+  std::vector<float> model(static_cast<std::size_t>(results.sweep.shape.parameter_count()));
+  std::iota(model.begin(), model.end(), 0.0f);
+  results.take(5, 1, 0.5f, kTrained, model);
+  EXPECT_EQ(results.expert_weights(5).size(), 24u);
+  EXPECT_EQ(results.expert_weights(5).front(), 0);
+  EXPECT_EQ(results.biases(5).size(), 12u);
+  EXPECT_EQ(results.biases(5).front(), 24);
+  EXPECT_EQ(results.router_weights(5).size(), 12u);
+  EXPECT_EQ(results.router_weights(5).back(), 47);
+  EXPECT_TRUE(std::isnan(results.router_weights(4).back()) && std::isnan(results.expert_weights(6).front()));
+}
+
+TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
+  Sweep sweep = full_sweep();
+  sweep.restarts = 8;
+  std::vector<Model> models = models_of(sweep, 1);
+  const Results expected = taken(sweep, models);
+  EXPECT_TRUE(expected.complete());
+  std::mt19937 random(2);
+  for (int round = 0; round < 20; ++round) {
+    std::ranges::shuffle(models, random);
+    expect_same(taken(sweep, models), expected);
+  }
+  for (std::size_t cell = 0; cell < expected.cells(); ++cell) {
+    const Model* best = nullptr;  // by the definition, over restarts in their order
+    std::ranges::sort(models, {}, &Model::restart);
+    for (const Model& m : models) {
+      if (m.cell != cell || m.status != kTrained || !std::isfinite(m.loss)) continue;
+      if (best == nullptr || m.loss < best->loss) best = &m;
+    }
+    ASSERT_EQ(expected.kept[cell], best != nullptr ? best->restart : -1);
+    if (best == nullptr) continue;
+    EXPECT_EQ(expected.final_losses[cell], best->loss);
+    EXPECT_TRUE(std::ranges::equal(expected.expert_weights(cell), std::span(best->parameters).first(24)));
+  }
+}
+
+TEST(ResultsTest, DivergedModelsAreNeverKept) {
+  Results results(small_sweep());
+  const std::vector<float> model(6, 1.0f);
+  results.take(0, 0, 0.01f, 17, model);
+  EXPECT_EQ(results.kept[0], -1);
+  EXPECT_FALSE(results.complete());
+  results.take(0, 1, kNan, kTrained, model);
+  EXPECT_TRUE(results.complete());
+  EXPECT_EQ(results.kept[0], -1);
+  EXPECT_EQ(results.status, (std::vector<std::int32_t>{17, kTrained}));
+  EXPECT_EQ(results.all_losses[0], 0.01f);
+  EXPECT_TRUE(std::isnan(results.final_losses[0]) && std::isnan(results.parameters[0]));
+}
+
+TEST(ResultsTest, ModelsOutsideTheSweepAreRefused) {
+  Results results(small_sweep());
+  const std::vector<float> model(6, 1.0f), longer(7, 1.0f);
+  EXPECT_THROW(results.take(1, 0, 0.1f, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, -1, 0.1f, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 2, 0.1f, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, longer), std::out_of_range);
+}
+
+}  // namespace
+}  // namespace phasegrid

@@ -1,0 +1,133 @@
+// Sweeps and results that tests keep in memory and on disk.
+#pragma once
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "phasegrid/results.hpp"
+#include "test_files.hpp"
+
+namespace phasegrid::testing {
+
+// Every setting away from its default, and axes beyond the first two: 2 x 3 x 1 x 2 cells.
+inline Sweep full_sweep() {
+  Sweep sweep;
+  sweep.name = "full.sweep_1-2";
+  sweep.restarts = 3;
+  sweep.seed = 9223372036854775807u;
+  sweep.shape = {3, 2, 4, 2};
+  sweep.data.importance = {1, 0.1, 1.0 / 3};
+  sweep.train = {7, 33, 0.1, 0, 1e-300, Loss::sum, Keep::evaluation};
+  sweep.axes = {{AxisName::sparsity, {0.7, 0.1}},
+                {AxisName::last_importance, {0.3, 10, 1e9}},
+                {AxisName::steps, {123456789}},
+                {AxisName::load_balance, {0, 0.1}}};
+  return sweep;
+}
+
+// The authors' two axes alone.
+inline Sweep two_axes() {
+  Sweep sweep = full_sweep();
+  sweep.axes.resize(2);
+  return sweep;
+}
+
+// One cell.
+inline Sweep small_sweep() {
+  Sweep sweep;
+  sweep.restarts = 2;
+  sweep.data.sparsity = 0.5;
+  sweep.data.last_importance = 0.25;
+  return sweep;
+}
+
+struct Model {
+  std::size_t cell;
+  int restart;
+  float loss;
+  std::int32_t status;
+  std::vector<float> parameters;
+};
+
+// One model of each cell and restart, with ties, diverged models and losses that are not finite.
+inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
+  std::mt19937 random(seed);
+  const float losses[] = {0.1f, 0.1f, 0.2f, 0.3f, -0.0f, 0.0f, NAN, INFINITY, -INFINITY};
+  std::vector<Model> models;
+  for (std::size_t cell = 0; cell < Results(sweep).cells(); ++cell) {
+    for (int restart = 0; restart < sweep.restarts; ++restart) {
+      std::vector<float> parameters(static_cast<std::size_t>(sweep.shape.parameter_count()));
+      for (float& value : parameters) value = std::normal_distribution<float>()(random);
+      const std::int32_t status = random() % 4 == 0 ? static_cast<std::int32_t>(1 + random() % 9) : kTrained;
+      models.push_back({cell, restart, losses[random() % std::size(losses)], status, parameters});
+    }
+  }
+  return models;
+}
+
+inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
+  Results results(sweep);
+  results.device = "cpu \"quoted\" \u00e9";
+  for (const Model& m : models) results.take(m.cell, m.restart, m.loss, m.status, m.parameters);
+  return results;
+}
+
+inline void expect_same(const Results& a, const Results& b) {
+  EXPECT_TRUE(same_bits(a.final_losses, b.final_losses));
+  EXPECT_TRUE(same_bits(a.all_losses, b.all_losses));
+  EXPECT_TRUE(same_bits(a.parameters, b.parameters));
+  EXPECT_EQ(a.status, b.status);
+  EXPECT_EQ(a.kept, b.kept);
+  EXPECT_EQ(a.device, b.device);
+  EXPECT_EQ(a.sweep.name, b.sweep.name);
+  EXPECT_EQ(a.sweep.restarts, b.sweep.restarts);
+  EXPECT_EQ(a.sweep.seed, b.sweep.seed);
+  EXPECT_EQ(a.sweep.shape, b.sweep.shape);
+  EXPECT_EQ(a.sweep.data, b.sweep.data);
+  EXPECT_EQ(a.sweep.train, b.sweep.train);
+  EXPECT_EQ(a.sweep.axes, b.sweep.axes);
+}
+
+// What NumPy, told to unpickle nothing, finds in a file: "key type shape" a line; nullopt without NumPy.
+inline std::optional<std::string> numpy_listing(const TemporaryFolder& folder, const std::string& path) {
+  const std::string script = folder.file("list.py");
+  std::ofstream(script) << "import sys, json\n"
+                           "try: import numpy\n"
+                           "except ImportError: sys.exit(77)\n"
+                           "with numpy.load(sys.argv[1], allow_pickle=False) as file:\n"
+                           "    for key in sorted(file.files):\n"
+                           "        array = file[key]\n"
+                           "        print(key, 'str' if array.dtype.kind == 'U' else array.dtype.str, array.shape)\n"
+                           "    if 'config' in file: print(json.loads(str(file['config']))['model'])\n";
+  std::FILE* pipe = popen(fmt::format("python3 '{}' '{}' 2>&1", script, path).c_str(), "r");
+  std::string text;
+  for (int c; pipe != nullptr && (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
+  const int status = pipe != nullptr ? pclose(pipe) : -1;
+  if (status < 0 || WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127) return std::nullopt;
+  return text;
+}
+
+// A limit on the size of files, while it lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+}  // namespace phasegrid::testing

@@ -126,6 +126,9 @@ Comparison compare(const std::string& ours, const std::string& reference) {
       }
     }
   }
+  if (pairs.empty() && result.left_out > 0) {
+    throw InputError(fmt::format("{} and {} have no cell in common that has a model in both", ours, reference));
+  }
   if (pairs.empty()) throw InputError(fmt::format("{} and {} have no cell in common", ours, reference));
   result.cells = pairs.size();
 

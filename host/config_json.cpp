@@ -60,7 +60,8 @@ std::string config_of(const Results& results) {
                      {"keep", sweep.train.keep == Keep::last_batch ? "last-batch" : "evaluation"}};
   config["axes"] = Json::object();
   for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
-  return config.dump(-1, ' ', true);  // ASCII
+  // ASCII; a device whose name is not UTF-8 is no reason to lose a training.
+  return config.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 Config parse_config(const std::string& text) {

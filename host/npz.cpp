@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <regex>
@@ -184,21 +185,30 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     zip_error_fini(&error);
     throw InputError(fmt::format("{}: cannot be read as .npz: {}", path_, reason));
   }
+  // Some megabytes can unpack to many gigabytes, and entries can overlap. Real results hardly shrink.
+  std::error_code unknown;
+  const std::uintmax_t packed = std::filesystem::file_size(path_, unknown);
+  const std::uintmax_t most = std::max<std::uintmax_t>(std::uintmax_t{256} << 20, unknown ? 0 : 16 * packed);
+  std::uintmax_t unpacked = 0;
   std::vector<std::byte> piece(std::size_t{1} << 16);
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0)); ++i) {
     const char* raw = zip_get_name(archive.get(), i, 0);
     std::string name = raw != nullptr ? raw : "?";
     std::ranges::replace_if(
         name, [](char c) { return c >= 0 && c < ' '; }, '?');  // messages are one line
+    if (name.ends_with(".npy")) name.resize(name.size() - 4);
     // Read in pieces: the size that a broken file claims is not to be trusted with an allocation.
     std::vector<std::byte> bytes;
     const std::unique_ptr<zip_file_t, CloseEntry> entry(zip_fopen_index(archive.get(), i, 0));
     zip_int64_t got = entry ? 1 : -1;
     while (got > 0) {
       got = zip_fread(entry.get(), piece.data(), piece.size());
+      if (got > 0) unpacked += static_cast<std::uintmax_t>(got);
+      if (unpacked > most) {
+        throw InputError(fmt::format("{}: '{}' unpacks to far more than the file holds", path_, name));
+      }
       if (got > 0) bytes.insert(bytes.end(), piece.begin(), piece.begin() + got);
     }
-    if (name.ends_with(".npy")) name.resize(name.size() - 4);
     if (got < 0) throw InputError(fmt::format("{}: '{}' cannot be read: the file is damaged", path_, name));
     try {
       arrays_[name] = parse_npy(bytes);

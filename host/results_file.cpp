@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <random>
+#include <stdexcept>
 #include <utility>
 
 #include "config_json.hpp"
@@ -84,21 +86,39 @@ void check_layout(const Sweep& sweep, Layout layout) {
   throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
 }
 
+// A name beside `path` that no other writer takes: containers that share a folder may well share process ids too.
 std::string temporary_for(const std::string& path) {
   const fs::path target(path);
-  return (target.parent_path() / fmt::format(".{}.tmp-{}", target.filename().string(), getpid())).string();
+  const std::string name = target.filename().string();
+  const unsigned number = std::random_device{}();
+  return (target.parent_path() / fmt::format(".{}.tmp-{}-{:08x}", name, getpid(), number)).string();
+}
+
+// A file size limit should be an error to read, not a signal to die of. A handler of the caller's own stays.
+void ignore_file_size_signal() {
+  struct sigaction current = {};
+  if (sigaction(SIGXFSZ, nullptr, &current) != 0) return;
+  if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == SIG_DFL) std::signal(SIGXFSZ, SIG_IGN);
 }
 
 // A file that goes away unless it is moved into place.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& target) : target_(target), path_(temporary_for(target)) {
+  explicit TemporaryFile(const std::string& target) : target_(target) {
     std::error_code unknown;  // then opening it says what is wrong
     if (fs::path(target).filename().empty() || fs::is_directory(target, unknown)) refuse(target, EISDIR);
-    // A file size limit should be an error to read, not a signal to die of.
-    std::signal(SIGXFSZ, SIG_IGN);
-    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) refuse(target, errno);
+    // Renaming onto it would do away with a device: /dev/null itself, where root asks for no output.
+    if (fs::exists(target, unknown) && !fs::is_regular_file(target, unknown)) {
+      throw InputError(fmt::format("{}: cannot be written: it exists and is not a regular file", target));
+    }
+    ignore_file_size_signal();
+    for (int attempt = 0; descriptor_ < 0; ++attempt) {
+      const std::string name = temporary_for(target);
+      // O_EXCL: never a file, or a link to one, that was there before.
+      descriptor_ = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (descriptor_ >= 0) path_ = name;
+      if (descriptor_ < 0 && (errno != EEXIST || attempt == 100)) refuse(target, errno);
+    }
   }
   ~TemporaryFile() {
     if (descriptor_ >= 0) close(descriptor_);
@@ -108,7 +128,8 @@ class TemporaryFile {
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   void reserve(std::size_t size) {
-    const int error = posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
+    int error = EINTR;
+    while (error == EINTR) error = posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
     // A file system that cannot reserve (EINVAL, EOPNOTSUPP) is not full.
     if (error == ENOSPC || error == EFBIG || error == EDQUOT) refuse(target_, error);
   }
@@ -121,6 +142,7 @@ class TemporaryFile {
     }
     if (ftruncate(descriptor_, static_cast<off_t>(bytes.size())) != 0) refuse(target_, errno);
   }
+  bool is_in_place() const { return path_.empty(); }
   // Flushes the data before the name points to it, and the folder after.
   void move_into_place() {
     if (fsync(descriptor_) != 0) refuse(target_, errno);
@@ -218,6 +240,9 @@ ReservedFile::~ReservedFile() = default;
 ReservedFile::ReservedFile(ReservedFile&&) noexcept = default;
 
 void ReservedFile::save(const Results& results) {
+  if (!temporary_ || temporary_->is_in_place()) {
+    throw std::logic_error("ReservedFile::save: only once, and not after a move");
+  }
   temporary_->write_all(npz_bytes(arrays_of(results, layout_)));
   temporary_->move_into_place();
 }

@@ -211,5 +211,16 @@ TEST(Npz, EveryTruncationIsRefused) {
   }
 }
 
+TEST(Npz, WhatUnpacksToFarMoreThanItHoldsIsRefused) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("bomb.npz");
+  const std::string zeros(std::size_t{300} << 20, '\0');
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  zip_source_t* source = zip_source_buffer(archive, zeros.data(), zeros.size(), 0);
+  ASSERT_GE(zip_file_add(archive, "key.npy", source, 0), 0);  // deflated, as is libzip's default
+  ASSERT_EQ(zip_close(archive), 0);
+  expect_refusal(path, "'key' unpacks to far more than the file holds", [&] { NpzFile{path}; });
+}
+
 }  // namespace
 }  // namespace phasegrid

@@ -280,5 +280,43 @@ TEST_F(ResultsFileTest, DiskTooSmallLeavesTheOldFileAlone) {
   EXPECT_TRUE(read_bytes(path_) == before);
 }
 
+TEST_F(ResultsFileTest, WritersOfOnePathLeaveEachOtherAlone) {
+  const Results empty(full_sweep()), results = taken(full_sweep(), models_of(full_sweep(), 11));
+  ReservedFile first(path_, results.sweep), second(path_, results.sweep);
+  { const ReservedFile unused(path_, results.sweep); }
+  save_results(empty, path_);
+  expect_same(load_results(path_), empty);
+  first.save(results);
+  expect_same(load_results(path_), results);
+  second.save(empty);
+  expect_same(load_results(path_), empty);
+  EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
+}
+
+TEST_F(ResultsFileTest, OnlyRegularFilesAreReplaced) {
+  const Results results(small_sweep());
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);  // as a device would be; never try this on one
+  expect_refusal(path_, "not a regular file", [&] { save_results(results, path_); });
+  expect_refusal(path_, "not a regular file", [&] { ReservedFile(path_, results.sweep); });
+  EXPECT_TRUE(std::filesystem::is_fifo(path_));
+  EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
+}
+
+TEST_F(ResultsFileTest, ReservedFileSavesOnce) {
+  const Results results(small_sweep());
+  ReservedFile reserved(path_, results.sweep);
+  reserved.save(results);
+  EXPECT_THROW(reserved.save(results), std::logic_error);
+  const ReservedFile moved(std::move(reserved));
+  EXPECT_THROW(reserved.save(results), std::logic_error);  // NOLINT: a moved-from one refuses
+}
+
+TEST_F(ResultsFileTest, DeviceNamesNeedNotBeText) {
+  Results results(small_sweep());
+  results.device = "\xff gpu";
+  save_results(results, path_);
+  EXPECT_EQ(load_results(path_).device, "\xef\xbf\xbd gpu");  // U+FFFD
+}
+
 }  // namespace
 }  // namespace phasegrid

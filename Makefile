@@ -4,6 +4,7 @@ OUT ?= out/fig4
 BUILD ?= build
 JOBS ?= $(shell nproc)
 # The authors' files, where they are at hand: the pictures then stand beside theirs, and a table compares the two.
+SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
@@ -46,7 +47,7 @@ build: deps $(BUILD)/build.ninja
 
 fig4: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
-	$(BUILD)/phasegrid reproduce fig4 --preset $(PRESET) --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE))
+	$(BUILD)/phasegrid reproduce fig4 --preset $(PRESET) --score $(SCORE) --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE))
 	@echo "pictures: $(OUT)/fig4.png $(OUT)/fig8.png"
 
 test: build
@@ -55,14 +56,15 @@ test: build
 bench: build
 	$(BUILD)/bench/tiny_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
 
-# The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.
+# One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
+# `make test`. The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.
 sanitize: deps
 	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
-	  -DPHASEGRID_SANITIZE=address,undefined
+	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
-	  -DPHASEGRID_SANITIZE=thread
+	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=thread
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
 

@@ -33,13 +33,15 @@ std::string_view to_string(InstructionSet set) {
   return "?";
 }
 
+// In the build (CMake's PHASEGRID_MACHINES; the baseline always is) and in this CPU.
 bool is_supported(InstructionSet set) {
   switch (set) {
     case InstructionSet::automatic:
     case InstructionSet::baseline: return true;
-    case InstructionSet::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case InstructionSet::avx2:
+      return PHASEGRID_WITH_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case InstructionSet::avx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      return PHASEGRID_WITH_AVX512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
   }
   return false;
@@ -54,11 +56,13 @@ InstructionSet best_instruction_set() {
 namespace {
 template <int n>
 TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
-  switch (set) {
-    case InstructionSet::avx512: return avx512::find<n>(shape);
-    case InstructionSet::avx2: return avx2::find<n>(shape);
-    default: return baseline::find<n>(shape);
+  if constexpr (PHASEGRID_WITH_AVX512) {
+    if (set == InstructionSet::avx512) return avx512::find<n>(shape);
   }
+  if constexpr (PHASEGRID_WITH_AVX2) {
+    if (set == InstructionSet::avx2) return avx2::find<n>(shape);
+  }
+  return baseline::find<n>(shape);
 }
 }  // namespace
 

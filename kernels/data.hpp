@@ -80,13 +80,13 @@ PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int
 template <int n, class Body>
 PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
   constexpr int kSamples = Round<n>::kSamples;
-  constexpr int kRounds = PHASEGRID_LANES_AHEAD / kSamples;
+  constexpr int kAhead = PHASEGRID_LANES_AHEAD / kSamples;  // rounds of a stretch
   const int rows = (batch.samples + kLanes - 1) / kLanes;  // samples of the first lane
   const int full_rows = batch.samples / kLanes;
   PG_NO_UNROLL
-  for (int row = 0; row < rows; row += kRounds * kSamples) {
-    Floats x[kRounds][kSamples][n];
-    const int here = rows - row < kRounds * kSamples ? rows - row : kRounds * kSamples;
+  for (int row = 0; row < rows; row += kAhead * kSamples) {
+    Floats x[kAhead][kSamples][n];
+    const int here = rows - row < kAhead * kSamples ? rows - row : kAhead * kSamples;
     PG_NO_UNROLL
     for (int r = 0; r * kSamples < here; ++r) draw_round<n>(cell, batch, first_lane, row / kSamples + r, x[r]);
     const Floats(*samples)[n] = x[0];

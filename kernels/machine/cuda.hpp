@@ -7,7 +7,6 @@
 
 #define PHASEGRID_MACHINE cuda
 #define PHASEGRID_LANES_AHEAD 0  // rows of samples made before they are used (data.hpp)
-#define PHASEGRID_LANE_IS_SCALAR  // a word of a lane and a word of all lanes are of one type
 
 namespace phasegrid::cuda {
 
@@ -39,6 +38,7 @@ PG_INLINE float fma_if(bool m, float a, float b, float c) { return m ? fma(a, b,
 PG_INLINE int32_t read_flag(const int32_t* flag) { return *static_cast<const volatile int32_t*>(flag); }
 
 // ---------------------------------------------------------------- words
+// A word of a lane and a word of all lanes are of one type here, so Philox's operations are those of machine.hpp.
 using Words = uint32_t;
 using Wide = uint32_t;
 using Product = uint64_t;
@@ -50,13 +50,6 @@ PG_INLINE uint32_t bits(float a) { return __float_as_uint(a); }
 PG_INLINE float from_bits(uint32_t a) { return __uint_as_float(a); }
 PG_INLINE uint32_t minus(uint32_t a, uint32_t b) { return a - b; }
 PG_INLINE uint32_t to_exponent(uint32_t a) { return a << 23; }
-PG_INLINE uint64_t multiply(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
-PG_INLINE uint32_t high(uint64_t product) { return static_cast<uint32_t>(product >> 32); }
-PG_INLINE uint32_t low(uint64_t product) { return static_cast<uint32_t>(product); }
-PG_INLINE uint32_t xor3(uint32_t a, uint32_t b, uint32_t c) { return a ^ b ^ c; }
-PG_INLINE uint32_t pack(uint32_t a) { return a; }
-PG_INLINE uint32_t pack_high(uint64_t product) { return high(product); }
-PG_INLINE uint32_t pack_low(uint64_t product) { return low(product); }
 PG_INLINE uint32_t lane_numbers(int first) { return static_cast<uint32_t>(first); }
 PG_INLINE bool lanes_below(int first, int limit) { return first < limit; }
 

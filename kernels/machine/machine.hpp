@@ -51,7 +51,6 @@ PG_INLINE Floats add_if(AllLanes, Floats a, Floats sum) { return sum + a; }
 PG_INLINE Floats fma_if(AllLanes, Floats a, Floats b, Floats c) { return fma(a, b, c); }
 
 // Words that all lanes share, under the names that Philox uses for words of a lane.
-#if !defined(PHASEGRID_LANE_IS_SCALAR)
 PG_INLINE uint64_t multiply(uint32_t a, uint32_t b) { return static_cast<uint64_t>(a) * b; }
 PG_INLINE uint32_t high(uint64_t product) { return static_cast<uint32_t>(product >> 32); }
 PG_INLINE uint32_t low(uint64_t product) { return static_cast<uint32_t>(product); }
@@ -59,6 +58,5 @@ PG_INLINE uint32_t xor3(uint32_t a, uint32_t b, uint32_t c) { return a ^ b ^ c; 
 PG_INLINE uint32_t pack(uint32_t a) { return a; }
 PG_INLINE uint32_t pack_high(uint64_t product) { return high(product); }
 PG_INLINE uint32_t pack_low(uint64_t product) { return low(product); }
-#endif
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

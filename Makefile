@@ -62,11 +62,11 @@ sanitize: deps
 	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
+	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=thread
 	cmake --build $(BUILD)-tsan -j $(JOBS)
-	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation'
+	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
 
 coverage: deps
 	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \

@@ -74,7 +74,8 @@ coverage: deps
 	cmake --build $(BUILD)-coverage -j $(JOBS)
 	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|isolation|fidelity|command_line'
 	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
-	$(VENV)/bin/gcovr -r . --filter 'kernels/' --exclude-throw-branches $(BUILD)-coverage
+	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
+	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-coverage out

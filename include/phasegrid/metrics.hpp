@@ -1,28 +1,106 @@
-// How a model represents its features: the measures of paper sections 3.2 and 4.
+// How a model represents its features, and how its router uses its experts: the measures of paper sections 3.2, 4 and 5.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
 #include "phasegrid/results.hpp"
+#include "phasegrid/shape.hpp"
 
 namespace phasegrid {
 
-// Measures of feature i in one expert, W [n][m] row-major, W_i its i-th row and Ŵ_i = W_i / ||W_i||. All are 0 for
-// W_i = 0.
+// ---------------------------------------------------------------- one feature in one expert
+// W [n][m] row-major, W_i its i-th row and Ŵ_i = W_i / ||W_i||. All are 0 for W_i = 0.
 // ||W_i||: near 1 when the feature is fully represented. Paper 3.2.
 double feature_norm(std::span<const float> expert, int n_features, int n_hidden, int feature);
 // sum over j != i of (Ŵ_i . W_j)^2. Paper 3.2.
 double interference(std::span<const float> expert, int n_features, int n_hidden, int feature);
 // The square root of the interference, as Figures 1 and 2 colour it (authors' notebook demo-superposition).
 double polysemanticity(std::span<const float> expert, int n_features, int n_hidden, int feature);
+// D_i = ||W_i||^2 / sum over all j of (Ŵ_i . W_j)^2, the share of a dimension that the feature has to itself: 0 not
+// learned, 1 monosemantic. Paper 3.2.
+double feature_dimensionality(std::span<const float> expert, int n_features, int n_hidden, int feature);
+// How many features have sqrt(sum over j != i of (W_i / (1e-5 + ||W_i||) . W_j)^2) < threshold and a norm of at least
+// `least_norm` (the authors ask for none). Table 1 (authors' notebook expert_specialization).
+std::vector<int> monosemantic_features(std::span<const float> expert, int n_features, int n_hidden,
+                                       double threshold = 0.2, double least_norm = 0);
 
 // Measures of every feature in every expert of every kept model: arrays [cell][E][n]; NaN where no model was kept.
 struct FeatureMetrics {
   std::vector<float> norm;
   std::vector<float> interference;
   std::vector<float> polysemanticity;
+  std::vector<float> dimensionality;
 };
 FeatureMetrics feature_metrics(const Results& results);
+
+// ---------------------------------------------------------------- one model
+// Parameters of one model and its shape. W [E][n][m], b [E][n], G [E][n], as in Results::parameters.
+struct ModelView {
+  Shape shape;
+  std::span<const float> parameters;
+
+  std::span<const float> expert(int e) const;  // [n][m]
+  std::span<const float> bias(int e) const;    // [n]
+  std::span<const float> router(int e) const;  // [n]
+};
+ModelView kept_model(const Results& results, std::size_t cell);
+
+// The experts that an input [n] is routed to, by falling score (ties to the lower expert), and their gates (they sum to
+// 1). Paper 3.1. In float64, so that a tie is an exact tie.
+struct Routing {
+  std::vector<int> experts;   // [k]
+  std::vector<double> gates;  // [k]
+};
+Routing route(const ModelView& model, std::span<const float> input);
+// The reconstruction x' [n] of an input [n]: sum over active e of gate_e ReLU(W_e W_e^T x + b_e). Paper 3.1.
+std::vector<double> reconstruct(const ModelView& model, std::span<const float> input);
+
+// sum over experts and features of D_i^e. At most E m. Paper 3.2.
+double total_capacity(const ModelView& model);
+
+// Inputs [samples][n] for the measures below, of a sparsity a feature [n], from a seed of their own. With `chosen`
+// features: `together` sets all of them to one uniform draw a sample, the others as they come; `alone` sets the others
+// to 0. Table 1 (authors' notebook expert_specialization).
+enum class Presence { as_drawn, together, alone };
+std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, std::uint64_t seed,
+                               std::span<const int> chosen = {}, Presence presence = Presence::as_drawn);
+
+// Over inputs [samples][n]. gate: mean gate weight of each expert, p_e of Figure 3 (they sum to 1); active: share of the
+// inputs routed to each expert (they sum to k).
+struct ExpertUsage {
+  std::vector<double> gate;    // [E]
+  std::vector<double> active;  // [E]
+};
+ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs);
+
+// sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3, or without it. Paper 3.2.
+double features_per_dimension(const ModelView& model, std::span<const double> gate, bool divide_by_k = true);
+
+// [n]: sum over e of P(e active | feature i present) D_i^e, over inputs [samples][n]; NaN for a feature that is in none.
+// Ours: the dimensionality that an input with the feature meets.
+std::vector<double> global_feature_dimensionality(const ModelView& model, std::span<const float> inputs);
+
+// [E]: share of the directions of the positive orthant (uniform on the sphere's part with all x_f >= 0, `samples` of
+// them) that are routed to each expert first: the size of its cone for k = 1. Paper 5 and A.3.
+std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64_t seed);
+
+// ---------------------------------------------------------------- a phase diagram
+// How abrupt the boundaries of a field over the grid are; ours. Of every line of cells along one axis, V is the sum and J
+// the largest of the |differences| between neighbours. A step gives J = V, a slow change J << V, a rough field a large V.
+//   concentration = sum of J / sum of V over all lines (1: each line changes in one jump)
+//   jump          = mean of J over the lines, in the field's units
+//   roughness     = mean of V over the lines, less |last - first|
+// with 95 % intervals from bootstrapping lines.
+struct Estimate {
+  double value = 0, low = 0, high = 0;
+};
+struct Sharpness {
+  Estimate concentration, jump, roughness;
+};
+// field [rows][columns]; lines run along the rows' index and along the columns' index, both counted.
+Sharpness boundary_sharpness(std::span<const double> field, std::size_t rows, std::size_t columns,
+                             std::uint64_t seed = 0);
 
 }  // namespace phasegrid

@@ -27,6 +27,11 @@ struct Results {
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
   std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
 
+  // With train.snapshots, of length T, what models were like after so many steps; empty without. The loss is that of the
+  // batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later steps.
+  std::vector<float> snapshot_losses;      // [cell][restart][T]
+  std::vector<float> snapshot_parameters;  // [cell][T][parameter_count()] of the kept model
+
   // Empty results of a checked sweep: nothing trained.
   explicit Results(const Sweep& sweep);
   Results() = default;
@@ -38,10 +43,14 @@ struct Results {
   std::span<const float> expert_weights(std::size_t cell) const;
   std::span<const float> biases(std::size_t cell) const;
   std::span<const float> router_weights(std::size_t cell) const;
+  // The same of snapshot t, 0 <= t < T.
+  std::span<const float> snapshot(std::size_t cell, std::size_t t) const;
 
   // Takes in one finished model. Keeps it when its loss is finite and the lowest of its cell so far (the lowest
   // restart wins a tie, so the order of calls does not matter).
-  void take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> parameters);
+  // `snapshot_losses` is [T], `snapshot_parameters` [T][parameter_count()].
+  void take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> parameters,
+            std::span<const float> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
 };
 
 }  // namespace phasegrid

@@ -19,6 +19,10 @@ enum class Loss { mean, sum };
 // a fresh batch of 16,384 samples, the same for all restarts of the cell.
 enum class Keep { last_batch, evaluation };
 
+// How the learning rate changes over the steps, t = 0 .. steps - 1: not at all; falling linearly, 1 - t / steps; or
+// along half a cosine, (1 + cos(pi t / steps)) / 2.
+enum class Schedule { constant, linear, cosine };
+
 // Settings of one training run. Defaults are those of the paper's Figure 4.
 struct TrainSettings {
   int steps = 5000;              // >= 1
@@ -28,22 +32,49 @@ struct TrainSettings {
   double load_balance = 0.01;    // alpha >= 0; 0 turns the load-balance loss off
   Loss loss = Loss::mean;
   Keep keep = Keep::last_batch;
+  Schedule schedule = Schedule::constant;
+  double drop_below = 0;         // the learning rate falls, once, when a batch's loss is below this; 0: never
+  double drop_factor = 0.1;      // by this factor
+  double stop_below = 0;         // training ends, before the step, when a batch's loss is below this; 0: never
+  // Steps after which losses and parameters are kept (0: the initial model), ascending, each from 0 to the smallest
+  // number of steps of the sweep.
+  std::vector<int> snapshots;
 
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
 
+// Where importances come from: a list; ratio^f of feature f from 0; or those numbers in one random order, drawn from the
+// sweep's seed and so shared by all its models.
+enum class ImportanceRule { list, geometric, shuffled_geometric };
+
 // The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1).
 struct DataSettings {
-  std::optional<double> sparsity;         // S in [0,1); needed here unless it is an axis
-  std::vector<double> importance;         // I_f >= 0, length n; empty means uniform (all 1)
-  std::optional<double> last_importance;  // replaces the last entry of `importance`
+  std::optional<double> sparsity;         // S in [0,1); needed here, or as one number a feature, unless it is an axis
+  std::vector<double> feature_sparsity;   // S_f in [0,1), length n; empty means that all have `sparsity`
+  ImportanceRule importance_rule = ImportanceRule::list;
+  std::vector<double> importance;         // rule list: I_f >= 0, length n; empty means uniform (all 1)
+  double importance_ratio = 1;            // the other rules: above 0, at most 1
+  std::optional<double> last_importance;  // replaces the last importance
 
   friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
 
-// Everything that can stand under [axes].
-enum class AxisName { sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance };
-constexpr int kAxisNames = 7;
+// How a router starts: Xavier normal; all zero; G[e][e] = 1 (E <= n); expert e on features e n/E .. (e + 1) n/E - 1
+// (E divides n); or each expert on n/E features of a random partition, drawn for every model. Paper section 5.
+enum class RouterInit { xavier, zero, diagonal, ordered_k_hot, random_k_hot };
+enum class BiasInit { xavier, zero };
+
+struct InitSettings {
+  RouterInit router = RouterInit::xavier;
+  BiasInit bias = BiasInit::xavier;
+
+  friend bool operator==(const InitSettings&, const InitSettings&) = default;
+};
+
+// Everything that can stand under [axes]. A seed is added to the sweep's, so that independent repetitions can be cells,
+// each with its own kept model.
+enum class AxisName { sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance, seed };
+constexpr int kAxisNames = 8;
 std::string_view to_string(AxisName name);
 
 struct Axis {
@@ -63,6 +94,7 @@ struct Sweep {
   std::uint64_t seed = 0;
   Shape shape;
   DataSettings data;
+  InitSettings init;
   TrainSettings train;
   std::vector<Axis> axes;   // any order; cells are laid out in the order of AxisName
 
@@ -72,8 +104,10 @@ struct Sweep {
 
 // One cell of a checked sweep: all its settings with the axes put in.
 struct Cell {
-  double sparsity = 0;
+  std::uint64_t seed = 0;
+  std::vector<double> sparsity;    // [n]
   std::vector<double> importance;  // [n]
+  InitSettings init;
   TrainSettings train;
 };
 
@@ -95,9 +129,7 @@ class Grid {
   Cell cell(std::size_t i) const;
 
  private:
-  DataSettings data_;
-  TrainSettings train_;
-  int n_features_;
+  Cell base_;                       // what no axis changes
   std::vector<Dimension> dimensions_;
   std::size_t cells_ = 1;
 };

@@ -2,19 +2,12 @@
 // step is made by lane l from the Philox counter (call, lane, step, stream) under the model's key, when it is needed.
 #pragma once
 
+#include "batch.hpp"
 #include "job.hpp"
 #include "machine/machine.hpp"
 #include "philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
-
-// Which batch: the counter words that its samples share.
-struct Batch {
-  Key key;
-  uint32_t step;
-  uint32_t stream;
-  int samples;
-};
 
 // One feature from one word: see CellSettings::present_limit.
 PG_INLINE Floats feature_from(Words word, const CellSettings& cell) {

@@ -1,20 +1,47 @@
 // Initial parameters: Xavier normal taken over the 3-D tensor, std W = sqrt(2 / (m (n + E))), and
-// std G = std b = sqrt(2 / (n + E)), as in the authors' model/model.py.
+// std G = std b = sqrt(2 / (n + E)), as in the authors' model/model.py; and the routers of paper section 5. A random
+// number belongs to a parameter's position, so models that differ in their kind of router alone start with equal experts.
 #pragma once
 
 #include "job.hpp"
 #include "math.hpp"
+#include "phasegrid/shape.hpp"
 #include "philox.hpp"
-#include "static_shape.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-template <class S>
-PG_INLINE float initial_parameter(Key key, int p) {
-  const auto block = philox<kRounds>(static_cast<uint32_t>(p), 0u, 0u, static_cast<uint32_t>(kStreamInit), key);
-  const float per_sample = 2.0f / static_cast<float>(S::n + S::E);
-  const float spread = square_root(p < S::kBias ? per_sample / static_cast<float>(S::m) : per_sample);
-  return spread * normal_from(block.w[0]);
+PG_INLINE uint32_t initial_word(Key key, uint32_t kind, int position) {
+  return philox<kRounds>(static_cast<uint32_t>(position), kind, 0u, static_cast<uint32_t>(kStreamInit), key).w[0];
+}
+
+// The part of a random partition of the features, n / E each, that a feature falls to: features are ranked by a random
+// word each, equal words by position.
+PG_INLINE int random_part(const Shape& shape, Key key, int feature) {
+  const uint32_t mine = initial_word(key, 1u, feature);
+  int rank = 0;
+  PG_NO_UNROLL
+  for (int f = 0; f < shape.n_features; ++f) {
+    const uint32_t word = initial_word(key, 1u, f);
+    rank += word < mine || (word == mine && f < feature) ? 1 : 0;
+  }
+  return rank / (shape.n_features / shape.n_experts);
+}
+
+PG_INLINE float initial_parameter(const Shape& shape, const CellSettings& cell, Key key, int p) {
+  const int router = p - shape.router_offset();
+  if (router >= 0 && cell.router_init != kRouterXavier) {
+    const int e = router / shape.n_features, f = router % shape.n_features;
+    if (cell.router_init == kRouterZero) return 0.0f;
+    if (cell.router_init == kRouterDiagonal) return e == f ? 1.0f : 0.0f;
+    const int part = cell.router_init == kRouterOrdered ? f / (shape.n_features / shape.n_experts)
+                                                        : random_part(shape, key, f);
+    return e == part ? 1.0f : 0.0f;
+  }
+  if (router < 0 && p >= shape.bias_offset() && cell.bias_init == kBiasZero) return 0.0f;
+  const float per_sample = 2.0f / static_cast<float>(shape.n_features + shape.n_experts);
+  const bool is_weight = p < shape.bias_offset();
+  const float spread = square_root(is_weight ? per_sample / static_cast<float>(shape.n_hidden) : per_sample);
+  return spread * normal_from(initial_word(key, 0u, p));
 }
 
 // A model's key: of its cell and its restart.

@@ -20,6 +20,19 @@ constexpr float kEpsilon = 1e-8f;
 // Which numbers a Philox counter stands for (its fourth word).
 enum RandomStream : uint32_t { kStreamInit = 0, kStreamTrain = 1, kStreamEvaluate = 2, kStreamModelKey = 3 };
 
+// phasegrid::Schedule, RouterInit and BiasInit as numbers (plan.cpp holds them to the enumerations).
+enum : int32_t { kScheduleConstant = 0, kScheduleLinear = 1, kScheduleCosine = 2 };
+enum : int32_t { kRouterXavier = 0, kRouterZero = 1, kRouterDiagonal = 2, kRouterOrdered = 3, kRouterRandom = 4 };
+enum : int32_t { kBiasXavier = 0, kBiasZero = 1 };
+
+// One feature of a cell, for the block mapping; as CellSettings has it for the tiny one.
+struct FeatureSettings {
+  int32_t present_limit;
+  float scale;
+  float offset;
+  float importance;
+};
+
 // One cell of a grid, as the step sees it.
 struct CellSettings {
   uint32_t key[2];        // Philox key of the cell; a model's key derives from it and its restart
@@ -30,11 +43,16 @@ struct CellSettings {
   float scale;
   float offset;
 
-  float importance[kMaxTinyFeatures];
+  float importance[kMaxTinyFeatures];  // tiny mapping only
   float loss_scale;       // 1 / (batch n) for loss `mean`, 1 / batch for `sum`
   float evaluation_scale; // the same for the evaluation batch
   float learning_rate;
   float decay;            // 1 - learning_rate * weight_decay
+  float weight_decay;
+  float drop_below, drop_factor, stop_below;  // TrainSettings
+  int32_t schedule;       // kSchedule...
+  int32_t router_init;    // kRouter...
+  int32_t bias_init;      // kBias...
   float load_balance;     // alpha
   int32_t steps;
   int32_t batch;
@@ -57,16 +75,22 @@ struct Job {
   int32_t n_models;
   int32_t top_k;
   const CellSettings* cells;
+  const FeatureSettings* features;     // [cells][n], block mapping only
   const ModelId* models;               // [n_models]
   const BiasCorrection* corrections;   // [n_corrections], step t at index t - 1; later steps use the last
   int32_t n_corrections;
+  const int32_t* snapshots;            // [n_snapshots] steps, ascending
+  int32_t n_snapshots;
   const int32_t* stop;                 // becomes non-zero when training should end early
 
   // Results, by position in `models`.
   float* losses;                       // [n_models]
   float* parameters;                   // [n_models][parameter_count]
+  float* snapshot_losses;              // [n_models][n_snapshots]
+  float* snapshot_parameters;          // [n_models][n_snapshots][parameter_count]
   int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence
   int32_t* next;                       // CUDA only: the queue, the next model to take
+  float* moments;                      // CUDA's block mapping only: AdamW's moments, of every block of the grid
 };
 
 }  // namespace phasegrid

@@ -1,18 +1,20 @@
 // The tiny mapping on the CPU: one thread trains one model. This file is compiled once for every number of features
 // (PHASEGRID_FEATURES) and instruction set.
 #include "tiny.hpp"
-#include "train.hpp"
+#include "tiny_model.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 namespace {
 
 template <class S>
 int32_t train(const Job& job, int index) {
-  ModelStorage<S> model;
+  ModelStorage<S> storage;
   const ModelId id = job.models[index];
-  const Outcome outcome = train_model<S>(job, job.cells[id.cell], id.restart, Team{}, model);
+  const CellSettings& cell = job.cells[id.cell];
+  TinyModel<S> model(cell, job.top_k, Team{}, storage);
+  const Outcome outcome = train_model(job, index, cell, id.restart, S::kParameters, model);
   if (outcome.stopped) return kStopped;
-  for (int p = 0; p < S::kParameters; ++p) job.parameters[index * S::kParameters + p] = model.parameters[p];
+  model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
   job.losses[index] = outcome.loss;
   return outcome.status;
 }
@@ -48,24 +50,23 @@ void set_parameters(ModelStorage<S>& model, const float* parameters) {
 
 template <class S>
 float loss(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) {
-  ModelStorage<S> model;
-  set_parameters<S>(model, parameters);
-  return batch_loss<S>(cell, top_k, training_batch(cell, restart, step), cell.loss_scale, model.parameters, Team{},
-                       model.step.loss);
+  ModelStorage<S> storage;
+  set_parameters<S>(storage, parameters);
+  return TinyModel<S>(cell, top_k, Team{}, storage).loss(training_batch(cell, restart, step), cell.loss_scale);
 }
 
 template <class S>
 void gradient(const CellSettings& cell, int top_k, int restart, int step, const float* parameters, float* out) {
-  ModelStorage<S> model;
-  set_parameters<S>(model, parameters);
-  compute_gradient<S>(cell, top_k, training_batch(cell, restart, step), Team{}, model);
-  for (int p = 0; p < S::kParameters; ++p) out[p] = model.gradient[p];
+  ModelStorage<S> storage;
+  set_parameters<S>(storage, parameters);
+  TinyModel<S>(cell, top_k, Team{}, storage).gradient(training_batch(cell, restart, step));
+  for (int p = 0; p < S::kParameters; ++p) out[p] = storage.gradient[p];
 }
 
 template <class S>
 void initial(const CellSettings& cell, int restart, float* parameters) {
   const Key key = model_key(cell, restart);
-  for (int p = 0; p < S::kParameters; ++p) parameters[p] = initial_parameter<S>(key, p);
+  for (int p = 0; p < S::kParameters; ++p) parameters[p] = initial_parameter(S::kShape, cell, key, p);
 }
 
 struct Find {

@@ -7,7 +7,7 @@
 
 #include "tiny.hpp"
 #include "tiny_cuda.hpp"
-#include "train.hpp"
+#include "tiny_model.hpp"
 
 namespace phasegrid::cuda {
 namespace {
@@ -40,10 +40,8 @@ PG_INLINE void load_cell(const CellSettings& from, Team team, CellSettings& to) 
 
 // The host reads results while the kernel runs, so the status comes last, behind a fence.
 template <class S>
-PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, Team team, const ModelStorage<S>& model) {
-  for (int p = team.rank(); p < S::kParameters; p += team.size()) {
-    job.parameters[static_cast<size_t>(index) * S::kParameters + p] = model.parameters[p];
-  }
+PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, Team team, const TinyModel<S>& model) {
+  model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
   if (team.rank() == 0) job.losses[index] = outcome.loss;
   __threadfence_system();
   team.barrier();  // every lane's parameters are out
@@ -58,9 +56,10 @@ __global__ void __launch_bounds__(kThreads, 1) train_models(const __grid_constan
   for (int index = take_model(job, team); index < job.n_models; index = take_model(job, team)) {
     const ModelId id = job.models[index];
     load_cell(job.cells[id.cell], team, mine.cell);
-    const Outcome outcome = train_model<S>(job, mine.cell, id.restart, team, mine.model);
+    TinyModel<S> model(mine.cell, job.top_k, team, mine.model);
+    const Outcome outcome = train_model(job, index, mine.cell, id.restart, S::kParameters, model);
     if (outcome.stopped) return;
-    publish<S>(job, index, outcome, team, mine.model);
+    publish<S>(job, index, outcome, team, model);
   }
 }
 

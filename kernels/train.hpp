@@ -1,25 +1,19 @@
-// One model's whole training, from its initial parameters to its last loss, by one team.
+// One model's whole training, from its initial parameters to its last loss. Written once, for both mappings: a Model is
+// TinyModel or BlockModel, which offer
+//   initialise(key)                 its initial parameters
+//   loss(batch, scale)              the loss of a batch, the load balance included; NaN where a parameter is not finite
+//   gradient(batch)                 the gradient of a batch, kept inside
+//   update(rate, correction)        AdamW; returns whether a parameter left the range where losses surely are finite
+//   write_parameters(to)            [parameter_count] as Shape orders them
+//   any(a), is_writer()             whether any thread says so; whether this thread writes single numbers
 #pragma once
 
 #include "adamw.hpp"
-#include "gradient.hpp"
+#include "batch.hpp"
 #include "init.hpp"
 #include "job.hpp"
-#include "loss.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
-
-// A model in training. The caller owns it (shared memory of a warp, or a thread's stack).
-template <class S>
-struct ModelStorage {
-  // AdamW takes parameters kWidth at a time; the padding stays 0.
-  static constexpr int kPadded = (S::kParameters + kWidth - 1) / kWidth * kWidth;
-  alignas(64) float parameters[kPadded];
-  alignas(64) float gradient[kPadded];
-  alignas(64) float first_moment[kPadded];
-  alignas(64) float second_moment[kPadded];
-  StepStorage<S> step;
-};
 
 struct Outcome {
   float loss;
@@ -34,74 +28,55 @@ constexpr int kStepsBetweenStopChecks = 64;
 
 PG_INLINE bool is_finite(float a) { return (float_bits(a) & 0x7f800000u) != 0x7f800000u; }
 
-template <class S>
-PG_INLINE void initialise(Key key, Team team, ModelStorage<S>& model) {
-  for (int p = team.rank(); p < ModelStorage<S>::kPadded; p += team.size()) {
-    model.parameters[p] = p < S::kParameters ? initial_parameter<S>(key, p) : 0.0f;
-    model.gradient[p] = 0.0f;
-    model.first_moment[p] = 0.0f;
-    model.second_moment[p] = 0.0f;
-  }
-  team.barrier();  // every lane reads all parameters next
+// Keeps loss and parameters as snapshot `s` of model `index`.
+template <class Model>
+PG_INLINE void take_snapshot(const Job& job, int index, int s, float loss, int parameter_count, Model& model) {
+  const size_t at = static_cast<size_t>(index) * static_cast<size_t>(job.n_snapshots) + static_cast<size_t>(s);
+  if (model.is_writer()) job.snapshot_losses[at] = loss;
+  model.write_parameters(job.snapshot_parameters + at * static_cast<size_t>(parameter_count));
 }
 
-template <class S>
-PG_INLINE void compute_gradient(const CellSettings& cell, int top_k, const Batch& batch, Team team,
-                                ModelStorage<S>& model) {
-  sum_gradients<S>(cell, top_k, batch, model.parameters, team, model.step);
-  for (int p = team.rank(); p < S::kParameters; p += team.size()) {
-    model.gradient[p] = gradient_of<S>(cell, model.step.gradient.total, model.parameters, p);
-  }
-  team.barrier();  // gradients read all parameters, and the next stage overwrites them
-}
-
-// Returns whether a parameter left the range in which the loss is surely finite.
-template <class S>
-PG_INLINE bool update_parameters(const CellSettings& cell, BiasCorrection correction, Team team,
-                                 ModelStorage<S>& model) {
-  bool large = false;
-  for (int p = team.rank() * kWidth; p < ModelStorage<S>::kPadded; p += team.size() * kWidth) {
-    Floats parameter = load(model.parameters + p);
-    Floats first = load(model.first_moment + p), second = load(model.second_moment + p);
-    adamw(cell, correction, load(model.gradient + p), parameter, first, second);
-    store(model.parameters + p, parameter);
-    store(model.first_moment + p, first);
-    store(model.second_moment + p, second);
-    const Mask small = both(greater(Floats(kSurelyFinite), parameter), greater(parameter, Floats(-kSurelyFinite)));
-    large = large || any(negate(small));
-  }
-  team.barrier();  // every lane reads all parameters next
-  return team.any(large);
-}
-
-template <class S>
-PG_INLINE Outcome train_model(const Job& job, const CellSettings& cell, int restart, Team team,
-                              ModelStorage<S>& model) {
+template <class Model>
+PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cell, int restart, int parameter_count,
+                              Model& model) {
   const Key key = model_key(cell, restart);
-  initialise<S>(key, team, model);
+  model.initialise(key);
+  const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
   float loss = 0.0f;
-  bool large = false;
+  bool large = false, dropped = false, ended = false;
+  int snapshots = 0;
   PG_NO_UNROLL
   for (int step = 1; step <= cell.steps; ++step) {
-    if (step % kStepsBetweenStopChecks == 0 && team.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
+    if (step % kStepsBetweenStopChecks == 0 && model.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
     const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
-    if (large || step == cell.steps) {
-      loss = batch_loss<S>(cell, job.top_k, batch, cell.loss_scale, model.parameters, team, model.step.loss);
-      team.barrier();  // the loss is read from storage that the gradient overwrites
+    const bool snapshot = snapshots < job.n_snapshots && job.snapshots[snapshots] == step - 1;
+    if (large || watched || snapshot || step == cell.steps) {
+      loss = model.loss(batch, cell.loss_scale);
       if (!is_finite(loss)) return {loss, step, false};
+      if (snapshot) take_snapshot(job, index, snapshots++, loss, parameter_count, model);
+      dropped = dropped || loss < cell.drop_below;
+      ended = loss < cell.stop_below;
     }
-    compute_gradient<S>(cell, job.top_k, batch, team, model);
+    if (ended) break;
+    model.gradient(batch);
     const BiasCorrection correction = job.corrections[step < job.n_corrections ? step - 1 : job.n_corrections - 1];
-    large = update_parameters<S>(cell, correction, team, model);
+    large = model.update(rate_at(cell, step, dropped), correction);
   }
-  if (large || cell.keep_evaluation) {
-    // The evaluation batch is the cell's, the same for all its restarts. A model whose last step made it useless has
-    // diverged too, though the loss of its last batch, taken before that step, is finite.
-    const Batch batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples};
-    const float fresh =
-        batch_loss<S>(cell, job.top_k, batch, cell.evaluation_scale, model.parameters, team, model.step.loss);
+  // Two more losses may be asked for: that of the last snapshot, of the batch that would come next, and that of the
+  // evaluation batch, which is the cell's, the same for all its restarts. A model whose last step made it useless has
+  // diverged too, though the loss of its last batch, taken before that step, is finite.
+  PG_NO_UNROLL
+  for (int last = 0; last < 2; ++last) {
+    const bool evaluate = last == 1;
+    const bool snapshot = !ended && snapshots < job.n_snapshots && job.snapshots[snapshots] == cell.steps;
+    if (evaluate ? !(large || cell.keep_evaluation) : !snapshot) continue;
+    const Batch batch =
+        evaluate ? Batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples}
+                 : Batch{key, static_cast<uint32_t>(cell.steps) + 1u, static_cast<uint32_t>(kStreamTrain), cell.batch};
+    const float fresh = model.loss(batch, evaluate ? cell.evaluation_scale : cell.loss_scale);
     if (!is_finite(fresh)) return {fresh, cell.steps, false};
-    if (cell.keep_evaluation) loss = fresh;
+    if (!evaluate) take_snapshot(job, index, snapshots, fresh, parameter_count, model);
+    if (evaluate && cell.keep_evaluation) loss = fresh;
   }
   return {loss, 0, false};
 }

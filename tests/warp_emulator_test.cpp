@@ -10,7 +10,7 @@
 
 #include "cpu_kernels.hpp"
 #include "plan.hpp"
-#include "train.hpp"
+#include "tiny_model.hpp"
 
 namespace phasegrid {
 namespace {
@@ -54,7 +54,8 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   cuda::Outcome outcomes[kLanes];
   emulated::run_warp([&] {
     const cuda::Team team;
-    outcomes[team.rank()] = cuda::train_model<S>(job, settings, id.restart, team, *model);
+    cuda::TinyModel<S> mine(settings, job.top_k, team, *model);
+    outcomes[team.rank()] = cuda::train_model(job, 0, settings, id.restart, S::kParameters, mine);
   });
   for (const cuda::Outcome& outcome : outcomes) {  // every lane knows the outcome
     EXPECT_EQ(outcome.status, status);
@@ -111,7 +112,10 @@ TEST(EmulatedWarp, StopsWhenAsked) {
   job.n_corrections = static_cast<std::int32_t>(corrections.size());
   job.stop = &stop;
   auto model = std::make_unique<cuda::ModelStorage<S>>();
-  emulated::run_warp([&] { EXPECT_TRUE(cuda::train_model<S>(job, settings, 0, cuda::Team{}, *model).stopped); });
+  emulated::run_warp([&] {
+    cuda::TinyModel<S> mine(settings, job.top_k, cuda::Team{}, *model);
+    EXPECT_TRUE(cuda::train_model(job, 0, settings, 0, S::kParameters, mine).stopped);
+  });
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ PG_INLINE Mask not_less(Floats a, Floats b) { return {_mm256_cmp_ps(a.v, b.v, _C
 PG_INLINE Mask both(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
 PG_INLINE Mask negate(Mask a) { return {_mm256_xor_ps(a.m, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
 PG_INLINE bool any(Mask a) { return _mm256_movemask_ps(a.m) != 0; }
+PG_INLINE uint32_t mask_bits(Mask a) { return static_cast<uint32_t>(_mm256_movemask_ps(a.m)); }
 PG_INLINE Floats select(Mask m, Floats a, Floats b) { return _mm256_blendv_ps(b.v, a.v, m.m); }
 PG_INLINE Floats keep(Mask m, Floats a) { return _mm256_and_ps(m.m, a.v); }
 PG_INLINE Floats add_if(Mask m, Floats a, Floats sum) { return sum + keep(m, a); }
@@ -51,6 +52,10 @@ PG_INLINE Floats to_float(Words a) { return _mm256_cvtepi32_ps(a.v); }
 PG_INLINE Mask at_most(Words a, int32_t limit) {
   return negate({_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, _mm256_set1_epi32(limit)))});
 }
+PG_INLINE Mask at_most(Words a, Words limit) {
+  return negate({_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, limit.v))});
+}
+PG_INLINE Words load_words(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
 PG_INLINE Words bits(Floats a) { return {_mm256_castps_si256(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm256_castsi256_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm256_add_epi32(a.v, b.v)}; }
@@ -92,6 +97,21 @@ PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {
 PG_INLINE Wide lane_numbers(int first) {
   const __m256i even = _mm256_setr_epi64x(0, 2, 4, 6);
   return {_mm256_add_epi64(even, _mm256_set1_epi64x(first)), _mm256_add_epi64(even, _mm256_set1_epi64x(first + 1))};
+}
+// Eight calls of a generator from `first` on, in the order that store_calls() undoes: lane 4 q + i is call 2 i + q.
+PG_INLINE Wide call_numbers(uint32_t first) {
+  const __m256i base = _mm256_set1_epi64x(first);
+  return {_mm256_add_epi64(_mm256_setr_epi64x(0, 4, 1, 5), base), _mm256_add_epi64(_mm256_setr_epi64x(2, 6, 3, 7), base)};
+}
+// The four words of each call of call_numbers(), call after call.
+PG_INLINE void store_calls(uint32_t* p, const Words (&w)[4]) {
+  const __m256i t0 = _mm256_unpacklo_epi32(w[0].v, w[1].v), t1 = _mm256_unpackhi_epi32(w[0].v, w[1].v);
+  const __m256i t2 = _mm256_unpacklo_epi32(w[2].v, w[3].v), t3 = _mm256_unpackhi_epi32(w[2].v, w[3].v);
+  auto store_words = [](uint32_t* to, __m256i words) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words); };
+  store_words(p, _mm256_unpacklo_epi64(t0, t2));
+  store_words(p + 8, _mm256_unpackhi_epi64(t0, t2));
+  store_words(p + 16, _mm256_unpacklo_epi64(t1, t3));
+  store_words(p + 24, _mm256_unpackhi_epi64(t1, t3));
 }
 PG_INLINE Mask lanes_below(int first, int limit) {
   const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

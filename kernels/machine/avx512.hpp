@@ -38,6 +38,7 @@ PG_INLINE Mask not_less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.
 PG_INLINE Mask both(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & b.m)}; }
 PG_INLINE Mask negate(Mask a) { return {static_cast<__mmask16>(~a.m)}; }
 PG_INLINE bool any(Mask a) { return a.m != 0; }
+PG_INLINE uint32_t mask_bits(Mask a) { return a.m; }
 PG_INLINE Floats select(Mask m, Floats a, Floats b) { return _mm512_mask_blend_ps(m.m, b.v, a.v); }
 PG_INLINE Floats keep(Mask m, Floats a) { return _mm512_maskz_mov_ps(m.m, a.v); }
 PG_INLINE Floats add_if(Mask m, Floats a, Floats sum) { return _mm512_mask_add_ps(sum.v, m.m, sum.v, a.v); }
@@ -49,6 +50,8 @@ struct Words {
 };
 PG_INLINE Floats to_float(Words a) { return _mm512_cvtepi32_ps(a.v); }
 PG_INLINE Mask at_most(Words a, int32_t limit) { return {_mm512_cmple_epi32_mask(a.v, _mm512_set1_epi32(limit))}; }
+PG_INLINE Mask at_most(Words a, Words limit) { return {_mm512_cmple_epi32_mask(a.v, limit.v)}; }
+PG_INLINE Words load_words(const void* p) { return {_mm512_loadu_si512(p)}; }
 PG_INLINE Words bits(Floats a) { return {_mm512_castps_si512(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm512_castsi512_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm512_add_epi32(a.v, b.v)}; }
@@ -92,6 +95,21 @@ PG_INLINE Wide lane_numbers(int first) {
   const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
   const __m512i base = _mm512_set1_epi64(first);
   return {_mm512_add_epi64(even, base), _mm512_add_epi64(even, _mm512_set1_epi64(first + 1))};
+}
+// Sixteen calls of a generator from `first` on, in the order that store_calls() undoes: lane 4 q + i is call 4 i + q.
+PG_INLINE Wide call_numbers(uint32_t first) {
+  const __m512i base = _mm512_set1_epi64(first);
+  return {_mm512_add_epi64(_mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), base),
+          _mm512_add_epi64(_mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), base)};
+}
+// The four words of each call of call_numbers(), call after call.
+PG_INLINE void store_calls(uint32_t* p, const Words (&w)[4]) {
+  const __m512i t0 = _mm512_unpacklo_epi32(w[0].v, w[1].v), t1 = _mm512_unpackhi_epi32(w[0].v, w[1].v);
+  const __m512i t2 = _mm512_unpacklo_epi32(w[2].v, w[3].v), t3 = _mm512_unpackhi_epi32(w[2].v, w[3].v);
+  _mm512_storeu_si512(p, _mm512_unpacklo_epi64(t0, t2));
+  _mm512_storeu_si512(p + 16, _mm512_unpackhi_epi64(t0, t2));
+  _mm512_storeu_si512(p + 32, _mm512_unpacklo_epi64(t1, t3));
+  _mm512_storeu_si512(p + 48, _mm512_unpackhi_epi64(t1, t3));
 }
 PG_INLINE Mask lanes_below(int first, int limit) {
   const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);

@@ -65,6 +65,7 @@ PG_INLINE Mask not_less(Floats a, Floats b) { return {_mm_cmpnlt_ps(a.v, b.v)}; 
 PG_INLINE Mask both(Mask a, Mask b) { return {_mm_and_ps(a.m, b.m)}; }
 PG_INLINE Mask negate(Mask a) { return {_mm_xor_ps(a.m, _mm_castsi128_ps(_mm_set1_epi32(-1)))}; }
 PG_INLINE bool any(Mask a) { return _mm_movemask_ps(a.m) != 0; }
+PG_INLINE uint32_t mask_bits(Mask a) { return static_cast<uint32_t>(_mm_movemask_ps(a.m)); }
 PG_INLINE Floats select(Mask m, Floats a, Floats b) {
   return _mm_or_ps(_mm_and_ps(m.m, a.v), _mm_andnot_ps(m.m, b.v));
 }
@@ -80,6 +81,8 @@ PG_INLINE Floats to_float(Words a) { return _mm_cvtepi32_ps(a.v); }
 PG_INLINE Mask at_most(Words a, int32_t limit) {
   return negate({_mm_castsi128_ps(_mm_cmpgt_epi32(a.v, _mm_set1_epi32(limit)))});
 }
+PG_INLINE Mask at_most(Words a, Words limit) { return negate({_mm_castsi128_ps(_mm_cmpgt_epi32(a.v, limit.v))}); }
+PG_INLINE Words load_words(const void* p) { return {_mm_loadu_si128(static_cast<const __m128i*>(p))}; }
 PG_INLINE Words bits(Floats a) { return {_mm_castps_si128(a.v)}; }
 PG_INLINE Floats from_bits(Words a) { return _mm_castsi128_ps(a.v); }
 PG_INLINE Words operator+(Words a, Words b) { return {_mm_add_epi32(a.v, b.v)}; }
@@ -123,6 +126,17 @@ PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {
 // Lane numbers first .. first + 3.
 PG_INLINE Wide lane_numbers(int first) {
   return {_mm_set_epi32(0, first + 2, 0, first), _mm_set_epi32(0, first + 3, 0, first + 1)};
+}
+// Four calls of a generator from `first` on, and the four words of each, call after call.
+PG_INLINE Wide call_numbers(uint32_t first) { return lane_numbers(static_cast<int>(first)); }
+PG_INLINE void store_calls(uint32_t* p, const Words (&w)[4]) {
+  const __m128i t0 = _mm_unpacklo_epi32(w[0].v, w[1].v), t1 = _mm_unpackhi_epi32(w[0].v, w[1].v);
+  const __m128i t2 = _mm_unpacklo_epi32(w[2].v, w[3].v), t3 = _mm_unpackhi_epi32(w[2].v, w[3].v);
+  auto store_words = [](uint32_t* to, __m128i words) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), words); };
+  store_words(p, _mm_unpacklo_epi64(t0, t2));
+  store_words(p + 4, _mm_unpackhi_epi64(t0, t2));
+  store_words(p + 8, _mm_unpacklo_epi64(t1, t3));
+  store_words(p + 12, _mm_unpackhi_epi64(t1, t3));
 }
 PG_INLINE Mask lanes_below(int first, int limit) {
   return {_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32(limit - first), _mm_setr_epi32(0, 1, 2, 3)))};

@@ -72,4 +72,51 @@ class Team {
   }
 };
 
+// ---------------------------------------------------------------- the block mapping
+// A row of features (n floats, padded) is taken register by register; kGroups registers hold the 32 lanes over which
+// sums along a row run.
+constexpr int kGroups = kLanes / kWidth;
+PG_INLINE constexpr int registers_of(int n) { return (n + kWidth - 1) / kWidth; }
+PG_INLINE constexpr int column_of(int r) { return r * kWidth; }
+
+// Who works on one model of the block mapping: here this one thread, as the only worker.
+class BlockTeam {
+ public:
+  PG_INLINE static constexpr int worker() { return 0; }
+  PG_INLINE static constexpr int workers() { return 1; }
+  PG_INLINE static constexpr int thread() { return 0; }
+  PG_INLINE static constexpr int threads() { return 1; }
+  PG_INLINE static void barrier() {}
+  PG_INLINE static bool any(bool a) { return a; }
+
+  // body(first): once for each group of 32 lanes.
+  template <class Body>
+  PG_INLINE static void for_each_group(Body&& body) {
+    Team::for_each_group(body);
+  }
+
+  // Sums of sixteen numbers over the 32 lanes, each added up to one register before, in the order of Team::reduce: sum
+  // 4 i + j goes to destination(i)[j].
+  template <class Destination>
+  PG_INLINE static void sum_sixteen(const Floats (&values)[16], Destination&& destination) {
+    alignas(64) float sums[16];
+    PG_UNROLL
+    for (int first = 0; first < 16; first += kWidth) {
+      Floats part[kWidth];
+      PG_UNROLL
+      for (int i = 0; i < kWidth; ++i) part[i] = values[first + i];
+      store(sums + first, sum_lanes(part) + Floats(0.0f));
+    }
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
+  }
+
+  // Appends the numbers first + l of the lanes l that are set to list[count], in ascending order; returns the new count.
+  PG_INLINE static int append(int32_t* list, int count, Mask set, int first) {
+    for (uint32_t left = mask_bits(set); left != 0; left &= left - 1) list[count++] = first + __builtin_ctz(left);
+    return count;
+  }
+  PG_INLINE static int count(Mask set) { return __builtin_popcount(mask_bits(set)); }
+};
+
 }  // namespace phasegrid::PHASEGRID_MACHINE

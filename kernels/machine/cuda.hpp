@@ -131,4 +131,46 @@ class Team {
   }
 };
 
+// ---------------------------------------------------------------- the block mapping
+// A row of features (n floats, padded) is taken 32 columns at a time, one a lane.
+constexpr int kGroups = 1;
+PG_INLINE constexpr int registers_of(int n) { return (n + kLanes - 1) / kLanes; }
+PG_INLINE int column_of(int r) { return r * kLanes + static_cast<int>(threadIdx.x) % kLanes; }
+PG_INLINE uint32_t mask_bits(bool a) { return __ballot_sync(kWarp, a); }
+
+// Who works on one model of the block mapping: the warps of a block.
+class BlockTeam {
+ public:
+  PG_INLINE static int worker() { return static_cast<int>(threadIdx.x) / kLanes; }
+  PG_INLINE static int workers() { return static_cast<int>(blockDim.x) / kLanes; }
+  PG_INLINE static int thread() { return static_cast<int>(threadIdx.x); }
+  PG_INLINE static int threads() { return static_cast<int>(blockDim.x); }
+  PG_INLINE static void barrier() { __syncthreads(); }
+  PG_INLINE static bool any(bool a) { return __syncthreads_or(a ? 1 : 0) != 0; }
+
+  template <class Body>
+  PG_INLINE static void for_each_group(Body&& body) {
+    body(Team::rank());
+  }
+
+  template <class Destination>
+  PG_INLINE static void sum_sixteen(const float (&values)[16], Destination&& destination) {
+    float numbers[16];
+    PG_UNROLL
+    for (int i = 0; i < 16; ++i) numbers[i] = values[i];
+    const float sum = transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
+    const int v = Team::rank() / 2;
+    if (Team::rank() % 2 == 0) destination(v / 4)[v % 4] = sum;
+  }
+
+  // By the 32 lanes of a warp together; `first` is this lane's number.
+  PG_INLINE static int append(int32_t* list, int count, bool set, int first) {
+    const uint32_t lanes = mask_bits(set);
+    const uint32_t below = lanes & ((1u << Team::rank()) - 1u);
+    if (set) list[count + __popc(below)] = first;
+    return count + __popc(lanes);
+  }
+  PG_INLINE static int count(bool set) { return __popc(mask_bits(set)); }
+};
+
 }  // namespace phasegrid::cuda

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "machine/lanes.hpp"
+
 #if defined(__CUDACC__)
 #define PG_INLINE __device__ __forceinline__
 #define PG_UNROLL _Pragma("unroll")
@@ -25,11 +27,6 @@
 #define PG_NO_UNROLL _Pragma("GCC unroll 1")
 #define PG_INLINE_LAMBDA __attribute__((always_inline))
 #endif
-
-namespace phasegrid {
-// Sums over a batch run in 32 lanes, then over one tree, whatever the hardware's width (design P4).
-constexpr int kLanes = 32;
-}  // namespace phasegrid
 
 #if defined(__CUDACC__) || defined(PHASEGRID_EMULATE_WARP)
 #include "machine/cuda.hpp"

@@ -1,0 +1,85 @@
+// The block mapping on the CPU: one thread trains one model. Compiled once for every instruction set.
+#include "block/block.hpp"
+#include "block/model.hpp"
+#include "tiny.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+namespace {
+
+PG_INLINE BlockStorage storage_in(const BlockLayout& layout, float* workspace) {
+  return {layout, workspace, workspace + layout.size, workspace + layout.size + layout.parameter_floats};
+}
+
+int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& layout, float* workspace) {
+  const ModelId id = job.models[index];
+  const CellSettings& cell = job.cells[id.cell];
+  const BlockStorage storage = storage_in(layout, workspace);
+  BlockModel model(shape, cell, job.features + static_cast<size_t>(id.cell) * static_cast<size_t>(shape.n_features),
+                   BlockTeam{}, storage);
+  const int count = shape.parameter_count();
+  const Outcome outcome = train_model(job, index, cell, id.restart, count, model);
+  if (outcome.stopped) return kStopped;
+  model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(count));
+  job.losses[index] = outcome.loss;
+  return outcome.status;
+}
+
+// ---------------------------------------------------------------- for tests and tools
+
+PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step) {
+  return {model_key(cell, restart), static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
+}
+
+// body(model, storage) for a model with these parameters, or initial ones where there are none.
+template <class Body>
+PG_INLINE void with_model(const BlockProblem& problem, int restart, const float* parameters, Body&& body) {
+  const BlockStorage storage = storage_in(problem.layout, problem.workspace);
+  BlockModel model(problem.shape, *problem.cell, problem.features, BlockTeam{}, storage);
+  if (parameters == nullptr) {
+    model.initialise(model_key(*problem.cell, restart));
+  } else {
+    model.set_up();
+    for (int p = 0; p < problem.shape.parameter_count(); ++p) *model.parameter(p) = parameters[p];
+  }
+  body(model, storage);
+}
+
+void draw_batch(const BlockProblem& problem, int restart, int step, float* inputs) {
+  const Batch batch = training_batch(*problem.cell, restart, step);
+  with_model(problem, restart, nullptr, [&](BlockModel&, const BlockStorage& s) {
+    for (int first = 0; first < batch.samples; first += s.l.tile) {
+      const int samples = smaller(s.l.tile, batch.samples - first);
+      draw_tile(s, batch, first / kLanes, (samples + kLanes - 1) / kLanes, BlockTeam{});
+      for (int i = 0; i < samples; ++i) {
+        for (int f = 0; f < s.l.n; ++f) inputs[(first + i) * s.l.n + f] = s.x(i)[f];
+      }
+    }
+  });
+}
+
+float loss(const BlockProblem& problem, int restart, int step, const float* parameters) {
+  float result = 0.0f;
+  with_model(problem, restart, parameters, [&](BlockModel& model, const BlockStorage&) {
+    result = model.loss(training_batch(*problem.cell, restart, step), problem.cell->loss_scale);
+  });
+  return result;
+}
+
+void gradient(const BlockProblem& problem, int restart, int step, const float* parameters, float* out) {
+  with_model(problem, restart, parameters, [&](BlockModel& model, const BlockStorage&) {
+    model.gradient(training_batch(*problem.cell, restart, step));
+    for (int p = 0; p < problem.shape.parameter_count(); ++p) out[p] = *model.gradient_of(p);
+  });
+}
+
+void initial(const BlockProblem& problem, int restart, float* parameters) {
+  with_model(problem, restart, nullptr, [&](BlockModel& model, const BlockStorage&) {
+    model.write_parameters(parameters);
+  });
+}
+
+}  // namespace
+
+BlockCpuKernels block_kernels() { return {train, draw_batch, loss, gradient, initial}; }
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

@@ -1,0 +1,98 @@
+// Where everything of one model of the block mapping lies: one arena of floats, a thread's heap on the CPU or a block's
+// shared memory on a GPU. Planned on the host, read by the kernel.
+#pragma once
+
+#include <stdint.h>
+
+#include "machine/lanes.hpp"
+#include "phasegrid/shape.hpp"
+
+namespace phasegrid {
+
+// An entry is one sample at one of its k active experts; a tile of T samples has up to T k of them, ordered by expert.
+// Rows of features are padded to whole registers (n_padded columns), and the padding is 0.
+struct BlockLayout {
+  int32_t n, m, E, k;
+  int32_t n_padded;
+  int32_t m_padded;        // hidden units of an entry, a multiple of 4
+  int32_t expert_rows;     // rows of one expert's parameters: m columns of W, the bias, the router
+  int32_t tile;            // T, a multiple of 32
+
+  // Offsets into the arena, in floats (4 bytes each, some of them integers).
+  int32_t parameters;      // [E][m + 2][n_padded]
+  int32_t gradient;        // the same
+  int32_t features;        // [4][n_padded]: present_limit, scale, offset, importance
+  int32_t x;               // [T][n_padded] inputs
+  int32_t rows;            // [T k][n_padded] of an entry: its output y, then the gradient g with respect to it
+  int32_t hidden;          // [T k][m_padded] h = W^T x
+  int32_t hidden_slope;    // [T k][m_padded] dL/dh = W^T g
+  int32_t error;           // [T][n_padded] x' - x, k > 1
+  int32_t score;           // [E][T], E > 1, as the next four
+  int32_t gate;            // [E][T], 0 where not active
+  int32_t ordinal;         // [E][T] how many experts before e are active, k > 1
+  int32_t probability;     // [E][T] softmax of all experts, with a load balance; then its part of dL/dscore
+  int32_t balance;         // [E] what the load balance adds to dL/dP of each sample
+  int32_t counts;          // [E] integers: entries of each expert in the tile
+  int32_t first;           // [E + 1] integers: first entry of each expert
+  int32_t sample;          // [T k] integers: sample of an entry
+  int32_t entry_gate;      // [T k], k > 1, as the next two
+  int32_t entry_slope;     // [T k] dL/dgate, then dL/dscore
+  int32_t slots;           // [T][k] integers: entries of a sample by rising expert
+  int32_t sample_loss;     // [T]
+  int32_t totals;          // [1 + 2 E][32]: lanes of the batch's loss, probabilities and counts
+  int32_t stream;          // [tile / 32 * n_padded + 64] random words of one lane, CPU only
+  int32_t size;            // of the arena
+
+  int32_t parameter_floats;  // E (m + 2) n_padded; AdamW's two moments, as many floats each, may lie elsewhere
+};
+
+inline int32_t round_up(int32_t a, int32_t to) { return (a + to - 1) / to * to; }
+
+// Samples come in rows of 32 lanes, and a tile holds so many rows that each lane's words fill whole Philox blocks.
+inline int32_t rows_per_draw(int n) { return n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4; }
+
+// `pad`: columns of the widest register, 16 on a CPU and 32 (a warp's) on a GPU. `streams`: the CPU's, see data.hpp.
+inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance, int pad, bool streams) {
+  BlockLayout l{};
+  l.n = shape.n_features;
+  l.m = shape.n_hidden;
+  l.E = shape.n_experts;
+  l.k = shape.top_k;
+  l.n_padded = round_up(l.n, pad);
+  l.m_padded = round_up(l.m, 4);
+  l.expert_rows = l.m + 2;
+  l.tile = tile;
+  l.parameter_floats = l.E * l.expert_rows * l.n_padded;
+  int32_t at = 0;
+  auto take = [&at](int32_t& offset, int32_t floats) {
+    offset = at;
+    at += round_up(floats, 16);  // aligned to a cache line
+  };
+  const bool routed = l.E > 1, several = l.k > 1;
+  take(l.parameters, l.parameter_floats);
+  take(l.gradient, l.parameter_floats);
+  take(l.features, 4 * l.n_padded);
+  take(l.x, tile * l.n_padded);
+  take(l.rows, tile * l.k * l.n_padded);
+  take(l.hidden, tile * l.k * l.m_padded);
+  take(l.hidden_slope, tile * l.k * l.m_padded);
+  take(l.error, several ? tile * l.n_padded : 0);
+  take(l.score, routed ? l.E * tile : 0);
+  take(l.gate, routed ? l.E * tile : 0);
+  take(l.ordinal, several ? l.E * tile : 0);
+  take(l.probability, routed && load_balance ? l.E * tile : 0);
+  take(l.balance, l.E);
+  take(l.counts, l.E);
+  take(l.first, l.E + 1);
+  take(l.sample, tile * l.k);
+  take(l.entry_gate, several ? tile * l.k : 0);
+  take(l.entry_slope, several ? tile * l.k : 0);
+  take(l.slots, several ? tile * l.k : 0);
+  take(l.sample_loss, tile);
+  take(l.totals, (1 + 2 * l.E) * kLanes);
+  take(l.stream, streams ? tile / kLanes * l.n_padded + 64 : 0);
+  l.size = at;
+  return l;
+}
+
+}  // namespace phasegrid

@@ -23,6 +23,8 @@ void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet se
 // "" where this build and machine can train on a GPU, else one sentence that says why not.
 std::string cuda_problem();
 std::string cuda_device_name();
+// The same for one sweep on the current GPU: its models may not fit.
+std::string cuda_problem(const PlannedSweep& sweep);
 // Throws std::runtime_error, naming the call, where CUDA fails.
 void train_on_cuda(std::span<PlannedSweep> sweeps, const Monitor& monitor);
 

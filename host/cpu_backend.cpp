@@ -4,7 +4,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "backend.hpp"
@@ -13,28 +15,75 @@
 namespace phasegrid {
 namespace {
 
+struct AlignedFree {
+  void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+};
+
+// One sweep, and how a thread trains a model of it.
+struct Training {
+  PlannedSweep& sweep;
+  std::vector<BiasCorrection> corrections;
+  Job job;
+  TinyCpuKernels tiny;
+  BlockCpuKernels block;
+  std::size_t first;  // queue position of the first model
+
+  Training(PlannedSweep& planned, InstructionSet set, const std::int32_t* stop, std::size_t position)
+      : sweep(planned), corrections(bias_corrections(planned.most_steps)), job(job_of(planned, corrections)),
+        first(position) {
+    job.cells = sweep.cells.data();
+    job.features = sweep.features.data();
+    job.models = sweep.models.data();
+    job.corrections = corrections.data();
+    job.snapshots = sweep.snapshots.data();
+    job.stop = stop;
+    job.losses = sweep.losses.data();
+    job.parameters = sweep.parameters.data();
+    job.snapshot_losses = sweep.snapshot_losses.data();
+    job.snapshot_parameters = sweep.snapshot_parameters.data();
+    if (sweep.mapping == Mapping::tiny) {
+      tiny = cpu_kernels(sweep.shape, set);
+    } else {
+      block = block_cpu_kernels(set);
+    }
+  }
+
+  std::int32_t train(std::size_t index, float* workspace) const {
+    const int model = static_cast<int>(index);
+    return sweep.mapping == Mapping::tiny ? tiny.train(job, model)
+                                          : block.train(job, model, sweep.shape, sweep.layout, workspace);
+  }
+};
+
 // Models of all sweeps in one line.
 struct Queue {
-  std::span<PlannedSweep> sweeps;
-  std::vector<Job> jobs;
-  std::vector<TinyCpuKernels> kernels;
-  std::vector<std::size_t> first;  // queue position of each sweep's first model
+  std::vector<Training> trainings;
   std::size_t size = 0;
+  std::size_t workspace = 0;       // floats that a thread needs for any of them
   std::atomic<std::size_t> next{0};
   std::int32_t stop = 0;           // read by the kernels through Job::stop
+
+  Queue(std::span<PlannedSweep> sweeps, InstructionSet set) {
+    trainings.reserve(sweeps.size());
+    for (PlannedSweep& sweep : sweeps) {
+      trainings.emplace_back(sweep, set, &stop, size);
+      size += sweep.models.size();
+      workspace = std::max(workspace, sweep.workspace());
+    }
+  }
 
   void request_stop() { std::atomic_ref<std::int32_t>(stop).store(1, std::memory_order_relaxed); }
   bool stopping() { return std::atomic_ref<std::int32_t>(stop).load(std::memory_order_relaxed) != 0; }
 
-  void work() {
+  void work(float* mine) {
     while (!stopping()) {
       const std::size_t position = next.fetch_add(1, std::memory_order_relaxed);
       if (position >= size) return;
-      const auto s = static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), position) - first.begin()) - 1;
-      const std::size_t index = position - first[s];
-      const std::int32_t status = kernels[s].train(jobs[s], static_cast<int>(index));
+      const Training& training = *(std::ranges::upper_bound(trainings, position, {}, &Training::first) - 1);
+      const std::size_t index = position - training.first;
+      const std::int32_t status = training.train(index, mine);
       // Release: whoever sees the status sees the model's loss and parameters.
-      std::atomic_ref<std::int32_t>(sweeps[s].status[index]).store(status, std::memory_order_release);
+      std::atomic_ref<std::int32_t>(training.sweep.status[index]).store(status, std::memory_order_release);
     }
   }
 };
@@ -42,38 +91,22 @@ struct Queue {
 }  // namespace
 
 void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor) {
-  Queue queue;
-  queue.sweeps = sweeps;
-  std::vector<std::vector<BiasCorrection>> corrections;
-  corrections.reserve(sweeps.size());
-  for (PlannedSweep& sweep : sweeps) {
-    int steps = 1;
-    for (const CellSettings& cell : sweep.cells) steps = std::max(steps, cell.steps);
-    corrections.push_back(bias_corrections(steps));
-    Job job{};
-    job.n_models = static_cast<std::int32_t>(sweep.models.size());
-    job.top_k = sweep.shape.top_k;
-    job.cells = sweep.cells.data();
-    job.models = sweep.models.data();
-    job.corrections = corrections.back().data();
-    job.n_corrections = static_cast<std::int32_t>(corrections.back().size());
-    job.stop = &queue.stop;
-    job.losses = sweep.losses.data();
-    job.parameters = sweep.parameters.data();
-    queue.jobs.push_back(job);
-    queue.kernels.push_back(cpu_kernels(sweep.shape, set));
-    queue.first.push_back(queue.size);
-    queue.size += sweep.models.size();
+  Queue queue(sweeps, set);
+  const std::size_t n_workers =
+      std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
+  std::vector<std::unique_ptr<float[], AlignedFree>> workspaces;  // all of them before the first model is begun
+  for (std::size_t t = 0; t < n_workers; ++t) {
+    workspaces.emplace_back(static_cast<float*>(
+        ::operator new(std::max<std::size_t>(queue.workspace, 1) * sizeof(float), std::align_val_t{64})));
   }
 
   std::mutex mutex;
   std::condition_variable ended;
-  std::size_t running = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
+  std::size_t running = n_workers;
   std::vector<std::jthread> workers;
-  const std::size_t n_workers = running;
   for (std::size_t t = 0; t < n_workers; ++t) {
-    workers.emplace_back([&] {
-      queue.work();
+    workers.emplace_back([&, mine = workspaces[t].get()] {
+      queue.work(mine);
       // Notified under the lock: the waiting thread may end, and the condition with it, as soon as it is let go.
       const std::lock_guard lock(mutex);
       --running;

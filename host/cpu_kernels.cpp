@@ -4,7 +4,7 @@
 
 namespace phasegrid {
 
-// Each compiled from kernels/tiny_cpu.cpp.
+// Each compiled from kernels/tiny_cpu.cpp, the last from kernels/block/block_cpu.cpp.
 #define PHASEGRID_DECLARE(machine)        \
   namespace machine {                     \
   template <int n>                        \
@@ -17,6 +17,7 @@ namespace phasegrid {
   TinyCpuKernels find<3>(const Shape&);   \
   template <>                             \
   TinyCpuKernels find<4>(const Shape&);   \
+  BlockCpuKernels block_kernels();        \
   }
 PHASEGRID_DECLARE(baseline)
 PHASEGRID_DECLARE(avx2)
@@ -74,7 +75,17 @@ TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set) {
     case 3: return find_for_features<3>(shape, set);
     case 4: return find_for_features<4>(shape, set);
   }
-  throw std::logic_error("no CPU kernel for this shape; check_supported() comes first");
+  throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
+}
+
+BlockCpuKernels block_cpu_kernels(InstructionSet set) {
+  if constexpr (PHASEGRID_WITH_AVX512) {
+    if (set == InstructionSet::avx512) return avx512::block_kernels();
+  }
+  if constexpr (PHASEGRID_WITH_AVX2) {
+    if (set == InstructionSet::avx2) return avx2::block_kernels();
+  }
+  return baseline::block_kernels();
 }
 
 }  // namespace phasegrid

@@ -5,70 +5,100 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <thread>
 
 #include "backend.hpp"
+#include "block/block_cuda.hpp"
 #include "cuda_memory.hpp"
 #include "tiny_cuda.hpp"
 
 namespace phasegrid {
 namespace {
 
+// How the current GPU would train a sweep of the block mapping.
+BlockLaunch block_launch(const PlannedSweep& sweep) {
+  BlockLaunch launch;
+  check_cuda(describe_block(sweep.shape, sweep.largest_batch, sweep.load_balance,
+                            static_cast<int>(sweep.models.size()), &launch),
+             "description of the block kernel");
+  return launch;
+}
+
 // What one sweep's launch owns while it runs.
 struct Launch {
   explicit Launch(PlannedSweep& planned)
       : sweep(planned),
+        correction_table(bias_corrections(planned.most_steps)),
         cells(planned.cells),
+        features(planned.features),
         models(planned.models),
+        snapshots(planned.snapshots),
+        corrections(correction_table),
         next(std::span<const std::int32_t>(&kZero, 1)),
+        block(planned.mapping == Mapping::block ? block_launch(planned) : BlockLaunch{}),
+        moments(static_cast<std::size_t>(block.blocks) * 2 * static_cast<std::size_t>(block.layout.parameter_floats)),
         losses(planned.losses.size(), 0.0f),
         parameters(planned.parameters.size(), 0.0f),
-        status(planned.status.size(), kNotTrained) {
-    int steps = 1;
-    for (const CellSettings& cell : planned.cells) steps = std::max(steps, cell.steps);
-    const std::vector<BiasCorrection> table = bias_corrections(steps);
-    n_corrections = static_cast<std::int32_t>(table.size());
-    corrections = DeviceArray<BiasCorrection>(table);
-  }
+        snapshot_losses(planned.snapshot_losses.size(), std::numeric_limits<float>::quiet_NaN()),
+        snapshot_parameters(planned.snapshot_parameters.size(), std::numeric_limits<float>::quiet_NaN()),
+        status(planned.status.size(), kNotTrained) {}
 
   void start(const MappedArray<std::int32_t>& stop) {
     if (sweep.models.empty()) return;
-    Job job{};
-    job.n_models = static_cast<std::int32_t>(sweep.models.size());
-    job.top_k = sweep.shape.top_k;
+    Job job = job_of(sweep, correction_table);
     job.cells = cells.data();
+    job.features = features.data();
     job.models = models.data();
     job.corrections = corrections.data();
-    job.n_corrections = n_corrections;
+    job.snapshots = snapshots.data();
     job.stop = stop.device();
     job.losses = losses.device();
     job.parameters = parameters.device();
+    job.snapshot_losses = snapshot_losses.device();
+    job.snapshot_parameters = snapshot_parameters.device();
     job.status = status.device();
     job.next = next.data();
-    check_cuda(launch_tiny(sweep.shape, job, stream.get()), "launch of the training kernel");
+    if (sweep.mapping == Mapping::tiny) {
+      check_cuda(launch_tiny(sweep.shape, job, stream.get()), "launch of the training kernel");
+      return;
+    }
+    job.moments = moments.data();
+    check_cuda(launch_block(sweep.shape, block, job, stream.get()), "launch of the block kernel");
   }
 
   // Copies what has finished since the last call.
   void collect() {
-    const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
     for (std::size_t i = 0; i < status.size(); ++i) {
       if (sweep.status[i] != kNotTrained) continue;
       const auto now = std::atomic_ref<std::int32_t>(status.host()[i]).load(std::memory_order_acquire);
       if (now == kNotTrained) continue;
-      sweep.losses[i] = losses.host()[i];
-      std::copy_n(parameters.host() + i * size, size, sweep.parameters.begin() + static_cast<std::ptrdiff_t>(i * size));
+      const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
+      copy_model(losses, i, 1, sweep.losses);
+      copy_model(parameters, i, size, sweep.parameters);
+      copy_model(snapshot_losses, i, sweep.snapshots.size(), sweep.snapshot_losses);
+      copy_model(snapshot_parameters, i, sweep.snapshots.size() * size, sweep.snapshot_parameters);
       sweep.status[i] = now;
     }
   }
 
+  // Numbers [model][size] of model i.
+  static void copy_model(const MappedArray<float>& from, std::size_t i, std::size_t size, std::vector<float>& to) {
+    std::copy_n(from.host() + i * size, size, to.begin() + static_cast<std::ptrdiff_t>(i * size));
+  }
+
   static constexpr std::int32_t kZero = 0;
   PlannedSweep& sweep;
+  std::vector<BiasCorrection> correction_table;
   DeviceArray<CellSettings> cells;
+  DeviceArray<FeatureSettings> features;
   DeviceArray<ModelId> models;
+  DeviceArray<std::int32_t> snapshots;
   DeviceArray<BiasCorrection> corrections;
-  std::int32_t n_corrections = 0;
   DeviceArray<std::int32_t> next;
-  MappedArray<float> losses, parameters;
+  BlockLaunch block;
+  DeviceArray<float> moments;
+  MappedArray<float> losses, parameters, snapshot_losses, snapshot_parameters;
   MappedArray<std::int32_t> status;
   Stream stream;  // last: destroyed first
 };
@@ -88,6 +118,29 @@ std::string cuda_problem() {
   return "";
 }
 
+std::string cuda_problem(const PlannedSweep& sweep) {
+  if (sweep.mapping == Mapping::tiny) return "";
+  const BlockLaunch launch = block_launch(sweep);
+  if (launch.layout.tile > 0) return "";
+  // The largest of each number that would fit, the others as they are.
+  auto fitting = [&](int Shape::* number) {
+    PlannedSweep smaller;
+    smaller.largest_batch = sweep.largest_batch;
+    smaller.load_balance = sweep.load_balance;
+    smaller.shape = sweep.shape;
+    while (--(smaller.shape.*number) > 0) {
+      smaller.shape.top_k = std::min(smaller.shape.top_k, smaller.shape.n_experts);
+      if (block_launch(smaller).layout.tile > 0) break;
+    }
+    return smaller.shape.*number;
+  };
+  return fmt::format("a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
+                     "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
+                     sweep.shape.n_features, sweep.shape.n_hidden, sweep.shape.n_experts, sweep.shape.top_k,
+                     (launch.shared_bytes + 1023) / 1024, cuda_device_name(), launch.shared_limit / 1024,
+                     fitting(&Shape::n_features), fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
+}
+
 std::string cuda_device_name() {
   int device = 0;
   cudaDeviceProp properties{};
@@ -101,10 +154,15 @@ void train_on_cuda(std::span<PlannedSweep> sweeps, const Monitor& monitor) {
   std::vector<Launch> launches;
   launches.reserve(sweeps.size());
   for (PlannedSweep& sweep : sweeps) launches.emplace_back(sweep);
-  for (Launch& launch : launches) launch.start(stop);
+  auto request_stop = [&] { std::atomic_ref<std::int32_t>(*stop.host()).store(1, std::memory_order_relaxed); };
+  try {
+    for (Launch& launch : launches) launch.start(stop);
+  } catch (...) {
+    request_stop();  // what was launched already ends soon, and then its memory may go
+    throw;
+  }
 
   auto running = [&] { return !std::ranges::all_of(launches, [](const Launch& l) { return l.stream.finished(); }); };
-  auto request_stop = [&] { std::atomic_ref<std::int32_t>(*stop.host()).store(1, std::memory_order_relaxed); };
   auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMonitorMilliseconds);
   std::exception_ptr failure;
   while (running()) {

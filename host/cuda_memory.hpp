@@ -29,6 +29,11 @@ class DeviceArray {
     PHASEGRID_CUDA(cudaMalloc(reinterpret_cast<void**>(&data_), from.size_bytes()));
     PHASEGRID_CUDA(cudaMemcpy(data_, from.data(), from.size_bytes(), cudaMemcpyHostToDevice));
   }
+  // Not initialised.
+  explicit DeviceArray(std::size_t size) {
+    if (size == 0) return;
+    PHASEGRID_CUDA(cudaMalloc(reinterpret_cast<void**>(&data_), size * sizeof(T)));
+  }
   DeviceArray(DeviceArray&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
   DeviceArray& operator=(DeviceArray&& other) noexcept {
     std::swap(data_, other.data_);

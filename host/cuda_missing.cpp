@@ -1,4 +1,4 @@
-// Stands in for cuda_backend.cu in a build without nvcc.
+// Stands in for cuda_backend.cpp in a build without nvcc.
 #include <stdexcept>
 
 #include "backend.hpp"
@@ -10,6 +10,7 @@ std::string cuda_problem() {
          "version 12 or newer, and build again)";
 }
 std::string cuda_device_name() { return ""; }
+std::string cuda_problem(const PlannedSweep&) { return cuda_problem(); }
 void train_on_cuda(std::span<PlannedSweep>, const Monitor&) { throw std::runtime_error(cuda_problem()); }
 
 }  // namespace phasegrid

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <limits>
 
-#include "phasegrid/error.hpp"
 #include "tiny.hpp"
 
 namespace phasegrid {
@@ -40,8 +39,9 @@ class KeyHash {
 };
 
 // The words w with (w + 2^31) / 2^32 < p, w signed, are those up to present_limit; (w + 2^31) / 2^32 / p is the
-// feature. The scale is rounded down until the largest feature is below 1.
-void set_density(CellSettings& settings, double density) {
+// feature. The scale is rounded down until the largest feature is below 1. For CellSettings and FeatureSettings.
+template <class Settings>
+void set_density(Settings& settings, double density) {
   const double words = std::ceil(density * 0x1p32);
   settings.present_limit = static_cast<std::int32_t>(words - 1 - 0x1p31);
   const float largest = static_cast<float>(settings.present_limit);
@@ -51,24 +51,50 @@ void set_density(CellSettings& settings, double density) {
   settings.offset = scale * 0x1p31f;
 }
 
-}  // namespace
-
-void check_supported(const Shape& shape) {
-  if (!is_tiny(shape)) {
-    throw InputError(
-        fmt::format("no kernel for n_features = {}, n_hidden = {}, n_experts = {}: this build trains n_features up to "
-                    "{}, n_hidden up to {} and n_experts up to {}",
-                    shape.n_features, shape.n_hidden, shape.n_experts, kMaxTinyFeatures, kMaxTinyHidden,
-                    kMaxTinyExperts));
-  }
+float sparsity_of(const Cell& cell, int feature) {
+  return static_cast<float>(cell.sparsity[static_cast<std::size_t>(feature)]);
 }
 
-CellSettings cell_settings(const Shape& shape, const Cell& cell, std::uint64_t seed) {
+bool features_alike(const Cell& cell) {
+  return std::ranges::all_of(cell.sparsity, [&](double s) { return s == cell.sparsity.front(); });
+}
+
+static_assert(kStopped == kNotTrained, "a kernel's status is stored as a model's");
+static_assert(kScheduleLinear == static_cast<int>(Schedule::linear) &&
+              kScheduleCosine == static_cast<int>(Schedule::cosine));
+static_assert(kRouterZero == static_cast<int>(RouterInit::zero) &&
+              kRouterDiagonal == static_cast<int>(RouterInit::diagonal) &&
+              kRouterOrdered == static_cast<int>(RouterInit::ordered_k_hot) &&
+              kRouterRandom == static_cast<int>(RouterInit::random_k_hot) &&
+              kBiasZero == static_cast<int>(BiasInit::zero));
+
+}  // namespace
+
+Mapping mapping_of(const Shape& shape, const Cell& cell) {
+  return is_tiny(shape) && features_alike(cell) ? Mapping::tiny : Mapping::block;
+}
+
+int cpu_tile(const Shape& shape, int batch) {
+  constexpr int kCacheFloats = 192 * 1024;  // of rows: 768 KiB, less than half of a second-level cache
+  constexpr int kEntriesAnExpert = 32;
+  const int unit = kLanes * rows_per_draw(shape.n_features);
+  const int row = round_up(shape.n_features, 16) * (shape.top_k == 1 ? 2 : shape.top_k + 2);
+  const int wanted = std::max(64, kEntriesAnExpert * shape.n_experts / shape.top_k);
+  const int most = std::max(unit, kCacheFloats / row / unit * unit);
+  return std::min({round_up(wanted, unit), most, round_up(std::min(batch, 1 << 20), unit)});
+}
+
+std::size_t PlannedSweep::workspace() const {
+  if (mapping == Mapping::tiny) return 0;
+  return static_cast<std::size_t>(layout.size) + 2 * static_cast<std::size_t>(layout.parameter_floats);
+}
+
+CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   const TrainSettings& train = cell.train;
   CellSettings settings{};
-  const float sparsity = static_cast<float>(cell.sparsity);
-  set_density(settings, 1.0 - static_cast<double>(sparsity));
-  for (int f = 0; f < shape.n_features; ++f) {
+  const bool alike = features_alike(cell);
+  if (alike) set_density(settings, 1.0 - static_cast<double>(sparsity_of(cell, 0)));
+  for (int f = 0; f < std::min(shape.n_features, kMaxTinyFeatures); ++f) {
     settings.importance[f] = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
   }
   const double features = train.loss == Loss::mean ? shape.n_features : 1;
@@ -76,44 +102,83 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell, std::uint64_t s
   settings.evaluation_scale = static_cast<float>(1.0 / (kEvaluationSamples * features));
   settings.learning_rate = static_cast<float>(train.learning_rate);
   settings.decay = static_cast<float>(1.0 - train.learning_rate * train.weight_decay);
+  settings.weight_decay = static_cast<float>(train.weight_decay);
+  settings.drop_below = static_cast<float>(train.drop_below);
+  settings.drop_factor = static_cast<float>(train.drop_factor);
+  settings.stop_below = static_cast<float>(train.stop_below);
   settings.load_balance = static_cast<float>(train.load_balance);
+  settings.schedule = static_cast<std::int32_t>(train.schedule);
+  settings.router_init = static_cast<std::int32_t>(cell.init.router);
+  settings.bias_init = static_cast<std::int32_t>(cell.init.bias);
   settings.steps = train.steps;
   settings.batch = train.batch;
   settings.keep_evaluation = train.keep == Keep::evaluation ? 1 : 0;
 
   KeyHash hash;
-  hash.add(static_cast<std::uint32_t>(seed));
-  hash.add(static_cast<std::uint32_t>(seed >> 32));
+  hash.add(static_cast<std::uint32_t>(cell.seed));
+  hash.add(static_cast<std::uint32_t>(cell.seed >> 32));
   for (int number : {shape.n_features, shape.n_hidden, shape.n_experts, shape.top_k, train.batch}) {
     hash.add(static_cast<std::uint32_t>(number));
   }
   hash.add(train.loss == Loss::mean ? 0u : 1u);
-  for (float number : {sparsity, settings.learning_rate, settings.decay, settings.load_balance}) hash.add(number);
-  for (int f = 0; f < shape.n_features; ++f) hash.add(settings.importance[f]);
+  for (int f = 0; f < (alike ? 1 : shape.n_features); ++f) hash.add(sparsity_of(cell, f));
+  for (float number : {settings.learning_rate, settings.decay, settings.load_balance}) hash.add(number);
+  for (double importance : cell.importance) hash.add(static_cast<float>(importance));
   const auto key = hash.finish();
   settings.key[0] = key[0];
   settings.key[1] = key[1];
   return settings;
 }
 
+std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& cell) {
+  std::vector<FeatureSettings> features(static_cast<std::size_t>(shape.n_features));
+  for (int f = 0; f < shape.n_features; ++f) {
+    FeatureSettings& feature = features[static_cast<std::size_t>(f)];
+    set_density(feature, 1.0 - static_cast<double>(sparsity_of(cell, f)));
+    feature.importance = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
+  }
+  return features;
+}
+
 PlannedSweep plan(const Sweep& sweep, const Results& finished) {
   const Grid grid(sweep);
+  const Shape& shape = sweep.shape;
   PlannedSweep planned;
-  planned.shape = sweep.shape;
+  planned.shape = shape;
+  planned.mapping = mapping_of(shape, grid.cell(0));
+  planned.snapshots.assign(sweep.train.snapshots.begin(), sweep.train.snapshots.end());
   planned.cells.reserve(grid.cells());
   for (std::size_t c = 0; c < grid.cells(); ++c) {
-    planned.cells.push_back(cell_settings(sweep.shape, grid.cell(c), sweep.seed));
+    const Cell cell = grid.cell(c);
+    planned.cells.push_back(cell_settings(shape, cell));
+    planned.load_balance = planned.load_balance || cell.train.load_balance != 0;
+    planned.largest_batch = std::max(planned.largest_batch, cell.train.batch);
+    planned.most_steps = std::max(planned.most_steps, cell.train.steps);
+    if (planned.mapping == Mapping::block) {
+      const std::vector<FeatureSettings> features = feature_settings(shape, cell);
+      planned.features.insert(planned.features.end(), features.begin(), features.end());
+    }
     for (int restart = 0; restart < sweep.restarts; ++restart) {
       const std::size_t model = c * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
       if (finished.status[model] == kNotTrained) planned.models.push_back({static_cast<std::int32_t>(c), restart});
     }
   }
-  const auto parameters = static_cast<std::size_t>(sweep.shape.parameter_count());
-  planned.losses.assign(planned.models.size(), std::numeric_limits<float>::quiet_NaN());
-  planned.parameters.assign(planned.models.size() * parameters, std::numeric_limits<float>::quiet_NaN());
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const auto parameters = static_cast<std::size_t>(shape.parameter_count());
+  planned.losses.assign(planned.models.size(), kNan);
+  planned.parameters.assign(planned.models.size() * parameters, kNan);
+  planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), kNan);
+  planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
   planned.status.assign(planned.models.size(), kNotTrained);
-  // About what the kernels cost: the data and the experts' products, times a little more for every further expert.
-  planned.work_per_model = sweep.shape.n_features * (1 + sweep.shape.n_hidden) * (0.5 + sweep.shape.n_experts);
+  // About what the kernels cost, in tenths of a nanosecond on one core.
+  const double n = shape.n_features, m = shape.n_hidden, E = shape.n_experts, k = shape.top_k;
+  if (planned.mapping == Mapping::tiny) {
+    planned.work_per_model = n * (1 + m) * (0.5 + E);
+  } else {
+    planned.work_per_model = 2 * n * (2 + m * k + 3 * (k - 1)) + n * E;
+    const int batch = std::max(planned.largest_batch, sweep.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
+    planned.layout = block_layout(shape, cpu_tile(shape, batch), planned.load_balance, 16, true);
+  }
   return planned;
 }
 
@@ -125,6 +190,15 @@ std::vector<BiasCorrection> bias_corrections(int steps) {
     corrections[i].second = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(0.999, step)));
   }
   return corrections;
+}
+
+Job job_of(const PlannedSweep& sweep, std::span<const BiasCorrection> corrections) {
+  Job job{};
+  job.n_models = static_cast<std::int32_t>(sweep.models.size());
+  job.top_k = sweep.shape.top_k;
+  job.n_corrections = static_cast<std::int32_t>(corrections.size());
+  job.n_snapshots = static_cast<std::int32_t>(sweep.snapshots.size());
+  return job;
 }
 
 }  // namespace phasegrid

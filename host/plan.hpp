@@ -5,36 +5,60 @@
 #include <span>
 #include <vector>
 
+#include "block/layout.hpp"
 #include "job.hpp"
 #include "phasegrid/results.hpp"
 #include "phasegrid/sweep.hpp"
 
 namespace phasegrid {
 
+// How a model is mapped to the machine: kept whole in the registers of one warp or thread, or trained by one block of
+// threads, a tile of the batch at a time.
+enum class Mapping { tiny, block };
+
 // A sweep ready to train, and the results of its models as a backend leaves them.
 struct PlannedSweep {
   Shape shape;
+  Mapping mapping = Mapping::tiny;
+  BlockLayout layout{};                   // mapping block: as the CPU lays a model out
+  bool load_balance = false;              // in any cell
+  int largest_batch = 1, most_steps = 1;  // of any cell
   std::vector<CellSettings> cells;
-  std::vector<ModelId> models;       // those still to train
-  double work_per_model = 1;         // relative cost of a sample, for progress
+  std::vector<FeatureSettings> features;  // [cells][n], mapping block
+  std::vector<std::int32_t> snapshots;    // steps, ascending
+  std::vector<ModelId> models;            // those still to train
+  double work_per_model = 1;              // relative cost of a sample, for progress
 
-  std::vector<float> losses;         // [model]
-  std::vector<float> parameters;     // [model][parameter_count]
-  std::vector<std::int32_t> status;  // [model], kNotTrained until finished
+  std::vector<float> losses;               // [model]
+  std::vector<float> parameters;           // [model][parameter_count]
+  std::vector<float> snapshot_losses;      // [model][snapshots]
+  std::vector<float> snapshot_parameters;  // [model][snapshots][parameter_count]
+  std::vector<std::int32_t> status;        // [model], kNotTrained until finished
+
+  // Floats that a CPU thread needs to train a model, 0 for mapping tiny.
+  std::size_t workspace() const;
 };
 
-// Throws InputError where no kernel is compiled for the sweep's shape.
-void check_supported(const Shape& shape);
+// The planner's choice: tiny where it is compiled for the shape and all features are present alike.
+Mapping mapping_of(const Shape& shape, const Cell& cell);
+
+// Samples of a tile on the CPU: enough entries an expert to reuse its weights, and no more than the second-level cache
+// holds.
+int cpu_tile(const Shape& shape, int batch);
 
 // One cell's settings as the step sees them, its Philox key included. The key depends on the seed and on what the step
-// sees, in float32: not on the cell's place in a grid, the number of steps or restarts, so a sub-grid or a longer
-// training repeats the numbers of another.
-CellSettings cell_settings(const Shape& shape, const Cell& cell, std::uint64_t seed);
+// sees, in float32: not on the cell's place in a grid, the number of steps or restarts, the kind of router or schedule, so
+// a sub-grid or a longer training repeats the numbers of another, and routers are compared on equal data.
+CellSettings cell_settings(const Shape& shape, const Cell& cell);
+std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& cell);
 
 // Leaves out the models that `finished` has already.
 PlannedSweep plan(const Sweep& sweep, const Results& finished);
 
 // AdamW's bias corrections for steps 1 .. min(steps, 20000): beyond, both are 1 in float32.
 std::vector<BiasCorrection> bias_corrections(int steps);
+
+// The job of a sweep with everything but its pointers.
+Job job_of(const PlannedSweep& sweep, std::span<const BiasCorrection> corrections);
 
 }  // namespace phasegrid

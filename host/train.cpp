@@ -39,8 +39,11 @@ class Collector {
         if (status == kNotTrained) continue;
         taken_[s][i] = true;
         const auto cell = static_cast<std::size_t>(sweep.models[i].cell);
+        const std::size_t shots = sweep.snapshots.size();
         results_[s].take(cell, sweep.models[i].restart, sweep.losses[i], status,
-                         std::span(sweep.parameters).subspan(i * size, size));
+                         std::span(sweep.parameters).subspan(i * size, size),
+                         std::span(sweep.snapshot_losses).subspan(i * shots, shots),
+                         std::span(sweep.snapshot_parameters).subspan(i * shots * size, shots * size));
         ++progress_.models_done;
         work_done_ += work(s, cell);
       }
@@ -89,9 +92,11 @@ InstructionSet instruction_set(InstructionSet asked) {
   return asked;
 }
 
-bool use_cuda(DeviceChoice choice) {
+// With `automatic`, a sweep that no GPU here can train makes it the CPU for all.
+bool use_cuda(DeviceChoice choice, std::span<const PlannedSweep> planned) {
   if (choice == DeviceChoice::cpu) return false;
-  const std::string problem = cuda_problem();
+  std::string problem = cuda_problem();
+  for (std::size_t s = 0; s < planned.size() && problem.empty(); ++s) problem = cuda_problem(planned[s]);
   if (choice == DeviceChoice::cuda && !problem.empty()) throw InputError("device cuda cannot be used: " + problem);
   return problem.empty();
 }
@@ -105,8 +110,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const auto start = Clock::now();
   const int threads = thread_count(options.threads);
   const InstructionSet set = instruction_set(options.instruction_set);
-  const bool cuda = use_cuda(options.device);
-  const std::string device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
+  if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
@@ -120,9 +124,10 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];
     }
-    results[s].device = device;
     planned.push_back(plan(sweeps[s], results[s]));
   }
+  const bool cuda = use_cuda(options.device, planned);
+  for (Results& result : results) result.device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
 
   Collector collector(results, planned);
   double next_progress = 0, next_checkpoint = options.checkpoint_seconds;
@@ -154,10 +159,7 @@ Results train(const Sweep& sweep, const TrainOptions& options) {
   return std::move(train(std::span(&sweep, 1), options).front());
 }
 
-void check_trainable(const Sweep& sweep) {
-  sweep.check();
-  check_supported(sweep.shape);
-}
+void check_trainable(const Sweep& sweep) { sweep.check(); }
 
 std::vector<std::string> describe_devices() {
   std::vector<std::string> lines;

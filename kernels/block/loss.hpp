@@ -73,16 +73,14 @@ PG_STAGE void sum_errors(const BlockStorage& s, int samples, BlockTeam team) {
   team.barrier();
 }
 
+// The sum of lanes [32] in the order of Team::reduce: lane l of kWide lanes is l and l + kWide of twice as many.
+template <int kWide = 1>
 PG_INLINE float sum_of_lanes(const float* lanes) {
-  float sums[kLanes];
-  PG_UNROLL
-  for (int l = 0; l < kLanes; ++l) sums[l] = lanes[l];
-  PG_UNROLL
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    PG_UNROLL
-    for (int l = 0; l < half; ++l) sums[l] = sums[l] + sums[l + half];
+  if constexpr (kWide == kLanes) {
+    return *lanes;
+  } else {
+    return sum_of_lanes<2 * kWide>(lanes) + sum_of_lanes<2 * kWide>(lanes + kWide);
   }
-  return sums[0];
 }
 
 PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {

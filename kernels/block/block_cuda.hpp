@@ -1,0 +1,31 @@
+// Launching the block mapping on a GPU.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "block/layout.hpp"
+#include "job.hpp"
+
+namespace phasegrid {
+
+// What a launch is made of, for reports and tests.
+struct BlockLaunch {
+  BlockLayout layout{};
+  int blocks = 0;
+  int threads_per_block = 0;
+  int registers = 0;     // a thread
+  int local_bytes = 0;   // a thread: stack and spills
+  int shared_bytes = 0;  // a block, as asked for
+  int shared_limit = 0;  // what this GPU has for a block
+};
+
+// How this GPU would train so many models of a shape: the largest tile that its shared memory holds. layout.tile is 0
+// where not even the smallest fits, and shared_bytes then says what that would need.
+cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int n_models, BlockLaunch* launch);
+
+// Queues a persistent grid that trains every model of the job; all its pointers are device-accessible, and
+// job.moments holds 2 layout.parameter_floats for each of launch.blocks. The launch's own error is returned; what goes
+// wrong while it runs is found by the stream's next call.
+cudaError_t launch_block(const Shape& shape, const BlockLaunch& launch, const Job& job, cudaStream_t stream);
+
+}  // namespace phasegrid

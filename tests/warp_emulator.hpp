@@ -1,6 +1,6 @@
 // Lets g++ compile the CUDA side of the kernels (kernels/machine/cuda.hpp and all that is built on it): the CUDA words
-// they use, on 32 threads that stand for a warp. Slow, but every shuffle and barrier is executed, and ThreadSanitizer
-// sees a missing barrier as a data race.
+// they use, on threads that stand for the lanes of a block's warps. Slow, but every shuffle and barrier is executed, and
+// ThreadSanitizer sees a missing barrier as a data race.
 #pragma once
 
 #define PHASEGRID_EMULATE_WARP
@@ -19,14 +19,20 @@ struct Warp {
   std::barrier<> barrier{32};
   float slot[32];
 };
+struct Block {
+  explicit Block(int warps) : barrier(32 * warps), slot(static_cast<std::size_t>(32 * warps)) {}
+  std::barrier<> barrier;
+  std::vector<int> slot;
+};
 inline thread_local Warp* warp = nullptr;
+inline thread_local Block* block = nullptr;
 
 }  // namespace emulated
 
 struct EmulatedIndex {
   unsigned x;
 };
-inline thread_local EmulatedIndex threadIdx{0};
+inline thread_local EmulatedIndex threadIdx{0}, blockDim{32};
 
 inline void __syncwarp() { emulated::warp->barrier.arrive_and_wait(); }
 inline float __shfl_xor_sync(unsigned, float value, int distance) {
@@ -45,6 +51,24 @@ inline int __any_sync(unsigned, bool value) {
   __syncwarp();
   return any;
 }
+inline unsigned __ballot_sync(unsigned, bool value) {
+  emulated::warp->slot[threadIdx.x % 32] = value ? 1.0f : 0.0f;
+  __syncwarp();
+  unsigned ballot = 0;
+  for (unsigned lane = 0; lane < 32; ++lane) ballot |= emulated::warp->slot[lane] != 0 ? 1u << lane : 0u;
+  __syncwarp();
+  return ballot;
+}
+inline int __popc(unsigned word) { return __builtin_popcount(word); }
+inline void __syncthreads() { emulated::block->barrier.arrive_and_wait(); }
+inline int __syncthreads_or(int value) {
+  emulated::block->slot[threadIdx.x] = value;
+  __syncthreads();
+  int any = 0;
+  for (int slot : emulated::block->slot) any |= slot;
+  __syncthreads();
+  return any;
+}
 inline float __fmaf_rn(float a, float b, float c) { return std::fmaf(a, b, c); }
 inline float __fsqrt_rn(float a) { return std::sqrt(a); }
 inline float __int2float_rn(std::int32_t a) { return static_cast<float>(a); }
@@ -61,18 +85,24 @@ inline float __uint_as_float(std::uint32_t word) {
 
 namespace emulated {
 
-// Runs body in all 32 lanes of one warp.
-inline void run_warp(const std::function<void()>& body) {
-  Warp shared;
-  std::vector<std::thread> lanes;
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    lanes.emplace_back([&, lane] {
-      warp = &shared;
-      threadIdx.x = lane;
+// Runs body in every thread of one block of so many warps.
+inline void run_block(int warps, const std::function<void()>& body) {
+  Block shared(warps);
+  std::vector<Warp> teams(static_cast<std::size_t>(warps));
+  std::vector<std::thread> threads;
+  for (unsigned thread = 0; thread < 32 * static_cast<unsigned>(warps); ++thread) {
+    threads.emplace_back([&, thread] {
+      block = &shared;
+      warp = &teams[thread / 32];
+      threadIdx.x = thread;
+      blockDim.x = 32 * static_cast<unsigned>(warps);
       body();
     });
   }
-  for (std::thread& lane : lanes) lane.join();
+  for (std::thread& thread : threads) thread.join();
 }
+
+// Runs body in all 32 lanes of one warp.
+inline void run_warp(const std::function<void()>& body) { run_block(1, body); }
 
 }  // namespace emulated

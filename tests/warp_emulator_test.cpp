@@ -17,7 +17,8 @@ namespace {
 
 Cell small_cell(const Shape& shape, int batch, double load_balance) {
   Cell cell;
-  cell.sparsity = 0.4;
+  cell.seed = 7;
+  cell.sparsity.assign(static_cast<std::size_t>(shape.n_features), 0.4);
   cell.importance.assign(static_cast<std::size_t>(shape.n_features), 1.0);
   cell.importance.back() = 0.7;
   cell.train.steps = 6;
@@ -32,7 +33,7 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   const Shape shape{S::n, S::m, S::E, top_k};
   Cell cell = small_cell(shape, batch, load_balance);
   cell.train.keep = keep;
-  const CellSettings settings = cell_settings(shape, cell, 7);
+  const CellSettings settings = cell_settings(shape, cell);
   const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
   const std::int32_t stop = 0;
   const ModelId id{0, 3};
@@ -103,7 +104,7 @@ TEST(EmulatedWarp, StopsWhenAsked) {
   const Shape shape{2, 1, 1, 1};
   Cell cell = small_cell(shape, 32, 0);
   cell.train.steps = 1000;
-  const CellSettings settings = cell_settings(shape, cell, 7);
+  const CellSettings settings = cell_settings(shape, cell);
   const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
   const std::int32_t stop = 1;
   Job job{};

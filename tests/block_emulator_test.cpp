@@ -1,0 +1,123 @@
+// The CUDA side of the block mapping, run by emulated warps, gives the bits of the CPU side: gathers, sums and barriers,
+// with one warp and with three. The launcher alone is left to the gpu tests.
+#include "warp_emulator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+
+#include "block/model.hpp"
+#include "block_problem.hpp"
+
+namespace phasegrid {
+namespace {
+
+using testing::BlockTrial;
+
+struct Trained {
+  float loss = 0;
+  std::int32_t status = 0;
+  std::vector<float> parameters, snapshot_losses, snapshot_parameters;
+};
+
+struct Tables {
+  std::vector<BiasCorrection> corrections = bias_corrections(100);
+  std::vector<std::int32_t> snapshots = {0, 2, 6};
+  std::int32_t stop = 0;
+  ModelId id{0, 3};
+
+  Job job(BlockTrial& trial, Trained& out) {
+    const std::size_t size = trial.parameters.size();
+    out.parameters.assign(size, NAN);
+    out.snapshot_losses.assign(3, NAN);
+    out.snapshot_parameters.assign(3 * size, NAN);
+    Job job{};
+    job.n_models = 1;
+    job.top_k = trial.shape.top_k;
+    job.cells = &trial.settings;
+    job.features = trial.features.data();
+    job.models = &id;
+    job.corrections = corrections.data();
+    job.n_corrections = static_cast<std::int32_t>(corrections.size());
+    job.snapshots = snapshots.data();
+    job.n_snapshots = 3;
+    job.stop = &stop;
+    job.losses = &out.loss;
+    job.parameters = out.parameters.data();
+    job.snapshot_losses = out.snapshot_losses.data();
+    job.snapshot_parameters = out.snapshot_parameters.data();
+    return job;
+  }
+};
+
+Trained train_on_cpu(BlockTrial& trial) {
+  Trained out;
+  Tables tables;
+  const Job job = tables.job(trial, out);
+  const BlockProblem problem = trial.problem();
+  out.status = block_cpu_kernels(best_instruction_set()).train(job, 0, trial.shape, problem.layout, problem.workspace);
+  return out;
+}
+
+Trained train_emulated(BlockTrial& trial, int warps, int tile) {
+  Trained out;
+  Tables tables;
+  const Job job = tables.job(trial, out);
+  const BlockLayout layout = block_layout(trial.shape, tile, trial.cell.train.load_balance != 0, kLanes, false);
+  std::vector<float> arena(static_cast<std::size_t>(layout.size + 2 * layout.parameter_floats), NAN);
+  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size,
+                                   arena.data() + layout.size + layout.parameter_floats};
+  std::vector<cuda::Outcome> outcomes(static_cast<std::size_t>(32 * warps));
+  emulated::run_block(warps, [&] {
+    cuda::BlockModel model(trial.shape, trial.settings, trial.features.data(), cuda::BlockTeam{}, storage);
+    outcomes[threadIdx.x] = cuda::train_model(job, 0, trial.settings, 3, trial.shape.parameter_count(), model);
+    model.write_parameters(out.parameters.data());
+  });
+  for (const cuda::Outcome& outcome : outcomes) {  // every thread knows the outcome
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(outcome.loss), std::bit_cast<std::uint32_t>(outcomes[0].loss));
+    EXPECT_EQ(outcome.status, outcomes[0].status);
+  }
+  out.loss = outcomes[0].loss;
+  out.status = outcomes[0].status;
+  return out;
+}
+
+void expect_equal_bits(const std::vector<float>& a, const std::vector<float>& b, const char* what) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i])) << what << " " << i;
+  }
+}
+
+TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
+  std::mt19937 random(31);
+  for (const Shape& shape : {Shape{2, 1, 3, 1}, Shape{37, 5, 1, 1}, Shape{20, 5, 4, 1}, Shape{70, 2, 6, 2},
+                             Shape{9, 1, 7, 4}, Shape{130, 3, 2, 2}}) {
+    for (const double load_balance : {0.0, 0.05}) {
+      BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
+      trial.cell.train.schedule = Schedule::cosine;
+      trial.update();
+      const Trained expected = train_on_cpu(trial);
+      for (const int warps : {1, 3}) {
+        const Trained got = train_emulated(trial, warps, 32 * rows_per_draw(shape.n_features));
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(got.loss), std::bit_cast<std::uint32_t>(expected.loss));
+        expect_equal_bits(got.parameters, expected.parameters, "parameter");
+        expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
+        expect_equal_bits(got.snapshot_parameters, expected.snapshot_parameters, "snapshot parameter");
+      }
+    }
+  }
+}
+
+TEST(EmulatedBlock, ReportsDivergence) {
+  std::mt19937 random(32);
+  BlockTrial trial({12, 3, 2, 1}, random, Loss::sum, 0.0, 40);
+  trial.cell.train.learning_rate = 1e8;
+  trial.update();
+  const Trained expected = train_on_cpu(trial), got = train_emulated(trial, 2, 32);
+  EXPECT_GT(expected.status, 0);
+  EXPECT_EQ(got.status, expected.status);
+}
+
+}  // namespace
+}  // namespace phasegrid

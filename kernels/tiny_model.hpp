@@ -25,8 +25,9 @@ class TinyModel {
       : cell_(cell), top_k_(top_k), team_(team), model_(storage) {}
 
   PG_INLINE void initialise(Key key) {
+    const Shape shape{S::n, S::m, S::E, 1};  // a copy, for device code cannot name S::kShape
     for (int p = team_.rank(); p < ModelStorage<S>::kPadded; p += team_.size()) {
-      model_.parameters[p] = p < S::kParameters ? initial_parameter(S::kShape, cell_, key, p) : 0.0f;
+      model_.parameters[p] = p < S::kParameters ? initial_parameter(shape, cell_, key, p) : 0.0f;
       model_.gradient[p] = 0.0f;
       model_.first_moment[p] = 0.0f;
       model_.second_moment[p] = 0.0f;

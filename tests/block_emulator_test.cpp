@@ -22,7 +22,7 @@ struct Trained {
 
 struct Tables {
   std::vector<BiasCorrection> corrections = bias_corrections(100);
-  std::vector<std::int32_t> snapshots = {0, 2, 6};
+  std::vector<std::int32_t> snapshots = {0, 1, 3};
   std::int32_t stop = 0;
   ModelId id{0, 3};
 
@@ -92,9 +92,10 @@ void expect_equal_bits(const std::vector<float>& a, const std::vector<float>& b,
 TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
   std::mt19937 random(31);
   for (const Shape& shape : {Shape{2, 1, 3, 1}, Shape{37, 5, 1, 1}, Shape{20, 5, 4, 1}, Shape{70, 2, 6, 2},
-                             Shape{9, 1, 7, 4}, Shape{130, 3, 2, 2}}) {
+                             Shape{9, 1, 7, 4}}) {
     for (const double load_balance : {0.0, 0.05}) {
       BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
+      trial.cell.train.steps = 3;
       trial.cell.train.schedule = Schedule::cosine;
       trial.update();
       const Trained expected = train_on_cpu(trial);

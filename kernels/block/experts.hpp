@@ -51,14 +51,18 @@ PG_STAGE void hidden_units(const BlockStorage& s, BlockTeam team) {
                   [&](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
 }
 
-// finish(entry, column, z) for z = W h + b of every entry and register of columns.
+// finish(entry, sample, column, z) for z = W h + b of every entry and register of columns.
 template <class Finish>
 PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
   const int registers = registers_of(s.l.n), m = s.l.m;
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
     const float* h[4];
+    int sample[4];
     PG_UNROLL
-    for (int i = 0; i < 4; ++i) h[i] = s.hidden(smaller(first + i, last));
+    for (int i = 0; i < 4; ++i) {
+      h[i] = s.hidden(smaller(first + i, last));
+      sample[i] = s.sample()[smaller(first + i, last)];
+    }
     for_each_block<kBlockRegisters>(registers, [&](int r, auto count) PG_INLINE_LAMBDA {
       constexpr int kCount = decltype(count)::value;
       Floats z[4][kCount];
@@ -84,16 +88,17 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
       PG_UNROLL
       for (int i = 0; i < 4; ++i) {
         PG_UNROLL
-        for (int c = 0; c < kCount; ++c) finish(smaller(first + i, last), column_of(r + c), z[i][c]);
+        for (int c = 0; c < kCount; ++c) finish(smaller(first + i, last), sample[i], column_of(r + c), z[i][c]);
       }
     });
   });
   team.barrier();
 }
 
-// k > 1: row(entry) becomes y, and error(sample) = sum of gate y over its entries, less x.
-PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team) {
-  outputs(s, team, [&](int p, int column, Floats z) PG_INLINE_LAMBDA {
+// k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
+template <class Weigh>
+PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team, Weigh&& weigh) {
+  outputs(s, team, [&](int p, int, int column, Floats z) PG_INLINE_LAMBDA {
     store(s.row(p) + column, keep(is_open_output(z), z));
   });
   const int registers = registers_of(s.l.n), k = s.l.k;
@@ -113,7 +118,7 @@ PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team
         for (int c = 0; c < kCount; ++c) error[c] = fma(gate, load(s.row(p) + column_of(r + c)), error[c]);
       }
       PG_UNROLL
-      for (int c = 0; c < kCount; ++c) store(s.error(sample) + column_of(r + c), error[c]);
+      for (int c = 0; c < kCount; ++c) store(s.error(sample) + column_of(r + c), weigh(error[c], column_of(r + c)));
     });
   }
   team.barrier();

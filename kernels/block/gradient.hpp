@@ -10,17 +10,20 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - x) where the ReLU is open.
 PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam team) {
   const Floats factor = 2.0f * scale;
-  outputs(s, team, [&](int p, int column, Floats z) PG_INLINE_LAMBDA {
+  outputs(s, team, [&](int p, int sample, int column, Floats z) PG_INLINE_LAMBDA {
     const Floats weight = factor * load(s.importance() + column);
-    store(s.row(p) + column, keep(is_open_output(z), weight * (z - load(s.x(s.sample()[p]) + column))));
+    store(s.row(p) + column, keep(is_open_output(z), weight * (z - load(s.x(sample) + column))));
   });
 }
 
-// k > 1: row(entry) holds y and becomes g = 2 scale I gate (x' - x) where y > 0; entry_slope becomes dL/dgate =
-// sum of 2 scale I (x' - x) y.
-PG_STAGE void output_slopes_top_k(const BlockStorage& s, float scale, BlockTeam team) {
+// k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds y and becomes
+// g = gate dL/dx' where y > 0; entry_slope becomes dL/dgate = y . dL/dx'.
+PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scale, BlockTeam team) {
   const int registers = registers_of(s.l.n), entries = s.first()[s.l.E];
   const Floats factor = 2.0f * scale;
+  combine_outputs(s, samples, team, [&](Floats error, int column) PG_INLINE_LAMBDA {
+    return factor * load(s.importance() + column) * error;
+  });
   PG_NO_UNROLL
   for (int first = team.worker() * 16; first < entries; first += team.workers() * 16) {
     Floats sums[16];
@@ -41,7 +44,7 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, float scale, BlockTeam 
           for (int g = 0; g < kGroups; ++g) {
             if (r + g < registers) {
               const int column = column_of(r + g);
-              const Floats slope = factor * load(s.importance() + column) * load(error + column);
+              const Floats slope = load(error + column);
               const Floats y = load(s.row(p) + column);
               groups[g] = fma(slope, y, groups[g]);
               store(s.row(p) + column, keep(is_open_output(y), gate * slope));
@@ -57,18 +60,26 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, float scale, BlockTeam 
 }
 
 // entry_slope becomes dL/ds of the entry's expert: the gates are a softmax over the active experts, so
-// dL/ds_e = gate_e (dL/dgate_e - sum over active a of gate_a dL/dgate_a).
-PG_STAGE void score_slopes(const BlockStorage& s, int samples, BlockTeam team) {
+// dL/ds_e = gate_e (dL/dgate_e - sum over active a of gate_a dL/dgate_a). With a load balance it is added to that part of
+// dL/ds instead (balance_tile): one sum over the samples, so that its order does not depend on the tile.
+PG_STAGE void score_slopes(const BlockStorage& s, int samples, bool balance, BlockTeam team) {
   PG_NO_UNROLL
   for (int sample = team.thread(); sample < samples; sample += team.threads()) {
     const int32_t* slots = s.slots(sample);
     float mean = 0.0f;
     PG_NO_UNROLL
     for (int i = 0; i < s.l.k; ++i) mean = fma(s.entry_gate()[slots[i]], s.entry_slope()[slots[i]], mean);
+    int e = 0;
     PG_NO_UNROLL
     for (int i = 0; i < s.l.k; ++i) {
       const int p = slots[i];
-      s.entry_slope()[p] = s.entry_gate()[p] * (s.entry_slope()[p] - mean);
+      const float slope = s.entry_gate()[p] * (s.entry_slope()[p] - mean);
+      if (balance) {
+        while (p >= s.first()[e + 1]) ++e;
+        s.probability(e)[sample] = s.probability(e)[sample] + slope;
+      } else {
+        s.entry_slope()[p] = slope;
+      }
     }
   }
   team.barrier();
@@ -110,9 +121,9 @@ PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r)
   }
 }
 
-// Adds an expert's entries to dL/db, and for k > 1 to dL/dG.
+// Adds an expert's entries to dL/db, and where the router learns from them alone, to dL/dG.
 template <int kCount>
-PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r) {
+PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool learns) {
   Floats bias[kCount], router[kCount];
   PG_UNROLL
   for (int c = 0; c < kCount; ++c) {
@@ -120,7 +131,6 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r) {
     router[c] = load(s.gradient_row(e, s.l.m + 1) + column_of(r + c));
   }
   const int end = s.first()[e + 1];
-  const bool learns = s.l.k > 1;
   PG_NO_UNROLL
   for (int p = s.first()[e]; p < end; ++p) {
     const Floats slope = learns ? s.entry_slope()[p] : 0.0f;
@@ -137,8 +147,9 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r) {
   }
 }
 
-PG_STAGE void add_expert_gradients(const BlockStorage& s, BlockTeam team) {
+PG_STAGE void add_expert_gradients(const BlockStorage& s, bool balance, BlockTeam team) {
   const int registers = registers_of(s.l.n), m = s.l.m;
+  const bool learns = s.l.k > 1 && !balance;
   int task = 0;
   auto mine = [&] { return task++ % team.workers() == team.worker(); };
   PG_NO_UNROLL
@@ -149,7 +160,7 @@ PG_STAGE void add_expert_gradients(const BlockStorage& s, BlockTeam team) {
       for_each_block<4>(m, [&](int unit, auto units) PG_INLINE_LAMBDA {
         if (mine()) add_outer_products<decltype(units)::value, kCount>(s, e, unit, r);
       });
-      if (mine()) add_bias_and_router<kCount>(s, e, r);
+      if (mine()) add_bias_and_router<kCount>(s, e, r, learns);
     });
   }
   team.barrier();
@@ -172,21 +183,25 @@ PG_INLINE void balance_slopes(const BlockStorage& s, const CellSettings& cell, c
   team.barrier();
 }
 
-// Adds the load balance's part of dL/dG: dL/ds_e = P_e (balance_e - sum_j P_j balance_j), in place of P_e.
-PG_STAGE void add_balance_gradients(const BlockStorage& s, int samples, BlockTeam team) {
-  const int E = s.l.E, registers = registers_of(s.l.n);
+// The load balance's part of dL/ds_e, P_e (balance_e - sum_j P_j balance_j), in place of P_e.
+PG_STAGE void balance_tile(const BlockStorage& s, BlockTeam team) {
   PG_NO_UNROLL
   for (int first = team.thread() * kWidth; first < s.l.tile; first += team.threads() * kWidth) {
     Floats mean = 0.0f;
     PG_NO_UNROLL
-    for (int e = 0; e < E; ++e) mean = fma(load(s.probability(e) + first), Floats(s.balance()[e]), mean);
+    for (int e = 0; e < s.l.E; ++e) mean = fma(load(s.probability(e) + first), Floats(s.balance()[e]), mean);
     PG_NO_UNROLL
-    for (int e = 0; e < E; ++e) {
+    for (int e = 0; e < s.l.E; ++e) {
       const Floats probability = load(s.probability(e) + first);
       store(s.probability(e) + first, probability * (Floats(s.balance()[e]) - mean));
     }
   }
   team.barrier();
+}
+
+// Adds dL/ds_e x of every sample to dL/dG_e.
+PG_STAGE void add_router_gradients(const BlockStorage& s, int samples, BlockTeam team) {
+  const int E = s.l.E, registers = registers_of(s.l.n);
   int task = 0;
   PG_NO_UNROLL
   for (int e = 0; e < E; ++e) {
@@ -216,18 +231,18 @@ PG_STAGE void block_gradient(const BlockStorage& s, const CellSettings& cell, co
   if (balance) balance_slopes(s, cell, batch, team);
   for (int i = team.thread(); i < s.l.parameter_floats; i += team.threads()) s.gradient_row(0, 0)[i] = 0.0f;
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
+    if (balance) balance_tile(s, team);
     hidden_units(s, team);
     if (s.l.k == 1) {
       output_slopes_top1(s, cell.loss_scale, team);
     } else {
-      combine_outputs(s, samples, team);
-      output_slopes_top_k(s, cell.loss_scale, team);
-      score_slopes(s, samples, team);
+      output_slopes_top_k(s, samples, cell.loss_scale, team);
+      score_slopes(s, samples, balance, team);
     }
     through_weights(s, team, [&](int p) PG_INLINE_LAMBDA { return s.row(p); },
                     [&](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
-    add_expert_gradients(s, team);
-    if (balance) add_balance_gradients(s, samples, team);
+    add_expert_gradients(s, balance, team);
+    if (balance) add_router_gradients(s, samples, team);
   });
 }
 

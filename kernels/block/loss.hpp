@@ -4,6 +4,7 @@
 #include "block/data.hpp"
 #include "block/experts.hpp"
 #include "block/router.hpp"
+#include "job.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -89,12 +90,11 @@ PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
     hidden_units(s, team);
     if (s.l.k == 1) {  // row(sample) becomes the error
-      outputs(s, team, [&](int p, int column, Floats z) PG_INLINE_LAMBDA {
-        const int sample = s.sample()[p];
+      outputs(s, team, [&](int, int sample, int column, Floats z) PG_INLINE_LAMBDA {
         store(s.row(sample) + column, keep(is_open_output(z), z) - load(s.x(sample) + column));
       });
     } else {
-      combine_outputs(s, samples, team);
+      combine_outputs(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });
     }
     sum_errors(s, samples, team);
     add_counts(s, team);

@@ -31,8 +31,8 @@ namespace phasegrid {
 //                 to rounding. But W^S_i . W^S_j = W_i . W_j for i in S and any j: the features of S have exactly the
 //                 norm, interference and dimensionality that they have in the dense model.
 // So A.2 holds for every dense model, but not with tied experts that are monosemantic: they cannot repeat an
-// interference that shows in the outputs. Nor does every M have tied experts: W^S W^S^T is symmetric and has no negative
-// eigenvalue.
+// interference that shows in the outputs. Nor does every M have tied experts: W^S W^S^T is symmetric and has no
+// negative eigenvalue.
 class SubsetMixture {
  public:
   // All throw InputError unless 1 <= a <= m <= n and the experts have at most kLargest weights together.
@@ -82,8 +82,8 @@ ConstructedModel monosemantic_model(int n_features, int n_hidden, int active);
 
 // ---------------------------------------------------------------- A.3
 // Counts over random inputs (each feature 0 with probability 1/2, else uniform in [0,1)) of when a region that the
-// router makes is not closed. Two regions: inputs with the same set of k experts active, and inputs with expert e active,
-// whatever the other k - 1.
+// router makes is not closed. Two kinds of region: inputs with the same set of k experts active, and inputs with expert
+// e active, whatever the other k - 1.
 //   The region of a set is bounded by (G_i - G_j) x >= 0, i in the set and j not: a convex cone for every k, so nothing
 //   may be counted for it. The region of an expert is a union of such cones: closed under scaling for every k, under
 //   addition for k = 1 (where it is the region of a set) and k = E (where it is everything), but else in general not.

@@ -91,8 +91,8 @@ std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64
 
 // ---------------------------------------------------------------- a phase diagram
 // How abrupt the boundaries of a field over the grid are; ours. Of every line of cells along one axis, V is the sum and
-// J the largest of the |differences| between neighbours. A step gives J = V, a slow change J << V, a rough field a large
-// V.
+// J the largest of the |differences| between neighbours. A step gives J = V, a slow change J << V, a rough field a
+// large V.
 //   concentration = sum of J / sum of V over all lines (1: each line changes in one jump)
 //   jump          = mean of J over the lines, in the field's units
 //   roughness     = mean of V over the lines, less |last - first|
@@ -101,8 +101,8 @@ std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64
 // in 88 to 92 %), as two lines that cross share a cell.
 //
 // Cells that are NaN or infinite are missing: differences from or to one are left out, and |last - first| is summed
-// over the runs of cells between them, so that no jump is made up. A line without two neighbours is left out. The estimates
-// are NaN where no line is left; the concentration also where nothing changes along any line.
+// over the runs of cells between them, so that no jump is made up. A line without two neighbours is left out. The
+// estimates are NaN where no line is left; the concentration also where nothing changes along any line.
 struct Estimate {
   double value = 0, low = 0, high = 0;
 };

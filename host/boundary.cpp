@@ -90,8 +90,7 @@ double quantile(const std::vector<double>& sorted, double q) {
 
 }  // namespace
 
-Sharpness boundary_sharpness(std::span<const double> field, std::size_t rows, std::size_t columns,
-                             std::uint64_t seed) {
+Sharpness boundary_sharpness(std::span<const double> field, std::size_t rows, std::size_t columns, std::uint64_t seed) {
   if (field.size() != rows * columns) throw std::invalid_argument("boundary_sharpness: field must be [rows][columns]");
   Lines along_columns, along_rows;
   const auto take = [&](Lines& lines, std::size_t start, std::size_t stride, std::size_t count) {

@@ -59,17 +59,19 @@ std::vector<double> basis_of(std::span<const float> W, std::size_t d, std::span<
 
 SubsetMixture::SubsetMixture(int n_features, int n_hidden, int active) : n_(n_features), m_(n_hidden), a_(active) {
   if (!(1 <= active && active <= n_hidden && n_hidden <= n_features)) {
-    throw InputError(fmt::format("a mixture over subsets needs 1 <= active <= n_hidden <= n_features, not active = {}, "
-                                 "n_hidden = {}, n_features = {}",
-                                 active, n_hidden, n_features));
+    throw InputError(
+        fmt::format("a mixture over subsets needs 1 <= active <= n_hidden <= n_features, not active = {}, "
+                    "n_hidden = {}, n_features = {}",
+                    active, n_hidden, n_features));
   }
   const auto expert_size = static_cast<std::size_t>(n_features) * static_cast<std::size_t>(n_hidden);
   const std::size_t most = kLargest / expert_size;
   const std::size_t experts = subsets_of(n_features, active, most);
   if (experts > most) {
-    throw InputError(fmt::format("subsets of active = {} of n_features = {} are too many: with n_hidden = {} at most "
-                                 "{} experts are built",
-                                 active, n_features, n_hidden, most));
+    throw InputError(
+        fmt::format("subsets of active = {} of n_features = {} are too many: with n_hidden = {} at most "
+                    "{} experts are built",
+                    active, n_features, n_hidden, most));
   }
   subsets_.reserve(experts);
   std::vector<int> subset(static_cast<std::size_t>(active));
@@ -151,9 +153,10 @@ std::size_t SubsetMixture::route(std::span<const float> input) const {
     count += held[f];
   }
   if (count > a_) {
-    throw InputError(fmt::format("an input has {} active features, but this mixture has experts for at most active = "
-                                 "{} of n_features = {}",
-                                 count, a_, n_));
+    throw InputError(
+        fmt::format("an input has {} active features, but this mixture has experts for at most active = "
+                    "{} of n_features = {}",
+                    count, a_, n_));
   }
   // The first subset that holds the support: filled up with the lowest features that are not in it.
   for (std::size_t f = 0; count < a_; ++f) {

@@ -69,6 +69,24 @@ TEST(Boundaries, MissingCellsMakeNoJumps) {
   EXPECT_DOUBLE_EQ(boundary_sharpness(std::vector<double>{3, 1, 1, 3}, 4, 1).roughness.value, 4);
 }
 
+// A line without cells is none: it is not drawn by the bootstrap either.
+TEST(Boundaries, MissingLinesDoNotCount) {
+  const auto with_missing_rows = [](int missing_after_each) {
+    Field field{0, 2, {}};
+    for (int r = 0; r < 10; ++r) {
+      field.values.insert(field.values.end(), {0, static_cast<double>(r)});
+      for (int i = 0; i < missing_after_each; ++i) field.values.insert(field.values.end(), {kNan, kNan});
+    }
+    field.rows = field.values.size() / 2;
+    return field.sharpness().jump;
+  };
+  const Estimate few = with_missing_rows(1), many = with_missing_rows(50);
+  EXPECT_DOUBLE_EQ(few.value, 4.5);
+  EXPECT_GT(few.low, 2);
+  EXPECT_EQ(few.low, many.low);
+  EXPECT_EQ(few.high, many.high);
+}
+
 TEST(Boundaries, NothingToMeasure) {
   const Field gone{2, 2, std::vector<double>(4, kNan)}, single{1, 1, {3}}, none{0, 0, {}};
   for (const Field* field : {&gone, &single, &none}) {

@@ -175,6 +175,17 @@ TEST(SubsetMixture, TiedCopesWithRowsThatAddNoDirection) {
   });
 }
 
+TEST(SubsetMixture, TiedCopesWithRowsThatAreNearlyTheSame) {
+  OwnedModel dense({6, 4, 1, 1}, 62);
+  for (int f = 1; f < 4; ++f) {
+    for (int h = 0; h < 4; ++h) dense.W(0, f, h) = dense.W(0, 0, h) + 1e-6f * dense.W(0, f, h);
+  }
+  const auto mixture = SubsetMixture::tied(dense.view(), 4, 4);
+  for_all_supports({6, 4, 4}, true, [&](const std::vector<float>& x) {
+    expect_near(mixture.reconstruct(x), reconstruct(dense.view(), x));
+  });
+}
+
 // What the header says of A.2: tied experts keep the superposition of the dense model.
 TEST(SubsetMixture, TiedKeepsTheInterferenceOfTheDenseModel) {
   const OwnedModel dense({6, 2, 1, 1}, 61);

@@ -37,8 +37,8 @@ TEST(DrawInputs, EveryFeatureHasItsDensityAndIsUniform) {
     std::ranges::sort(present);
     double distance = 0;
     for (std::size_t i = 0; i < present.size(); ++i) {
-      distance = std::max({distance, static_cast<double>(i + 1) / count - present[i],
-                           present[i] - static_cast<double>(i) / count});
+      distance = std::max(
+          {distance, static_cast<double>(i + 1) / count - present[i], present[i] - static_cast<double>(i) / count});
     }
     EXPECT_LT(distance, 2.2 / std::sqrt(count)) << f;
   }
@@ -63,9 +63,8 @@ TEST(DrawInputs, FeaturesAndSamplesAreIndependent) {
 TEST(DrawInputs, TheBitsAreFixed) {
   const std::vector<float> dense = draw_inputs(std::vector<double>(5, 0), 2, 0x123456789abcdef0u);
   const std::vector<float> sparse = draw_inputs(std::vector<double>(5, 0.5), 2, 0x123456789abcdef0u);
-  const std::vector<float> expected = {
-      0x1.281a62p-3f, 0x1.97043ep-1f, 0x1.1264aep-1f, 0x1.94deb8p-1f, 0x1.d4290ep-1f,
-      0x1.98dbc2p-5f, 0x1.4014ep-1f, 0x1.e576b6p-1f, 0x1.ecb0d2p-1f, 0x1.16b268p-1f};
+  const std::vector<float> expected = {0x1.281a62p-3f, 0x1.97043ep-1f, 0x1.1264aep-1f, 0x1.94deb8p-1f, 0x1.d4290ep-1f,
+                                       0x1.98dbc2p-5f, 0x1.4014ep-1f,  0x1.e576b6p-1f, 0x1.ecb0d2p-1f, 0x1.16b268p-1f};
   EXPECT_EQ(dense, expected);
   for (std::size_t i = 0; i < dense.size(); ++i) {
     EXPECT_FLOAT_EQ(sparse[i], dense[i] < 0.5f ? 2 * dense[i] : 0.0f) << i;
@@ -89,23 +88,23 @@ TEST(DrawInputs, ChosenFeaturesShareOneDraw) {
   const auto together = draw_inputs(sparsity, kSamples, 8, chosen, Presence::together);
   const auto alone = draw_inputs(sparsity, kSamples, 8, chosen, Presence::alone);
   EXPECT_EQ(as_drawn, draw_inputs(sparsity, kSamples, 8));
-  double sum = 0, square = 0, with_other = 0;
+  double sum = 0, square = 0, with_other[n] = {};
   for (std::size_t first = 0; first < together.size(); first += n) {
     const float common = together[first + 1];
     EXPECT_TRUE(common >= 0 && common < 1);
     sum += static_cast<double>(common);
     square += static_cast<double>(common) * static_cast<double>(common);
-    with_other += static_cast<double>(common) * static_cast<double>(as_drawn[first + 1]);
     for (std::size_t f = 0; f < n; ++f) {
       const bool is_chosen = f == 1 || f == 4;
       EXPECT_EQ(together[first + f], is_chosen ? common : as_drawn[first + f]);
       EXPECT_EQ(alone[first + f], is_chosen ? common : 0.0f);
+      with_other[f] += static_cast<double>(common) * static_cast<double>(as_drawn[first + f]);
     }
   }
   EXPECT_NEAR(sum / kSamples, 1.0 / 2, 5 * std::sqrt(1.0 / 12 / kSamples));
   EXPECT_NEAR(square / kSamples, 1.0 / 3, 5 * std::sqrt(4.0 / 45 / kSamples));
-  // Not the draw that the feature itself would have had: E[u x] = 1/2 x 0.1 / 2.
-  EXPECT_NEAR(with_other / kSamples, 0.025, 5 * std::sqrt(0.1 / 9 / kSamples));
+  // Independent of what any feature had drawn: E[u x] = 1/2 x 0.1 / 2.
+  for (double product : with_other) EXPECT_NEAR(product / kSamples, 0.025, 5 * std::sqrt(0.1 / 9 / kSamples));
 }
 
 TEST(DrawInputs, NoChosenFeatures) {

@@ -223,8 +223,8 @@ TEST(ExpertUsage, OfNothing) {
 
 TEST(FeaturesPerDimension, ByHand) {
   OwnedModel model({2, 2, 2, 2});
-  model.W(0, 0, 0) = 1, model.W(0, 1, 1) = -2;                       // square 5
-  model.W(1, 0, 1) = 0.5f, model.W(1, 1, 0) = 0.5f;                  // square 0.5
+  model.W(0, 0, 0) = 1, model.W(0, 1, 1) = -2;       // square 5
+  model.W(1, 0, 1) = 0.5f, model.W(1, 1, 0) = 0.5f;  // square 0.5
   const std::vector<double> gate = {0.75, 0.25};
   EXPECT_DOUBLE_EQ(features_per_dimension(model.view(), gate, false), 0.75 * 2.5 + 0.25 * 0.25);
   EXPECT_DOUBLE_EQ(features_per_dimension(model.view(), gate), (0.75 * 2.5 + 0.25 * 0.25) / 2);
@@ -246,7 +246,7 @@ TEST(GlobalFeatureDimensionality, ByHand) {
   OwnedModel model({3, 1, 2, 1});
   model.W(0, 0, 0) = 1, model.W(0, 1, 0) = -1, model.W(1, 1, 0) = 0.5f;
   model.G(0, 0) = 1, model.G(1, 1) = 1;
-  const std::vector<float> inputs = {0.5f, 0, 0,  0.5f, 0.75f, 0,  0.5f, 0.25f, 0,  0, 0.75f, 0};  // experts 1 2 1 2
+  const std::vector<float> inputs = {0.5f, 0, 0, 0.5f, 0.75f, 0, 0.5f, 0.25f, 0, 0, 0.75f, 0};  // experts 1 2 1 2
   const std::vector<double> D = global_feature_dimensionality(model.view(), inputs);
   EXPECT_DOUBLE_EQ(D[0], 2.0 / 3 * 0.5);
   EXPECT_DOUBLE_EQ(D[1], 1.0 / 3 * 0.5 + 2.0 / 3);
@@ -299,8 +299,7 @@ TEST(ConeShares, AreUniformOnTheSphere) {
   OwnedModel model({3, 1, 2, 1});
   model.G(1, 0) = 1, model.G(1, 1) = -2;
   const double expected = std::atan(0.5) / (std::numbers::pi / 2);  // 0.295
-  EXPECT_NEAR(cone_shares(model.view(), kSamples, 1)[1], expected,
-              5 * std::sqrt(expected * (1 - expected) / kSamples));
+  EXPECT_NEAR(cone_shares(model.view(), kSamples, 1)[1], expected, 5 * std::sqrt(expected * (1 - expected) / kSamples));
   // A diagonal router parts the orthant equally, in any number of dimensions.
   for (int n : {1, 3, 7}) {
     OwnedModel diagonal({n, 1, n, 1});
@@ -319,12 +318,15 @@ TEST(ModelMetrics, NoModelGivesNan) {
   EXPECT_TRUE(std::isnan(total_capacity(model.view())));
   const ExpertUsage usage = expert_usage(model.view(), inputs);
   EXPECT_TRUE(std::isnan(features_per_dimension(model.view(), usage.gate)));
-  for (const auto& values : {usage.gate, usage.active, cone_shares(model.view(), 10, 1),
-                             global_feature_dimensionality(model.view(), inputs),
-                             reconstruct(model.view(), std::vector<float>{1, 1, 1})}) {
+  for (const auto& values :
+       {usage.gate, usage.active, cone_shares(model.view(), 10, 1), global_feature_dimensionality(model.view(), inputs),
+        reconstruct(model.view(), std::vector<float>{1, 1, 1})}) {
     EXPECT_FALSE(values.empty());
     for (double value : values) EXPECT_TRUE(std::isnan(value));
   }
+  std::ranges::fill(model.parameters, 1.0f);
+  model.G(1, 2) = std::numeric_limits<float>::quiet_NaN();  // a router alone decides nothing either
+  EXPECT_TRUE(std::isnan(global_feature_dimensionality(model.view(), inputs).front()));
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ TEST(Cones, TiesAreNoViolations) {
 // Two experts told apart by what a score of float64 barely holds: which of them is taken is left to rounding.
 TEST(Cones, RoundingIsNoViolation) {
   OwnedModel model({3, 1, 2, 1});
-  model.G(0, 0) = 1e13f, model.G(0, 1) = 1;
-  model.G(1, 0) = 1e13f, model.G(1, 2) = 1;
+  model.G(0, 0) = 1e15f, model.G(0, 1) = 1;
+  model.G(1, 0) = 1e15f, model.G(1, 2) = 1;
   const auto counts = cone_violations(model.view(), 50000, 3);
   EXPECT_GT(counts.expert_pairs, 40000);
   EXPECT_EQ(counts.scaling + counts.set_addition, 0);

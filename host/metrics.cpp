@@ -14,6 +14,9 @@ double dot(std::span<const float> expert, int n_hidden, int i, int j) {
   return sum;
 }
 
+// D_i, from ||W_i||^2 and the interference: the sum over all j is that over j != i and ||W_i||^2.
+double dimensionality_from(double square, double shared) { return square == 0 ? 0 : square / (square + shared); }
+
 }  // namespace
 
 double feature_norm(std::span<const float> expert, int, int n_hidden, int feature) {
@@ -36,12 +39,34 @@ double polysemanticity(std::span<const float> expert, int n_features, int n_hidd
   return std::sqrt(interference(expert, n_features, n_hidden, feature));
 }
 
+double feature_dimensionality(std::span<const float> expert, int n_features, int n_hidden, int feature) {
+  return dimensionality_from(dot(expert, n_hidden, feature, feature),
+                             interference(expert, n_features, n_hidden, feature));
+}
+
+std::vector<int> monosemantic_features(std::span<const float> expert, int n_features, int n_hidden, double threshold,
+                                       double least_norm) {
+  std::vector<int> features;
+  for (int i = 0; i < n_features; ++i) {
+    const double norm = feature_norm(expert, n_features, n_hidden, i);
+    double sum = 0;
+    for (int j = 0; j < n_features; ++j) {
+      const double product = j == i ? 0 : dot(expert, n_hidden, i, j) / (1e-5 + norm);
+      sum += product * product;
+    }
+    if (std::sqrt(sum) < threshold && norm >= least_norm) features.push_back(i);
+  }
+  return features;
+}
+
 FeatureMetrics feature_metrics(const Results& results) {
   const Shape& shape = results.sweep.shape;
   const auto expert_size = static_cast<std::size_t>(shape.n_features * shape.n_hidden);
   const std::size_t count = results.cells() * static_cast<std::size_t>(shape.n_experts * shape.n_features);
   FeatureMetrics metrics;
-  for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity}) array->reserve(count);
+  for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity, &metrics.dimensionality}) {
+    array->reserve(count);
+  }
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     for (int e = 0; e < shape.n_experts; ++e) {
       const auto expert = results.expert_weights(cell).subspan(static_cast<std::size_t>(e) * expert_size, expert_size);
@@ -50,6 +75,8 @@ FeatureMetrics feature_metrics(const Results& results) {
         metrics.norm.push_back(static_cast<float>(feature_norm(expert, shape.n_features, shape.n_hidden, f)));
         metrics.interference.push_back(static_cast<float>(shared));
         metrics.polysemanticity.push_back(static_cast<float>(std::sqrt(shared)));
+        metrics.dimensionality.push_back(
+            static_cast<float>(dimensionality_from(dot(expert, shape.n_hidden, f, f), shared)));
       }
     }
   }

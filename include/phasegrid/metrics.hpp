@@ -1,4 +1,4 @@
-// How a model represents its features, and how its router uses its experts: the measures of paper sections 3.2, 4 and 5.
+// How a model represents its features, and how its router uses its experts: measures of paper sections 3.2, 4 and 5.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@ double polysemanticity(std::span<const float> expert, int n_features, int n_hidd
 // D_i = ||W_i||^2 / sum over all j of (Ŵ_i . W_j)^2, the share of a dimension that the feature has to itself: 0 not
 // learned, 1 monosemantic. Paper 3.2.
 double feature_dimensionality(std::span<const float> expert, int n_features, int n_hidden, int feature);
-// How many features have sqrt(sum over j != i of (W_i / (1e-5 + ||W_i||) . W_j)^2) < threshold and a norm of at least
-// `least_norm` (the authors ask for none). Table 1 (authors' notebook expert_specialization).
+// Which features have sqrt(sum over j != i of (W_i / (1e-5 + ||W_i||) . W_j)^2) < threshold and a norm of at least
+// `least_norm` (the authors ask for none, so that a feature which is not learned counts). Table 1 (authors' notebook
+// expert_specialization). The answer is the features, ascending.
 std::vector<int> monosemantic_features(std::span<const float> expert, int n_features, int n_hidden,
                                        double threshold = 0.2, double least_norm = 0);
 
@@ -36,7 +37,8 @@ struct FeatureMetrics {
 FeatureMetrics feature_metrics(const Results& results);
 
 // ---------------------------------------------------------------- one model
-// Parameters of one model and its shape. W [E][n][m], b [E][n], G [E][n], as in Results::parameters.
+// Parameters of one model and its shape. W [E][n][m], b [E][n], G [E][n], as in Results::parameters. Every measure of a
+// model of which NaN were kept is NaN.
 struct ModelView {
   Shape shape;
   std::span<const float> parameters;
@@ -62,13 +64,14 @@ double total_capacity(const ModelView& model);
 
 // Inputs [samples][n] for the measures below, of a sparsity a feature [n], from a seed of their own. With `chosen`
 // features: `together` sets all of them to one uniform draw a sample, the others as they come; `alone` sets the others
-// to 0. Table 1 (authors' notebook expert_specialization).
+// to 0. Table 1 (authors' notebook expert_specialization). The same bits everywhere; one seed gives the three presences
+// the same features and the same common draws, and more samples begin with those of fewer.
 enum class Presence { as_drawn, together, alone };
 std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, std::uint64_t seed,
                                std::span<const int> chosen = {}, Presence presence = Presence::as_drawn);
 
-// Over inputs [samples][n]. gate: mean gate weight of each expert, p_e of Figure 3 (they sum to 1); active: share of the
-// inputs routed to each expert (they sum to k).
+// Over inputs [samples][n]; NaN for none. gate: mean gate weight of each expert, p_e of Figure 3 (they sum to 1);
+// active: share of the inputs routed to each expert (they sum to k).
 struct ExpertUsage {
   std::vector<double> gate;    // [E]
   std::vector<double> active;  // [E]
@@ -78,7 +81,7 @@ ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs);
 // sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3, or without it. Paper 3.2.
 double features_per_dimension(const ModelView& model, std::span<const double> gate, bool divide_by_k = true);
 
-// [n]: sum over e of P(e active | feature i present) D_i^e, over inputs [samples][n]; NaN for a feature that is in none.
+// [n]: sum over e of P(e active | feature i present) D_i^e, over inputs [samples][n]; NaN for a feature that none has.
 // Ours: the dimensionality that an input with the feature meets.
 std::vector<double> global_feature_dimensionality(const ModelView& model, std::span<const float> inputs);
 
@@ -87,12 +90,19 @@ std::vector<double> global_feature_dimensionality(const ModelView& model, std::s
 std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64_t seed);
 
 // ---------------------------------------------------------------- a phase diagram
-// How abrupt the boundaries of a field over the grid are; ours. Of every line of cells along one axis, V is the sum and J
-// the largest of the |differences| between neighbours. A step gives J = V, a slow change J << V, a rough field a large V.
+// How abrupt the boundaries of a field over the grid are; ours. Of every line of cells along one axis, V is the sum and
+// J the largest of the |differences| between neighbours. A step gives J = V, a slow change J << V, a rough field a
+// large V.
 //   concentration = sum of J / sum of V over all lines (1: each line changes in one jump)
 //   jump          = mean of J over the lines, in the field's units
 //   roughness     = mean of V over the lines, less |last - first|
-// with 95 % intervals from bootstrapping lines.
+// with 95 % intervals from bootstrapping lines, those along each axis by themselves. They say how much lines differ:
+// they are wide where lines cross different boundaries, and for noise alone a fifth too narrow (a 95 % interval covers
+// in 88 to 92 %), as two lines that cross share a cell.
+//
+// Cells that are NaN or infinite are missing: differences from or to one are left out, and |last - first| is summed
+// over the runs of cells between them, so that no jump is made up. A line without two neighbours is left out. The
+// estimates are NaN where no line is left; the concentration also where nothing changes along any line.
 struct Estimate {
   double value = 0, low = 0, high = 0;
 };

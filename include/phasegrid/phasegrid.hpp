@@ -1,6 +1,7 @@
 // phasegrid: trains thousands of tiny mixture-of-experts autoencoders at once and maps phase diagrams.
 #pragma once
 
+#include "phasegrid/constructions.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 #include "phasegrid/results.hpp"

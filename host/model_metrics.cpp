@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <stdexcept>
+
+#include "batch_router.hpp"
+#include "phasegrid/error.hpp"
+#include "phasegrid/metrics.hpp"
+#include "random_words.hpp"
+
+namespace phasegrid {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+std::span<const float> part(const ModelView& model, int offset, int count) {
+  return model.parameters.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
+}
+
+std::vector<double> nans(int count) { return std::vector<double>(static_cast<std::size_t>(count), kNan); }
+
+// body(router) after each of inputs [samples][n] was routed; returns how many samples there are.
+template <class Body>
+double for_each_routed(BatchRouter& router, const ModelView& model, std::span<const float> inputs, Body&& body) {
+  const auto n = static_cast<std::size_t>(model.shape.n_features);
+  if (inputs.size() % n != 0) throw std::invalid_argument("inputs must be [samples][n_features]");
+  for (std::size_t first = 0; first < inputs.size(); first += n) {
+    router.route(inputs.subspan(first, n));
+    body();
+  }
+  return static_cast<double>(inputs.size() / n);
+}
+
+// A direction of the positive orthant: absolute values of independent normal numbers, by Box and Muller's method with
+// its angle kept in the first quadrant. Its length does not matter to a router.
+void draw_direction(std::uint64_t seed, std::uint32_t sample, std::span<double> x) {
+  for (std::size_t first = 0; first < x.size(); first += 2) {
+    const auto words = random_words(seed, MeasureStream::direction, sample, static_cast<std::uint32_t>(first / 2));
+    const double radius = std::sqrt(-2 * std::log(open_uniform(words[0])));
+    const double angle = std::numbers::pi / 2 * open_uniform(words[1]);
+    x[first] = radius * std::cos(angle);
+    if (first + 1 < x.size()) x[first + 1] = radius * std::sin(angle);
+  }
+}
+
+}  // namespace
+
+std::span<const float> ModelView::expert(int e) const {
+  const int size = shape.n_features * shape.n_hidden;
+  return part(*this, e * size, size);
+}
+std::span<const float> ModelView::bias(int e) const {
+  return part(*this, shape.bias_offset() + e * shape.n_features, shape.n_features);
+}
+std::span<const float> ModelView::router(int e) const {
+  return part(*this, shape.router_offset() + e * shape.n_features, shape.n_features);
+}
+
+ModelView kept_model(const Results& results, std::size_t cell) {
+  if (cell >= results.cells()) throw std::out_of_range("kept_model: no such cell");
+  const auto count = static_cast<std::size_t>(results.sweep.shape.parameter_count());
+  return {results.sweep.shape, std::span(results.parameters).subspan(cell * count, count)};
+}
+
+Routing route(const ModelView& model, std::span<const float> input) {
+  if (input.size() != static_cast<std::size_t>(model.shape.n_features)) {
+    throw std::invalid_argument("an input must be [n_features]");
+  }
+  BatchRouter router(model);
+  router.route(input);
+  return {{router.experts().begin(), router.experts().end()}, {router.gates().begin(), router.gates().end()}};
+}
+
+std::vector<double> reconstruct(const ModelView& model, std::span<const float> input) {
+  const auto n = static_cast<std::size_t>(model.shape.n_features), m = static_cast<std::size_t>(model.shape.n_hidden);
+  const Routing routing = route(model, input);
+  std::vector<double> output(n, 0.0), hidden(m);
+  for (std::size_t rank = 0; rank < routing.experts.size(); ++rank) {
+    const auto W = model.expert(routing.experts[rank]);
+    const auto b = model.bias(routing.experts[rank]);
+    std::ranges::fill(hidden, 0.0);
+    for (std::size_t f = 0; f < n; ++f) {
+      for (std::size_t h = 0; h < m; ++h) {
+        hidden[h] += static_cast<double>(W[f * m + h]) * static_cast<double>(input[f]);
+      }
+    }
+    for (std::size_t f = 0; f < n; ++f) {
+      double sum = static_cast<double>(b[f]);
+      for (std::size_t h = 0; h < m; ++h) sum += static_cast<double>(W[f * m + h]) * hidden[h];
+      output[f] += routing.gates[rank] * (sum < 0 ? 0 : sum);  // so that a NaN stays one
+    }
+  }
+  return output;
+}
+
+double total_capacity(const ModelView& model) {
+  double sum = 0;
+  for (int e = 0; e < model.shape.n_experts; ++e) {
+    for (int f = 0; f < model.shape.n_features; ++f) {
+      sum += feature_dimensionality(model.expert(e), model.shape.n_features, model.shape.n_hidden, f);
+    }
+  }
+  return sum;
+}
+
+ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs) {
+  BatchRouter router(model);
+  if (!router.usable()) return {nans(model.shape.n_experts), nans(model.shape.n_experts)};
+  ExpertUsage usage{std::vector<double>(static_cast<std::size_t>(model.shape.n_experts)), {}};
+  usage.active = usage.gate;
+  const double samples = for_each_routed(router, model, inputs, [&] {
+    for (std::size_t rank = 0; rank < router.experts().size(); ++rank) {
+      const auto e = static_cast<std::size_t>(router.experts()[rank]);
+      usage.gate[e] += router.gates()[rank];
+      usage.active[e] += 1;
+    }
+  });
+  for (double& share : usage.gate) share /= samples;
+  for (double& share : usage.active) share /= samples;
+  return usage;
+}
+
+double features_per_dimension(const ModelView& model, std::span<const double> gate, bool divide_by_k) {
+  if (gate.size() != static_cast<std::size_t>(model.shape.n_experts)) {
+    throw std::invalid_argument("features_per_dimension: gate must be [n_experts]");
+  }
+  double sum = 0;
+  for (int e = 0; e < model.shape.n_experts; ++e) {
+    double square = 0;
+    for (float weight : model.expert(e)) square += static_cast<double>(weight) * static_cast<double>(weight);
+    sum += gate[static_cast<std::size_t>(e)] * square / model.shape.n_hidden;
+  }
+  return divide_by_k ? sum / model.shape.top_k : sum;
+}
+
+std::vector<double> global_feature_dimensionality(const ModelView& model, std::span<const float> inputs) {
+  BatchRouter router(model);
+  if (!router.usable()) return nans(model.shape.n_features);
+  const auto n = static_cast<std::size_t>(model.shape.n_features);
+  std::vector<double> with_feature(n), active_with(n * static_cast<std::size_t>(model.shape.n_experts));  // [E][n]
+  for_each_routed(router, model, inputs, [&] {
+    for (int f : router.present()) with_feature[static_cast<std::size_t>(f)] += 1;
+    for (int e : router.experts()) {
+      double* counts = active_with.data() + static_cast<std::size_t>(e) * n;
+      for (int f : router.present()) counts[f] += 1;
+    }
+  });
+  std::vector<double> dimensionality(n, 0.0);
+  for (int e = 0; e < model.shape.n_experts; ++e) {
+    for (std::size_t f = 0; f < n; ++f) {
+      const double share = active_with[static_cast<std::size_t>(e) * n + f] / with_feature[f];
+      dimensionality[f] += share * feature_dimensionality(model.expert(e), model.shape.n_features, model.shape.n_hidden,
+                                                          static_cast<int>(f));
+    }
+  }
+  return dimensionality;
+}
+
+std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64_t seed) {
+  if (samples < 1) throw InputError(fmt::format("samples must be 1 or more, not {}", samples));
+  BatchRouter router(model);
+  if (!router.usable()) return nans(model.shape.n_experts);
+  std::vector<double> shares(static_cast<std::size_t>(model.shape.n_experts), 0.0);
+  std::vector<double> x(static_cast<std::size_t>(model.shape.n_features));
+  for (int i = 0; i < samples; ++i) {
+    draw_direction(seed, static_cast<std::uint32_t>(i), x);
+    router.route(std::span<const double>(x));
+    shares[static_cast<std::size_t>(router.experts().front())] += 1;
+  }
+  for (double& share : shares) share /= samples;
+  return shares;
+}
+
+}  // namespace phasegrid

@@ -60,7 +60,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
   std::vector<std::string> paths, references;
   const fs::path out = arguments.out.empty() ? fs::path("out") / arguments.figure : fs::path(arguments.out);
   for (const char* name : kFigure4) {
-    sweeps.push_back(read_sweep_for((experiments / (std::string(name) + ".toml")).string(), arguments.training));
+    sweeps.push_back(read_sweeps_for((experiments / (std::string(name) + ".toml")).string(), arguments.training).front());
     paths.push_back((out / (std::string(name) + ".npz")).string());
   }
   if (!arguments.reference.empty() && !fs::is_directory(arguments.reference)) {

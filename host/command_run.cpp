@@ -18,7 +18,7 @@ std::string checkpoint_path(const std::string& path) { return path + ".partial";
 
 bool same_models(const Sweep& a, const Sweep& b) {
   return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
-         Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
+         a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
 }
 
 std::int64_t models_done(const Results& results) {
@@ -64,11 +64,13 @@ void print_summary(const Results& results, const std::string& path, double secon
 
 }  // namespace
 
-Sweep read_sweep_for(const std::string& path, const TrainingArguments& arguments) {
-  Sweep sweep = read_sweep(path, {arguments.set, arguments.preset});
-  if (arguments.seed) sweep.seed = *arguments.seed;
-  sweep.check();
-  return sweep;
+std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArguments& arguments) {
+  std::vector<Sweep> sweeps = read_sweeps(path, {arguments.set, arguments.preset, arguments.variant});
+  for (Sweep& sweep : sweeps) {
+    if (arguments.seed) sweep.seed = *arguments.seed;
+    sweep.check();
+  }
+  return sweeps;
 }
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
@@ -76,7 +78,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   std::vector<Results> earlier;
   std::vector<ReservedFile> files;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    check_trainable(sweeps[s]);  // before a file is made for it
+    sweeps[s].check();  // before a file is made for it
     files.emplace_back(paths[s], sweeps[s], arguments.layout);
     earlier.push_back(earlier_results(sweeps[s], paths[s], arguments.fresh));
   }
@@ -135,7 +137,9 @@ int command_run(const RunArguments& arguments) {
   std::vector<Sweep> sweeps;
   std::vector<std::string> paths;
   std::set<std::string> names;
-  for (const std::string& path : arguments.sweeps) sweeps.push_back(read_sweep_for(path, arguments.training));
+  for (const std::string& path : arguments.sweeps) {
+    for (Sweep& sweep : read_sweeps_for(path, arguments.training)) sweeps.push_back(std::move(sweep));
+  }
   const bool folder = sweeps.size() > 1 || fs::is_directory(arguments.out);
   if (folder && !fs::is_directory(arguments.out)) {
     throw InputError(fmt::format("--out must be an existing folder when there are several sweeps (each is written to "

@@ -20,7 +20,7 @@ struct TrainingArguments {
   ProgressMode progress = ProgressMode::automatic;
   std::vector<std::string> set;
   std::optional<std::uint64_t> seed;
-  std::string preset = "paper";
+  std::string preset = "paper", variant;
   Layout layout = Layout::phasegrid;
   double checkpoint_seconds = 30;
   bool fresh = false;  // do not go on from an interrupted run
@@ -52,6 +52,7 @@ int command_reproduce(const ReproduceArguments& arguments);
 // interrupted run of the same sweep left at the same path is not trained again.
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments);
-Sweep read_sweep_for(const std::string& path, const TrainingArguments& arguments);
+// The sweeps of a file, with preset, --set and --seed applied.
+std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArguments& arguments);
 
 }  // namespace phasegrid

@@ -1,7 +1,9 @@
 #include "config_json.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -23,16 +25,46 @@ int whole(const Json& object, const char* key) {
   return value.get<int>();
 }
 
-// Which of two words stands there.
-bool is_first(const Json& object, const char* key, std::string_view first, std::string_view second) {
+// An enumeration as one of its words, in the order of its values.
+template <class Choice, std::size_t kWords>
+Choice choice(const Json& object, const char* key, const std::string_view (&words)[kWords]) {
   const auto word = object.at(key).get<std::string>();
-  if (word != first && word != second) {
-    throw std::runtime_error(fmt::format("{} must be {} or {}", key, first, second));
-  }
-  return word == first;
+  const auto* found = std::ranges::find(words, word);
+  if (found == std::end(words)) throw std::runtime_error(fmt::format("{} must be one of {}", key, fmt::join(words, ", ")));
+  return static_cast<Choice>(found - words);
+}
+template <std::size_t kWords, class Choice>
+std::string_view word_of(Choice choice, const std::string_view (&words)[kWords]) {
+  return words[static_cast<std::size_t>(choice)];
 }
 
+constexpr std::string_view kLossWords[] = {"mean", "sum"};
+constexpr std::string_view kKeepWords[] = {"last-batch", "evaluation"};
+constexpr std::string_view kScheduleWords[] = {"constant", "linear", "cosine"};
+constexpr std::string_view kRouterWords[] = {"xavier", "zero", "diagonal", "ordered-k-hot", "random-k-hot"};
+constexpr std::string_view kBiasWords[] = {"xavier", "zero"};
+constexpr std::string_view kRuleWords[] = {"list", "geometric", "shuffled_geometric"};
+
+Json importance_of(const DataSettings& data) {
+  if (data.importance_rule != ImportanceRule::list) {
+    return {{std::string(word_of(data.importance_rule, kRuleWords)), data.importance_ratio}};
+  }
+  return data.importance.empty() ? Json("uniform") : Json(data.importance);
 }
+
+void read_importance(const Json& importance, DataSettings& data) {
+  if (importance.is_array()) {
+    data.importance = importance.get<std::vector<double>>();
+  } else if (importance.is_object()) {
+    const bool shuffled = importance.contains("shuffled_geometric");
+    data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
+    data.importance_ratio = importance.at(shuffled ? "shuffled_geometric" : "geometric").get<double>();
+  } else if (importance != "uniform") {
+    throw std::runtime_error("importance must be uniform, a list or a rule");
+  }
+}
+
+}  // namespace
 
 std::string config_of(const Results& results) {
   const Sweep& sweep = results.sweep;
@@ -48,16 +80,23 @@ std::string config_of(const Results& results) {
                      {"n_experts", sweep.shape.n_experts},
                      {"top_k", sweep.shape.top_k}};
   Json& data = config["data"];
-  data["importance"] = sweep.data.importance.empty() ? Json("uniform") : Json(sweep.data.importance);
+  data["importance"] = importance_of(sweep.data);
+  if (!sweep.data.feature_sparsity.empty()) data["sparsity"] = sweep.data.feature_sparsity;
   if (sweep.data.sparsity) data["sparsity"] = *sweep.data.sparsity;
   if (sweep.data.last_importance) data["last_importance"] = *sweep.data.last_importance;
+  config["init"] = {{"router", word_of(sweep.init.router, kRouterWords)}, {"bias", word_of(sweep.init.bias, kBiasWords)}};
   config["train"] = {{"steps", sweep.train.steps},
                      {"batch", sweep.train.batch},
                      {"learning_rate", sweep.train.learning_rate},
                      {"weight_decay", sweep.train.weight_decay},
                      {"load_balance", sweep.train.load_balance},
-                     {"loss", sweep.train.loss == Loss::mean ? "mean" : "sum"},
-                     {"keep", sweep.train.keep == Keep::last_batch ? "last-batch" : "evaluation"}};
+                     {"loss", word_of(sweep.train.loss, kLossWords)},
+                     {"keep", word_of(sweep.train.keep, kKeepWords)},
+                     {"schedule", word_of(sweep.train.schedule, kScheduleWords)},
+                     {"drop_below", sweep.train.drop_below},
+                     {"drop_factor", sweep.train.drop_factor},
+                     {"stop_below", sweep.train.stop_below},
+                     {"snapshots", sweep.train.snapshots}};
   config["axes"] = Json::object();
   for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
   // ASCII; a device whose name is not UTF-8 is no reason to lose a training.
@@ -77,8 +116,12 @@ Config parse_config(const std::string& text) {
   sweep.shape = {whole(model, "n_features"), whole(model, "n_hidden"), whole(model, "n_experts"),
                  whole(model, "top_k")};
   const Json& data = config.at("data");
-  if (data.at("importance").is_array()) sweep.data.importance = data.at("importance").get<std::vector<double>>();
-  if (data.contains("sparsity")) sweep.data.sparsity = data.at("sparsity").get<double>();
+  read_importance(data.at("importance"), sweep.data);
+  if (data.contains("sparsity") && data.at("sparsity").is_array()) {
+    sweep.data.feature_sparsity = data.at("sparsity").get<std::vector<double>>();
+  } else if (data.contains("sparsity")) {
+    sweep.data.sparsity = data.at("sparsity").get<double>();
+  }
   if (data.contains("last_importance")) sweep.data.last_importance = data.at("last_importance").get<double>();
   const Json& train = config.at("train");
   sweep.train.steps = whole(train, "steps");
@@ -86,8 +129,21 @@ Config parse_config(const std::string& text) {
   sweep.train.learning_rate = train.at("learning_rate").get<double>();
   sweep.train.weight_decay = train.at("weight_decay").get<double>();
   sweep.train.load_balance = train.at("load_balance").get<double>();
-  sweep.train.loss = is_first(train, "loss", "mean", "sum") ? Loss::mean : Loss::sum;
-  sweep.train.keep = is_first(train, "keep", "last-batch", "evaluation") ? Keep::last_batch : Keep::evaluation;
+  sweep.train.loss = choice<Loss>(train, "loss", kLossWords);
+  sweep.train.keep = choice<Keep>(train, "keep", kKeepWords);
+  if (config.contains("init")) {  // files of version 0.1 have neither this nor the settings below
+    sweep.init.router = choice<RouterInit>(config.at("init"), "router", kRouterWords);
+    sweep.init.bias = choice<BiasInit>(config.at("init"), "bias", kBiasWords);
+    sweep.train.schedule = choice<Schedule>(train, "schedule", kScheduleWords);
+    sweep.train.drop_below = train.at("drop_below").get<double>();
+    sweep.train.drop_factor = train.at("drop_factor").get<double>();
+    sweep.train.stop_below = train.at("stop_below").get<double>();
+    for (const Json& step : train.at("snapshots")) {
+      const double number = step.is_number_integer() ? step.get<double>() : -1;
+      if (number < 0 || number > 1e9) throw std::runtime_error("snapshots must be whole numbers from 0 to 1000000000");
+      sweep.train.snapshots.push_back(step.get<int>());
+    }
+  }
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const Json& axes = config.at("axes");

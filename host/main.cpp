@@ -59,6 +59,7 @@ int run(int argc, char** argv) {
   add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
                      {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});
   run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");
+  run->add_option("--variant", run_arguments.training.variant, "A [variants.NAME] of the sweep file; without it, all of them");
   add_training_options(*run, run_arguments.training);
   run->callback([&] { status = command_run(run_arguments); });
 

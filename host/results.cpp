@@ -15,7 +15,10 @@ Results::Results(const Sweep& described) : sweep(described) {
   all_losses.assign(models, kNan);
   status.assign(models, kNotTrained);
   kept.assign(cells, -1);
-  parameters.assign(cells * static_cast<std::size_t>(described.shape.parameter_count()), kNan);
+  const auto size = static_cast<std::size_t>(described.shape.parameter_count());
+  parameters.assign(cells * size, kNan);
+  snapshot_losses.assign(models * described.train.snapshots.size(), kNan);
+  snapshot_parameters.assign(cells * described.train.snapshots.size() * size, kNan);
 }
 
 bool Results::complete() const { return std::ranges::find(status, kNotTrained) == status.end(); }
@@ -38,15 +41,23 @@ std::span<const float> Results::router_weights(std::size_t cell) const {
   return part(*this, cell, sweep.shape.router_offset(), sweep.shape.router_count());
 }
 
-void Results::take(std::size_t cell, int restart, float loss, std::int32_t model_status,
-                   std::span<const float> model) {
+std::span<const float> Results::snapshot(std::size_t cell, std::size_t t) const {
+  const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
+  return std::span(snapshot_parameters).subspan((cell * sweep.train.snapshots.size() + t) * size, size);
+}
+
+void Results::take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> model,
+                   std::span<const float> losses, std::span<const float> snapshots) {
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
-  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride) {
+  const std::size_t shots = sweep.train.snapshots.size();
+  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride ||
+      losses.size() != shots || snapshots.size() != shots * stride) {
     throw std::out_of_range("Results::take: no such model in this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
   all_losses[index] = loss;
   status[index] = model_status;
+  std::ranges::copy(losses, snapshot_losses.begin() + static_cast<std::ptrdiff_t>(index * shots));
   if (model_status != kTrained || !std::isfinite(loss)) return;
   const bool first = kept[cell] < 0;
   const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);
@@ -54,6 +65,7 @@ void Results::take(std::size_t cell, int restart, float loss, std::int32_t model
   kept[cell] = restart;
   final_losses[cell] = loss;
   std::ranges::copy(model, parameters.begin() + static_cast<std::ptrdiff_t>(cell * stride));
+  std::ranges::copy(snapshots, snapshot_parameters.begin() + static_cast<std::ptrdiff_t>(cell * shots * stride));
 }
 
 }  // namespace phasegrid

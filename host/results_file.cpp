@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -48,6 +49,65 @@ std::string values_key(AxisName name) {
   return fmt::format("{}_values", to_string(name));
 }
 
+// Where each kind of parameters stands in a model, under its key.
+struct Part {
+  std::string_view key;
+  int offset, count;
+  std::vector<int> extents;
+};
+std::vector<Part> parts_of(const Shape& s) {
+  const int E = s.n_experts, n = s.n_features, m = s.n_hidden;
+  return {{"expert_weights", 0, s.weight_count(), {E, n, m}},
+          {"biases", s.bias_offset(), s.bias_count(), {E, n}},
+          {"router_weights", s.router_offset(), s.router_count(), {E, n}}};
+}
+
+Extents with(Extents extents, const std::vector<int>& more) {
+  for (int extent : more) extents.push_back(static_cast<std::size_t>(extent));
+  return extents;
+}
+
+std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
+  return {sweep.train.snapshots.begin(), sweep.train.snapshots.end()};
+}
+
+void append_snapshots(const Results& results, const Extents& cells, NpzArrays& arrays) {
+  const std::vector<std::int32_t> steps = snapshot_steps(results.sweep);
+  if (steps.empty()) return;
+  const int T = static_cast<int>(steps.size());
+  arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
+  arrays.emplace_back("snapshot_losses", make_array(std::span<const float>(results.snapshot_losses),
+                                                    with(cells, {results.sweep.restarts, T})));
+  for (const Part& part : parts_of(results.sweep.shape)) {
+    std::vector<float> values;
+    for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+      for (std::size_t t = 0; t < steps.size(); ++t) {
+        const auto model = results.snapshot(cell, t).subspan(static_cast<std::size_t>(part.offset),
+                                                             static_cast<std::size_t>(part.count));
+        values.insert(values.end(), model.begin(), model.end());
+      }
+    }
+    arrays.emplace_back(fmt::format("snapshot_{}", part.key),
+                        make_array(std::span<const float>(values), with(with(cells, {T}), part.extents)));
+  }
+}
+
+// Arrays [count][part] of a file into parameters [count][parameter_count].
+void load_parts(const NpzFile& file, const Shape& shape, std::string_view prefix, const Extents& outer,
+                std::vector<float>& parameters) {
+  const auto stride = static_cast<std::size_t>(shape.parameter_count());
+  for (const Part& part : parts_of(shape)) {
+    const std::string key = fmt::format("{}{}", prefix, part.key);
+    file.expect_shape(key, with(outer, part.extents));
+    const std::vector<float> values = file.floats(key);
+    const auto size = static_cast<std::size_t>(part.count);
+    for (std::size_t i = 0; i * size < values.size(); ++i) {
+      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * size), size,
+                  parameters.begin() + static_cast<std::ptrdiff_t>(i * stride + static_cast<std::size_t>(part.offset)));
+    }
+  }
+}
+
 NpzArrays arrays_of(const Results& results, Layout layout) {
   const Shape& shape = results.sweep.shape;
   const Grid grid(results.sweep);
@@ -70,6 +130,7 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   arrays.emplace_back("biases", make_array(std::span<const float>(biases), with(cells, {E, n})));
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
+  append_snapshots(results, cells, arrays);
   arrays.emplace_back("config", make_string(config_of(results)));
   return arrays;
 }
@@ -184,19 +245,18 @@ Results load_results(const std::string& path) {
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     const std::string key = values_key(dimension.name);
     file.expect_shape(key, {dimension.values.size()});
-    if (file.doubles(key) != dimension.values)
+    // A NaN stands for a sparsity that each feature has of its own.
+    const bool same = std::ranges::equal(file.doubles(key), dimension.values,
+                                         [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
+    if (!same)
       throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
   const Extents cells = grid.extents();
-  const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
   const Extents models = with(cells, {config.sweep.restarts});
   file.expect_shape("final_losses", cells);
   file.expect_shape("kept", cells);
   file.expect_shape("all_losses", models);
   file.expect_shape("status", models);
-  file.expect_shape("expert_weights", with(cells, {E, n, m}));
-  file.expect_shape("biases", with(cells, {E, n}));
-  file.expect_shape("router_weights", with(cells, {E, n}));
   Results results(config.sweep);  // only now: the file is as large as its config says
   results.device = config.device;
   results.final_losses = file.floats("final_losses");
@@ -209,16 +269,16 @@ Results load_results(const std::string& path) {
           fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, config.sweep.restarts - 1, restart));
     }
   }
-  const std::vector<float> parts[] = {file.floats("expert_weights"), file.floats("biases"),
-                                      file.floats("router_weights")};
-  const int sizes[] = {shape.weight_count(), shape.bias_count(), shape.router_count()};
-  auto out = results.parameters.begin();
-  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-    for (int part = 0; part < 3; ++part) {
-      const auto size = static_cast<std::ptrdiff_t>(sizes[part]);
-      const auto from = parts[part].begin() + static_cast<std::ptrdiff_t>(cell) * size;
-      out = std::copy(from, from + size, out);
+  load_parts(file, shape, "", cells, results.parameters);
+  if (const std::vector<std::int32_t> steps = snapshot_steps(config.sweep); !steps.empty()) {
+    const int T = static_cast<int>(steps.size());
+    file.expect_shape("snapshot_steps", {steps.size()});
+    if (file.integers("snapshot_steps") != steps) {
+      throw InputError(fmt::format("{}: 'snapshot_steps' is not as 'config' says", path));
     }
+    file.expect_shape("snapshot_losses", with(models, {T}));
+    results.snapshot_losses = file.floats("snapshot_losses");
+    load_parts(file, shape, "snapshot_", with(cells, {T}), results.snapshot_parameters);
   }
   return results;
 }

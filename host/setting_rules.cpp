@@ -21,11 +21,17 @@ constexpr SettingRule kRules[] = {
     {"data.sparsity", 0, 1, true, false},
     {"data.importance", 0, 1e9, false, false},
     {"data.last_importance", 0, 1e9, false, false},
+    {"data.importance_ratio", 0, 1, false, false},
     {"train.steps", 1, 1e9, false, true},
     {"train.batch", 1, 16777216, false, true},
     {"train.learning_rate", 0, 1e9, false, false},
     {"train.weight_decay", 0, 1e9, false, false},
     {"train.load_balance", 0, 1e9, false, false},
+    {"train.drop_below", 0, 1e9, false, false},
+    {"train.drop_factor", 0, 1, false, false},
+    {"train.stop_below", 0, 1e9, false, false},
+    {"train.snapshots", 0, 1e9, false, true},
+    {"axes.seed", 0, 1e9, false, true},
 };
 
 }  // namespace
@@ -60,6 +66,7 @@ std::string_view key_of(AxisName name) {
     case AxisName::learning_rate: return "train.learning_rate";
     case AxisName::weight_decay: return "train.weight_decay";
     case AxisName::load_balance: return "train.load_balance";
+    case AxisName::seed: return "axes.seed";
   }
   throw std::logic_error("no such axis");
 }

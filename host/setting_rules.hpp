@@ -29,6 +29,7 @@ std::string_view key_of(AxisName name);
 
 constexpr std::size_t kMostAxisValues = 1'000'000;
 constexpr double kMostModels = 1e8;
+constexpr double kMostSnapshotNumbers = 4e9;
 constexpr std::size_t kLongestName = 200;
 bool is_usable_name(std::string_view name);
 

@@ -1,10 +1,13 @@
 #include "phasegrid/sweep.hpp"
 
+#include <Random123/philox.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
+#include <utility>
 
 #include "phasegrid/error.hpp"
 #include "setting_rules.hpp"
@@ -54,6 +57,110 @@ void check_axis(const Axis& axis) {
   }
 }
 
+void check_data(const Sweep& sweep) {
+  const DataSettings& data = sweep.data;
+  const auto n = static_cast<std::size_t>(sweep.shape.n_features);
+  if (!data.importance.empty() && data.importance.size() != n) {
+    throw InputError(
+        fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, not "
+                    "of {}",
+                    n, data.importance.size()));
+  }
+  for (double importance : data.importance) check_setting("data.importance", importance);
+  if (data.importance_rule != ImportanceRule::list) {
+    if (!data.importance.empty()) throw InputError("data.importance must be a list or a rule, not both");
+    if (!(data.importance_ratio > 0 && data.importance_ratio <= 1)) {
+      throw InputError(fmt::format("data.importance: the ratio of a geometric importance must be a number above 0, at "
+                                   "most 1, not {}",
+                                   data.importance_ratio));
+    }
+  }
+  if (data.sparsity && !data.feature_sparsity.empty()) {
+    throw InputError("data.sparsity must be one number or a list of one a feature, not both");
+  }
+  if (data.sparsity) {
+    check_setting("data.sparsity", *data.sparsity);
+    check_sparsity("data.sparsity", *data.sparsity);
+  }
+  if (!data.feature_sparsity.empty() && data.feature_sparsity.size() != n) {
+    throw InputError(fmt::format("data.sparsity must be a number or a list of model.n_features = {} numbers, not of {}", n,
+                                 data.feature_sparsity.size()));
+  }
+  for (double sparsity : data.feature_sparsity) {
+    check_setting("data.sparsity", sparsity);
+    check_sparsity("data.sparsity", sparsity);
+  }
+  if (data.last_importance) check_setting("data.last_importance", *data.last_importance);
+}
+
+void check_init(const Sweep& sweep) {
+  const int n = sweep.shape.n_features, E = sweep.shape.n_experts;
+  const RouterInit router = sweep.init.router;
+  if (router == RouterInit::diagonal && E > n) {
+    throw InputError(fmt::format("init.router = \"diagonal\" needs model.n_experts of at most model.n_features = {}, not {}",
+                                 n, E));
+  }
+  const bool k_hot = router == RouterInit::ordered_k_hot || router == RouterInit::random_k_hot;
+  if (k_hot && n % E != 0) {
+    throw InputError(fmt::format("init.router = \"{}\" needs a model.n_experts that divides model.n_features = {}, not {}",
+                                 router == RouterInit::ordered_k_hot ? "ordered-k-hot" : "random-k-hot", n, E));
+  }
+}
+
+// Snapshots are kept of every cell, at steps that every cell reaches.
+void check_snapshots(const Sweep& sweep, double models) {
+  const std::vector<int>& snapshots = sweep.train.snapshots;
+  double least_steps = sweep.train.steps;
+  if (const Axis* axis = find_axis(sweep.axes, AxisName::steps)) least_steps = std::ranges::min(axis->values);
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    if (snapshots[i] < 0 || snapshots[i] > least_steps) {
+      throw InputError(fmt::format("train.snapshots must be steps from 0 to train.steps = {}, not {}", least_steps,
+                                   snapshots[i]));
+    }
+    if (i > 0 && snapshots[i] <= snapshots[i - 1]) {
+      throw InputError(fmt::format("train.snapshots must be in ascending order, each once; {} comes after {}",
+                                   snapshots[i], snapshots[i - 1]));
+    }
+  }
+  const double numbers = models * static_cast<double>(snapshots.size()) * sweep.shape.parameter_count();
+  if (numbers > kMostSnapshotNumbers) {
+    throw InputError(fmt::format("train.snapshots: {:.0f} models, {} snapshots and {} parameters make {:.3g} numbers; at most "
+                                 "{:.0g} are allowed in a sweep",
+                                 models, snapshots.size(), sweep.shape.parameter_count(), numbers, kMostSnapshotNumbers));
+  }
+}
+
+// A permutation of 0 .. n - 1 drawn from a seed (Fisher and Yates), the same on every platform.
+std::vector<std::size_t> permutation(std::size_t n, std::uint64_t seed) {
+  constexpr std::uint32_t kPermutation = 0x70657246;  // tells these random numbers from others of the same seed
+  std::vector<std::size_t> order(n);
+  for (std::size_t i = 0; i < n; ++i) order[i] = i;
+  for (std::size_t i = n; i-- > 1;) {
+    const auto block = r123::Philox4x32_R<10>()({{static_cast<std::uint32_t>(i), 0, 0, kPermutation}},
+                                               {{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}});
+    const std::uint64_t word = (static_cast<std::uint64_t>(block[0]) << 32) | block[1];
+    std::swap(order[i], order[word % (i + 1)]);  // 2^64 is so large that the remainder is fair
+  }
+  return order;
+}
+
+std::vector<double> importances(const Sweep& sweep) {
+  const auto n = static_cast<std::size_t>(sweep.shape.n_features);
+  const DataSettings& data = sweep.data;
+  std::vector<double> importance = data.importance;
+  if (importance.empty()) importance.assign(n, 1.0);
+  if (data.importance_rule != ImportanceRule::list) {
+    for (std::size_t f = 0; f < n; ++f) importance[f] = std::pow(data.importance_ratio, static_cast<double>(f));
+  }
+  if (data.importance_rule == ImportanceRule::shuffled_geometric) {
+    const std::vector<double> ordered = importance;
+    const std::vector<std::size_t> order = permutation(n, sweep.seed);
+    for (std::size_t f = 0; f < n; ++f) importance[f] = ordered[order[f]];
+  }
+  if (data.last_importance) importance.back() = *data.last_importance;
+  return importance;
+}
+
 }  // namespace
 
 std::string_view to_string(AxisName name) {
@@ -100,23 +207,16 @@ void Sweep::check() const {
     throw InputError(
         fmt::format("model.top_k must be at most model.n_experts = {}, not {}", shape.n_experts, shape.top_k));
   }
-  if (!data.importance.empty() && data.importance.size() != static_cast<std::size_t>(shape.n_features)) {
-    throw InputError(
-        fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, not "
-                    "of {}",
-                    shape.n_features, data.importance.size()));
-  }
-  for (double importance : data.importance) check_setting("data.importance", importance);
-  if (data.sparsity) {
-    check_setting("data.sparsity", *data.sparsity);
-    check_sparsity("data.sparsity", *data.sparsity);
-  }
-  if (data.last_importance) check_setting("data.last_importance", *data.last_importance);
+  check_data(*this);
+  check_init(*this);
   check_setting("train.steps", train.steps);
   check_setting("train.batch", train.batch);
   check_setting("train.learning_rate", train.learning_rate);
   check_setting("train.weight_decay", train.weight_decay);
   check_setting("train.load_balance", train.load_balance);
+  check_setting("train.drop_below", train.drop_below);
+  check_setting("train.drop_factor", train.drop_factor);
+  check_setting("train.stop_below", train.stop_below);
 
   double models = restarts;
   for (const Axis& axis : axes) {
@@ -126,11 +226,12 @@ void Sweep::check() const {
     check_axis(axis);
     models *= static_cast<double>(axis.values.size());
   }
-  if (data.sparsity && find_axis(axes, AxisName::sparsity) != nullptr) {
+  const bool given = data.sparsity || !data.feature_sparsity.empty();
+  if (given && find_axis(axes, AxisName::sparsity) != nullptr) {
     throw InputError("sparsity stands under both [data] and [axes]; it must stand under one");
   }
-  if (!data.sparsity && find_axis(axes, AxisName::sparsity) == nullptr) {
-    throw InputError("sparsity must stand under [data] (a number from 0 to below 1) or [axes]");
+  if (!given && find_axis(axes, AxisName::sparsity) == nullptr) {
+    throw InputError("sparsity must stand under [data] (a number from 0 to below 1, or a list of one a feature) or [axes]");
   }
   if (data.last_importance && find_axis(axes, AxisName::last_importance) != nullptr) {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
@@ -139,18 +240,22 @@ void Sweep::check() const {
     throw InputError(
         fmt::format("axes and restarts make {} models; at most {:.0f} are allowed in a sweep", models, kMostModels));
   }
+  check_snapshots(*this, models);
 }
 
-Grid::Grid(const Sweep& sweep) : data_(sweep.data), train_(sweep.train), n_features_(sweep.shape.n_features) {
+Grid::Grid(const Sweep& sweep)
+    : base_{sweep.seed, sweep.data.feature_sparsity, importances(sweep), sweep.init, sweep.train} {
+  const bool own = !sweep.data.feature_sparsity.empty();
+  const double sparsity = own ? std::numeric_limits<double>::quiet_NaN() : sweep.data.sparsity.value_or(0);
+  if (!own) base_.sparsity.assign(static_cast<std::size_t>(sweep.shape.n_features), sparsity);
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     if (const Axis* axis = find_axis(sweep.axes, name)) {
       dimensions_.push_back({name, axis->values});
     } else if (name == AxisName::sparsity) {
-      dimensions_.push_back({name, {data_.sparsity.value_or(0)}});
+      dimensions_.push_back({name, {sparsity}});
     } else if (name == AxisName::last_importance) {
-      const double last = data_.importance.empty() ? 1.0 : data_.importance.back();
-      dimensions_.push_back({name, {data_.last_importance.value_or(last)}});
+      dimensions_.push_back({name, {base_.importance.back()}});
     }
     if (!dimensions_.empty() && dimensions_.back().name == name) cells_ *= dimensions_.back().values.size();
   }
@@ -158,8 +263,11 @@ Grid::Grid(const Sweep& sweep) : data_(sweep.data), train_(sweep.train), n_featu
   for (Dimension& dimension : dimensions_) {
     for (double& value : dimension.values) value += 0.0;
   }
-  for (double& value : data_.importance) value += 0.0;
-  for (double* value : {&train_.learning_rate, &train_.weight_decay, &train_.load_balance}) *value += 0.0;
+  for (std::vector<double>* list : {&base_.sparsity, &base_.importance}) {
+    for (double& value : *list) value += 0.0;
+  }
+  TrainSettings& train = base_.train;
+  for (double* value : {&train.learning_rate, &train.weight_decay, &train.load_balance}) *value += 0.0;
 }
 
 std::vector<std::size_t> Grid::extents() const {
@@ -169,16 +277,13 @@ std::vector<std::size_t> Grid::extents() const {
 }
 
 Cell Grid::cell(std::size_t i) const {
-  Cell cell;
-  cell.train = train_;
-  cell.importance = data_.importance;
-  if (cell.importance.empty()) cell.importance.assign(static_cast<std::size_t>(n_features_), 1.0);
+  Cell cell = base_;
   for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
     const double value = dimension->values[i % dimension->values.size()];
     i /= dimension->values.size();
     switch (dimension->name) {
       case AxisName::sparsity:
-        cell.sparsity = value;
+        if (!std::isnan(value)) cell.sparsity.assign(cell.sparsity.size(), value);  // NaN: each feature has its own
         break;
       case AxisName::last_importance:
         cell.importance.back() = value;
@@ -197,6 +302,9 @@ Cell Grid::cell(std::size_t i) const {
         break;
       case AxisName::load_balance:
         cell.train.load_balance = value;
+        break;
+      case AxisName::seed:
+        cell.seed += static_cast<std::uint64_t>(value);
         break;
     }
   }

@@ -1,62 +1,21 @@
-// Sweep files: TOML read by toml++, laid over with a preset and --set changes, then turned into a checked Sweep. The
-// ranges of numbers are those of setting_rules.hpp.
+// Sweep files: TOML read by toml++, laid over with a preset, a variant and --set changes, then turned into a checked Sweep.
+// The ranges of numbers are those of setting_rules.hpp.
 #include "phasegrid/sweep_file.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <initializer_list>
-#include <sstream>
 
 #include "phasegrid/error.hpp"
 #include "setting_rules.hpp"
+#include "toml_values.hpp"
 
 namespace phasegrid {
 namespace {
-
-// ---------------------------------------------------------------- messages
-
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (char c : text) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-  return line;
-}
-
-// At most `most` bytes of a text, for a message.
-std::string shortened(const std::string& text, std::size_t most = 60) {
-  return text.size() <= most ? text : text.substr(0, most) + "...";
-}
-
-// "fig4.toml:12: ", or "--set train.steps=0: " for what came from there.
-std::string place(const toml::node& node) {
-  const toml::source_region& source = node.source();
-  const std::string origin = source.path ? *source.path : "sweep";
-  if (origin.starts_with("--set") || source.begin.line == 0) return origin + ": ";
-  return fmt::format("{}:{}: ", origin, source.begin.line);
-}
-
-[[noreturn]] void refuse(const toml::node& node, const std::string& sentence) {
-  throw InputError(one_line(place(node) + sentence));
-}
-
-std::string found(const toml::node& node) {
-  if (node.is_table()) return "a table";
-  if (node.is_array()) return "a list";
-  std::ostringstream text;
-  if (const auto* s = node.as_string()) text << '"' << shortened(s->get()) << '"';
-  if (const auto* i = node.as_integer()) text << i->get();
-  if (const auto* d = node.as_floating_point()) text << fmt::format("{:#}", d->get());
-  if (const auto* b = node.as_boolean()) text << (b->get() ? "true" : "false");
-  return text.str().empty() ? "a date or time" : text.str();
-}
 
 toml::table parse_toml(std::string_view text, const std::string& origin) {
   try {
@@ -92,22 +51,34 @@ void make_room_for_axes(toml::table& document, const toml::table& over) {
   }
 }
 
-void apply_preset(toml::table& document, const std::string& preset, const std::string& origin) {
-  toml::table presets;
-  if (toml::node* node = document.get("presets")) {
-    if (!node->is_table())
-      refuse(*node, "presets must be a table of tables, e.g. [presets.quick], not " + found(*node));
-    presets = std::move(*node->as_table());
-    document.erase("presets");
+// The tables [presets.NAME] or [variants.NAME] of a document; an empty one where it has none.
+const toml::table& layers_of(const toml::table& document, std::string_view kind) {
+  if (const toml::node* node = document.get(kind); node != nullptr && !node->is_table()) {
+    refuse(*node, fmt::format("{0} must be a table of tables, e.g. [{0}.{1}], not {2}", kind,
+                              kind == "presets" ? "quick" : "dense", found(*node)));
   }
-  if (preset == "paper") return;
-  toml::node* chosen = presets.get(preset);
+  return table_at(document, kind);
+}
+
+// Lays [presets.NAME] or [variants.NAME] over the document. `none` is the name that stands for no layer.
+void apply_layer(toml::table& document, std::string_view kind, const std::string& name, std::string_view none,
+                 const std::string& origin) {
+  (void)layers_of(document, kind);  // a mistake is found whichever is chosen
+  toml::table layers;
+  if (toml::node* node = document.get(kind)) {
+    layers = std::move(*node->as_table());
+    document.erase(kind);
+  }
+  if (name == none) return;
+  const std::string_view one = kind.substr(0, kind.size() - 1);
+  toml::node* chosen = layers.get(name);
   if (chosen == nullptr) {
-    std::string names = "paper";
-    for (auto&& [key, value] : presets) names += ", " + std::string(key.str());
-    throw InputError(one_line(fmt::format("{}: there is no preset '{}'; it has {}", origin, preset, names)));
+    std::string names(none);
+    for (auto&& [key, value] : layers) names += (names.empty() ? "" : ", ") + std::string(key.str());
+    throw InputError(one_line(fmt::format("{}: there is no {} '{}'; it has {}", origin, one, name,
+                                          names.empty() ? "none" : names)));
   }
-  if (!chosen->is_table()) refuse(*chosen, fmt::format("presets.{} must be a table, not {}", preset, found(*chosen)));
+  if (!chosen->is_table()) refuse(*chosen, fmt::format("{}.{} must be a table, not {}", kind, name, found(*chosen)));
   make_room_for_axes(document, *chosen->as_table());
   lay_over(document, std::move(*chosen->as_table()), false);
 }
@@ -137,104 +108,10 @@ void apply_set(toml::table& document, const std::string& change) {
   lay_over(document, std::move(over), false);
 }
 
-// ---------------------------------------------------------------- reading
-
-using Keys = std::initializer_list<std::string_view>;
-
-void check_keys(const toml::table& table, std::string_view path, Keys allowed) {
-  for (auto&& [key, value] : table) {
-    if (std::ranges::find(allowed, key.str()) != allowed.end()) continue;
-    refuse(value, fmt::format("unknown key '{}{}{}'; {} may hold {}", path, path.empty() ? "" : ".", key.str(),
-                              path.empty() ? "a sweep file" : fmt::format("[{}]", path), fmt::join(allowed, ", ")));
-  }
-}
-
-// The table at `key` of the document; an absent one is empty.
-const toml::table& table_at(const toml::table& document, std::string_view key) {
-  static const toml::table kEmpty;
-  const toml::node* node = document.get(key);
-  if (node == nullptr) return kEmpty;
-  if (!node->is_table()) refuse(*node, fmt::format("{} must be a table, [{}], not {}", key, key, found(*node)));
-  return *node->as_table();
-}
-
-// A number that obeys the rule of `rule_key`; `shown` is what a message calls it.
-double number_from(const toml::node& node, std::string_view rule_key, const std::string& shown) {
-  const SettingRule& rule = rule_of(rule_key);
-  const bool fits = node.is_integer() || (node.is_floating_point() && !rule.whole);
-  if (!fits) refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
-  const double value =
-      node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
-  try {
-    check_setting(rule_key, value);
-  } catch (const InputError&) {
-    refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
-  }
-  return value;
-}
-
-template <class Number>
-void read_number(const toml::table& table, std::string_view path, std::string_view key, Number& into) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return;
-  const std::string shown = path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
-  into = static_cast<Number>(number_from(*node, shown, shown));
-}
-
-template <class Choice>
-void read_choice(const toml::table& table, std::string_view path, std::string_view key,
-                 std::initializer_list<std::pair<std::string_view, Choice>> choices, Choice& into) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return;
-  std::string names;
-  for (const auto& [name, choice] : choices) {
-    if (const auto* text = node->as_string(); text != nullptr && text->get() == name) {
-      into = choice;
-      return;
-    }
-    names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", name);
-  }
-  refuse(*node, fmt::format("{}.{} must be {}, not {}", path, key, names, found(*node)));
-}
-
-std::vector<double> read_list(const toml::array& list, std::string_view rule_key, const std::string& shown) {
-  if (list.empty())
-    refuse(list, fmt::format("{} must have at least one value, each {}, not an empty list", shown,
-                             allowed(rule_of(rule_key))));
-  std::vector<double> values;
-  for (const toml::node& element : list) {
-    values.push_back(number_from(element, rule_key, fmt::format("{}[{}]", shown, values.size())));
-  }
-  return values;
-}
-
-std::vector<double> read_range(const toml::table& table, std::string_view rule_key, const std::string& shown) {
-  const bool whole = rule_of(rule_key).whole;
-  check_keys(table, shown, {"start", "stop", "step"});
-  double part[3] = {};
-  int i = 0;
-  for (const char* key : {"start", "stop", "step"}) {
-    const toml::node* node = table.get(key);
-    if (node == nullptr)
-      refuse(table, fmt::format("{} must be a list or {{ start, stop, step }}; {} is missing", shown, key));
-    const auto value = node->value<double>();
-    if (!node->is_number() || !std::isfinite(*value) || (whole && !node->is_integer())) {
-      refuse(*node,
-             fmt::format("{}.{} must be a {} number, not {}", shown, key, whole ? "whole" : "finite", found(*node)));
-    }
-    part[i++] = *value;
-  }
-  try {
-    return range(part[0], part[1], part[2]);
-  } catch (const InputError& error) {
-    refuse(table, fmt::format("{}: {}", shown, error.what()));
-  }
-}
-
 void read_axes(const toml::table& document, Sweep& sweep) {
   const toml::table& axes = table_at(document, "axes");
   check_keys(axes, "axes",
-             {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance"});
+             {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed"});
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const toml::node* node = axes.get(to_string(name));
@@ -248,35 +125,41 @@ void read_axes(const toml::table& document, Sweep& sweep) {
                          rule_key, to_string(name), rule_key.substr(0, rule_key.find('.'))));
     }
     const std::string shown = fmt::format("axes.{}", to_string(name));
-    Axis axis{name, {}};
-    if (node->is_array()) {
-      axis.values = read_list(*node->as_array(), rule_key, shown);
-    } else if (node->is_table()) {
-      axis.values = read_range(*node->as_table(), rule_key, shown);
-    } else {
-      refuse(*node,
-             fmt::format("{} must be a list of numbers or {{ start, stop, step }}, not {}", shown, found(*node)));
-    }
-    sweep.axes.push_back(std::move(axis));
+    sweep.axes.push_back({name, read_list_or_range(*node, rule_key, shown)});
+  }
+}
+
+// "uniform", a list, { geometric = RATIO } or { shuffled_geometric = RATIO }.
+void read_importance(const toml::node& node, const Shape& shape, DataSettings& data) {
+  const std::string allowed_forms =
+      fmt::format("data.importance must be \"uniform\", {{ geometric = RATIO }}, {{ shuffled_geometric = RATIO }} or a list of "
+                  "model.n_features = {} numbers, each {}",
+                  shape.n_features, allowed(rule_of("data.importance")));
+  if (node.is_array() && !node.as_array()->empty()) {
+    data.importance = read_list(*node.as_array(), "data.importance", "data.importance");
+  } else if (const toml::table* table = node.as_table()) {
+    check_keys(*table, "data.importance", {"geometric", "shuffled_geometric"});
+    if (table->size() != 1) refuse(node, allowed_forms + ", not a table of two rules or none");
+    const bool shuffled = table->contains("shuffled_geometric");
+    const std::string key = shuffled ? "shuffled_geometric" : "geometric";
+    data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
+    data.importance_ratio = number_from(*table->get(key), "data.importance_ratio", "data.importance." + key);
+  } else if (const auto* text = node.as_string(); text == nullptr || text->get() != "uniform") {
+    refuse(node, fmt::format("{}, not {}", allowed_forms, node.is_array() ? "an empty list" : found(node)));
   }
 }
 
 void read_data(const toml::table& data, Sweep& sweep) {
   check_keys(data, "data", {"importance", "sparsity", "last_importance"});
-  if (const toml::node* node = data.get("importance")) {
-    const auto* text = node->as_string();
-    if (node->is_array() && !node->as_array()->empty()) {
-      sweep.data.importance = read_list(*node->as_array(), "data.importance", "data.importance");
-    } else if (text == nullptr || text->get() != "uniform") {
-      refuse(*node,
-             fmt::format("data.importance must be \"uniform\" or a list of model.n_features numbers, each {}, not {}",
-                         allowed(rule_of("data.importance")), node->is_array() ? "an empty list" : found(*node)));
-    }
-  }
+  if (const toml::node* node = data.get("importance")) read_importance(*node, sweep.shape, sweep.data);
   double number = 0;
-  if (data.contains("sparsity")) {
-    read_number(data, "data", "sparsity", number);
-    sweep.data.sparsity = number;
+  if (const toml::node* node = data.get("sparsity")) {
+    if (node->is_array()) {
+      sweep.data.feature_sparsity = read_list(*node->as_array(), "data.sparsity", "data.sparsity");
+    } else {
+      read_number(data, "data", "sparsity", number);
+      sweep.data.sparsity = number;
+    }
   }
   if (data.contains("last_importance")) {
     read_number(data, "data", "last_importance", number);
@@ -284,13 +167,53 @@ void read_data(const toml::table& data, Sweep& sweep) {
   }
 }
 
+void read_init(const toml::table& init, Sweep& sweep) {
+  check_keys(init, "init", {"router", "bias"});
+  read_choice<RouterInit>(init, "init", "router",
+                          {{"xavier", RouterInit::xavier},
+                           {"zero", RouterInit::zero},
+                           {"diagonal", RouterInit::diagonal},
+                           {"ordered-k-hot", RouterInit::ordered_k_hot},
+                           {"random-k-hot", RouterInit::random_k_hot}},
+                          sweep.init.router);
+  read_choice<BiasInit>(init, "init", "bias", {{"xavier", BiasInit::xavier}, {"zero", BiasInit::zero}}, sweep.init.bias);
+}
+
+void read_train(const toml::table& train, TrainSettings& into) {
+  check_keys(train, "train",
+             {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule", "drop_below",
+              "drop_factor", "stop_below", "snapshots"});
+  read_number(train, "train", "steps", into.steps);
+  read_number(train, "train", "batch", into.batch);
+  read_number(train, "train", "learning_rate", into.learning_rate);
+  read_number(train, "train", "weight_decay", into.weight_decay);
+  read_number(train, "train", "load_balance", into.load_balance);
+  read_number(train, "train", "drop_below", into.drop_below);
+  read_number(train, "train", "drop_factor", into.drop_factor);
+  read_number(train, "train", "stop_below", into.stop_below);
+  read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, into.loss);
+  read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}}, into.keep);
+  read_choice<Schedule>(
+      train, "train", "schedule",
+      {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}}, into.schedule);
+  if (const toml::node* node = train.get("snapshots")) {
+    if (const toml::array* list = node->as_array(); list != nullptr && list->empty()) return;  // none
+    for (double step : read_list_or_range(*node, "train.snapshots", "train.snapshots")) {
+      into.snapshots.push_back(static_cast<int>(step));
+    }
+  }
+}
+
 // What the document says, key by key.
 Sweep read_document(const toml::table& document, const std::string& origin) {
   Sweep sweep;
-  if (const toml::node* node = document.get("presets")) {
-    refuse(*node, "presets must stand at the top of a sweep file, not within a preset or --set");
+  for (std::string_view kind : {"presets", "variants"}) {
+    if (const toml::node* node = document.get(kind)) {
+      refuse(*node, fmt::format("{} must stand at the top of a sweep file, not within a preset, a variant or --set", kind));
+    }
   }
-  check_keys(document, "", {"name", "restarts", "seed", "model", "data", "train", "axes", "presets"});
+  check_keys(document, "",
+             {"name", "restarts", "seed", "model", "data", "init", "train", "axes", "presets", "variants"});
   sweep.name = std::filesystem::path(origin).stem().string();
   if (const toml::node* node = document.get("name")) {
     const auto* text = node->as_string();
@@ -318,16 +241,8 @@ Sweep read_document(const toml::table& document, const std::string& origin) {
 
   read_data(table_at(document, "data"), sweep);
 
-  const toml::table& train = table_at(document, "train");
-  check_keys(train, "train", {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep"});
-  read_number(train, "train", "steps", sweep.train.steps);
-  read_number(train, "train", "batch", sweep.train.batch);
-  read_number(train, "train", "learning_rate", sweep.train.learning_rate);
-  read_number(train, "train", "weight_decay", sweep.train.weight_decay);
-  read_number(train, "train", "load_balance", sweep.train.load_balance);
-  read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, sweep.train.loss);
-  read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}},
-                    sweep.train.keep);
+  read_init(table_at(document, "init"), sweep);
+  read_train(table_at(document, "train"), sweep.train);
   read_axes(document, sweep);
   return sweep;
 }
@@ -344,47 +259,82 @@ void check_document(const Sweep& sweep, const toml::table& document, const std::
   }
 }
 
-// The file with one preset. Copies of a toml::table have no line numbers, so it is parsed anew each time.
-toml::table parse_variant(std::string_view text, const std::string& origin, const std::string& preset) {
+// Which layers of a file are meant.
+struct Layers {
+  std::string preset = "paper", variant;
+};
+
+// The file with one preset and one variant. Copies of a toml::table have no line numbers, so it is parsed anew each time.
+toml::table parse_layers(std::string_view text, const std::string& origin, const Layers& layers) {
   toml::table document = parse_toml(text, origin);
-  apply_preset(document, preset, origin);
+  apply_layer(document, "presets", layers.preset, "paper", origin);
+  apply_layer(document, "variants", layers.variant, "", origin);
   return document;
 }
 
-// Every preset must be sound, chosen or not, so that a mistake shows before the day it is used. Only sparsity may be
-// missing, for --set to give.
-void check_variant(std::string_view text, const std::string& origin, const std::string& preset) {
+Sweep read_layers(const toml::table& document, const std::string& origin, const Layers& layers) {
+  Sweep sweep = read_document(document, origin);
+  if (!layers.variant.empty()) sweep.name += "_" + layers.variant;
+  return sweep;
+}
+
+// Every preset and variant must be sound, chosen or not, so that a mistake shows before the day it is used. Only sparsity
+// may be missing, for --set to give.
+void check_layers(std::string_view text, const std::string& origin, const Layers& layers) {
   try {
-    const toml::table document = parse_variant(text, origin, preset);
-    Sweep sweep = read_document(document, origin);
+    const toml::table document = parse_layers(text, origin, layers);
+    Sweep sweep = read_layers(document, origin, layers);
     const bool is_axis = std::ranges::count(sweep.axes, AxisName::sparsity, &Axis::name) > 0;
-    if (!is_axis && !sweep.data.sparsity) sweep.data.sparsity = 0;
+    if (!is_axis && !sweep.data.sparsity && sweep.data.feature_sparsity.empty()) sweep.data.sparsity = 0;
     check_document(sweep, document, origin);
   } catch (const InputError& error) {
-    if (preset == "paper") throw;
-    throw InputError(one_line(fmt::format("{} (with preset '{}')", error.what(), preset)));
+    std::string with;
+    if (layers.preset != "paper") with += fmt::format(" (with preset '{}')", layers.preset);
+    if (!layers.variant.empty()) with += fmt::format(" (with variant '{}')", layers.variant);
+    throw InputError(one_line(error.what() + with));
   }
 }
 
 }  // namespace
 
-Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepFileOptions& options) {
-  check_variant(text, origin, "paper");
+std::vector<Sweep> parse_sweeps(std::string_view text, const std::string& origin, const SweepFileOptions& options) {
   const toml::table whole = parse_toml(text, origin);
-  if (const toml::table* presets = whole["presets"].as_table()) {
-    for (auto&& [key, value] : *presets) {
-      if (key.str() == "paper") refuse(value, "presets.paper: 'paper' stands for the file itself; choose another name");
-      check_variant(text, origin, std::string(key.str()));
-    }
+  std::vector<std::string> presets = {"paper"}, variants;
+  for (auto&& [key, value] : layers_of(whole, "presets")) {
+    if (key.str() == "paper") refuse(value, "presets.paper: 'paper' stands for the file itself; choose another name");
+    presets.emplace_back(key.str());
   }
-  toml::table document = parse_variant(text, origin, options.preset);
-  for (const std::string& change : options.set) apply_set(document, change);
-  const Sweep sweep = read_document(document, origin);
-  check_document(sweep, document, origin);
-  return sweep;
+  for (auto&& [key, value] : layers_of(whole, "variants")) variants.emplace_back(key.str());
+  if (variants.empty()) variants.emplace_back();
+  for (const std::string& preset : presets) {
+    for (const std::string& variant : variants) check_layers(text, origin, {preset, variant});
+  }
+  if (!options.variant.empty()) variants = {options.variant};
+  std::vector<Sweep> sweeps;
+  for (const std::string& variant : variants) {
+    const Layers layers{options.preset, variant};
+    toml::table document = parse_layers(text, origin, layers);
+    for (const std::string& change : options.set) apply_set(document, change);
+    sweeps.push_back(read_layers(document, origin, layers));
+    check_document(sweeps.back(), document, origin);
+  }
+  return sweeps;
 }
 
-Sweep read_sweep(const std::string& path, const SweepFileOptions& options) {
+Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepFileOptions& options) {
+  const std::vector<Sweep> sweeps = parse_sweeps(text, origin, options);
+  if (sweeps.size() > 1) {
+    std::string names;
+    for (auto&& [key, value] : layers_of(parse_toml(text, origin), "variants")) {
+      names += (names.empty() ? "" : ", ") + std::string(key.str());
+    }
+    throw InputError(one_line(fmt::format("{}: holds {} variants ({}); one must be named", origin, sweeps.size(), names)));
+  }
+  return sweeps.front();
+}
+
+namespace {
+std::string text_of(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     throw InputError(fmt::format("{}: is a folder; a sweep file (TOML) is needed", one_line(path)));
@@ -393,7 +343,16 @@ Sweep read_sweep(const std::string& path, const SweepFileOptions& options) {
   std::string text;
   if (file) text.assign(std::istreambuf_iterator<char>(file), {});
   if (!file) throw InputError(fmt::format("{}: cannot be read: {}", one_line(path), std::strerror(errno)));
-  return parse_sweep(text, path, options);
+  return text;
+}
+}  // namespace
+
+std::vector<Sweep> read_sweeps(const std::string& path, const SweepFileOptions& options) {
+  return parse_sweeps(text_of(path), path, options);
+}
+
+Sweep read_sweep(const std::string& path, const SweepFileOptions& options) {
+  return parse_sweep(text_of(path), path, options);
 }
 
 }  // namespace phasegrid

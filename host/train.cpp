@@ -115,7 +115,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    check_trainable(sweeps[s]);
+    sweeps[s].check();
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
       if (options.resume[s].all_losses.size() != results[s].all_losses.size()) {
@@ -158,8 +158,6 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
 Results train(const Sweep& sweep, const TrainOptions& options) {
   return std::move(train(std::span(&sweep, 1), options).front());
 }
-
-void check_trainable(const Sweep& sweep) { sweep.check(); }
 
 std::vector<std::string> describe_devices() {
   std::vector<std::string> lines;

@@ -54,12 +54,13 @@ Trial draw_trial(const Shape& shape, std::mt19937& random, Loss loss, double loa
   std::normal_distribution<float> normal(0, 0.8f);
   Trial trial;
   trial.shape = shape;
-  trial.cell.sparsity = 0.1 + 0.7 * uniform(random);
+  trial.cell.sparsity.assign(static_cast<std::size_t>(shape.n_features), 0.1 + 0.7 * uniform(random));
   for (int f = 0; f < shape.n_features; ++f) trial.cell.importance.push_back(0.2 + 2 * uniform(random));
   trial.cell.train.loss = loss;
   trial.cell.train.load_balance = load_balance;
   trial.cell.train.batch = batch;
-  trial.settings = cell_settings(shape, trial.cell, random());
+  trial.cell.seed = random();
+  trial.settings = cell_settings(shape, trial.cell);
   trial.parameters.resize(static_cast<std::size_t>(shape.parameter_count()));
   for (float& p : trial.parameters) p = normal(random);
   trial.inputs.assign(static_cast<std::size_t>(batch * shape.n_features), -1.0f);
@@ -142,7 +143,7 @@ TEST(Kernel, InputsComeFromOnePhiloxWordAFeature) {
   for (int n = 1; n <= kMaxTinyFeatures; ++n) {
     const Shape shape{n, 1, 2, 1};
     const Trial trial = draw_trial(shape, random, Loss::mean, 0, 300);
-    const double density = 1.0 - static_cast<double>(static_cast<float>(trial.cell.sparsity));
+    const double density = 1.0 - static_cast<double>(static_cast<float>(trial.cell.sparsity[0]));
     const auto model = r123::Philox4x32_R<10>()({{1, 0, 0, kStreamModelKey}},
                                                 {{trial.settings.key[0], trial.settings.key[1]}});
     for (std::uint32_t sample = 0; sample < 300; ++sample) {
@@ -164,10 +165,11 @@ TEST(Kernel, InputsHaveTheRightDensityAndMoments) {
   for (const double sparsity : {0.0, 0.025, 0.5, 0.975}) {
     const Shape shape{3, 1, 1, 1};
     Cell cell;
-    cell.sparsity = sparsity;
+    cell.seed = 3;
+    cell.sparsity.assign(3, sparsity);
     cell.importance = {1, 1, 1};
     cell.train.batch = 100000;
-    const CellSettings settings = cell_settings(shape, cell, 3);
+    const CellSettings settings = cell_settings(shape, cell);
     std::vector<float> inputs(300000);
     cpu_kernels(shape, best_instruction_set()).draw_batch(settings, 0, 1, inputs.data());
     double present = 0, sum = 0, squares = 0, neighbours = 0;
@@ -189,8 +191,10 @@ TEST(Kernel, InputsHaveTheRightDensityAndMoments) {
 TEST(Kernel, InitialParametersAreXavierNormal) {
   for (const Shape& shape : {Shape{2, 1, 1, 1}, Shape{3, 2, 3, 1}, Shape{4, 3, 4, 2}}) {
     Cell cell;
+    cell.seed = 9;
+    cell.sparsity.assign(static_cast<std::size_t>(shape.n_features), 0.0);
     cell.importance.assign(static_cast<std::size_t>(shape.n_features), 1.0);
-    const CellSettings settings = cell_settings(shape, cell, 9);
+    const CellSettings settings = cell_settings(shape, cell);
     const int restarts = 20000;
     double squares[3] = {}, sums[3] = {}, fourth = 0;
     const double counts[3] = {1.0 * restarts * shape.weight_count(), 1.0 * restarts * shape.bias_count(),
@@ -244,11 +248,12 @@ TEST(Kernel, EveryInstructionSetGivesTheSameBits) {
 TEST(Kernel, TiesGoToTheLowestExpert) {
   for (const Shape& shape : all_shapes()) {
     Cell cell;
-    cell.sparsity = 0.3;
+    cell.seed = 1;
+    cell.sparsity.assign(static_cast<std::size_t>(shape.n_features), 0.3);
     cell.importance.assign(static_cast<std::size_t>(shape.n_features), 1.0);
     cell.train.batch = 64;
     cell.train.load_balance = 0;
-    const CellSettings settings = cell_settings(shape, cell, 1);
+    const CellSettings settings = cell_settings(shape, cell);
     // An all-zero router ties every input. Experts from k on must get no gradient, those below all of it.
     std::vector<float> parameters(static_cast<std::size_t>(shape.parameter_count()), 0.5f);
     for (int p = shape.router_offset(); p < shape.parameter_count(); ++p) parameters[static_cast<std::size_t>(p)] = 0;

@@ -319,7 +319,7 @@ TEST(GridOrder, IsOneCellWithoutAxes) {
   EXPECT_EQ(grid.dimensions()[1].name, AxisName::last_importance);
   EXPECT_EQ(grid.dimensions()[1].values, std::vector<double>{1});
   const Cell cell = grid.cell(0);
-  EXPECT_EQ(cell.sparsity, 0.5);
+  EXPECT_EQ(cell.sparsity, std::vector<double>(cell.sparsity.size(), 0.5));
   EXPECT_EQ(cell.importance, (std::vector<double>{3, 2, 1}));
   EXPECT_EQ(cell.train, TrainSettings{});
 }
@@ -350,7 +350,7 @@ TEST(GridOrder, IsRowMajorInTheOrderOfAxisName) {
       for (int steps : {10, 20, 30}) {
         for (double load_balance : {0.0, 0.5}) {
           const Cell cell = grid.cell(i++);
-          EXPECT_EQ(cell.sparsity, sparsity);
+          EXPECT_EQ(cell.sparsity, std::vector<double>(cell.sparsity.size(), sparsity));
           EXPECT_EQ(cell.importance, (std::vector<double>{1, last}));
           EXPECT_EQ(cell.train.steps, steps);
           EXPECT_EQ(cell.train.batch, 64);
@@ -373,7 +373,7 @@ TEST(GridOrder, GivesMinusZeroAsZero) {  // equal settings are one cell, so thei
                 {AxisName::load_balance, {-0.0}}};
   ASSERT_EQ(refusal(sweep), "");
   const Cell cell = Grid(sweep).cell(0);
-  for (double value : {cell.sparsity, cell.importance[0], cell.importance[1], cell.train.learning_rate,
+  for (double value : {cell.sparsity[0], cell.importance[0], cell.importance[1], cell.train.learning_rate,
                        cell.train.weight_decay, cell.train.load_balance}) {
     EXPECT_FALSE(std::signbit(value));
   }

@@ -284,14 +284,14 @@ TEST(Train, DenseModelsAreNeverWorseThanThoseBuiltByHand) {
     const Grid grid(sweep);
     for (std::size_t c = 0; c < grid.cells(); ++c) {
       const Cell cell = grid.cell(c);
-      const double p = 1 - cell.sparsity, r = cell.importance.back(), alone = p / 3 - p * p / 4;
+      const double p = 1 - cell.sparsity[0], r = cell.importance.back(), alone = p / 3 - p * p / 4;
       double best = std::min({alone, r * alone, (1 + r) * p * p / 6});
       if (shape.n_features >= 3) best = std::min(best, p * p / 3);
       const double exact = best / shape.n_features + 0.01;
       // 2 %, and four standard errors of a mean over 16,384 samples whose spread is at most that of one error.
       const double noise = 4 * std::sqrt(best * std::max(1.0, r) / 16384) / shape.n_features;
       EXPECT_LT(results.final_losses[c], exact + 0.02 * (exact - 0.01) + noise)
-          << "n " << shape.n_features << " S " << cell.sparsity << " r " << r;
+          << "n " << shape.n_features << " S " << cell.sparsity[0] << " r " << r;
     }
   }
 }

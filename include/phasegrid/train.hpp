@@ -53,9 +53,6 @@ struct TrainOptions {
 Results train(const Sweep& sweep, const TrainOptions& options = {});
 std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options = {});
 
-// Throws InputError unless train() has a kernel for every model of the sweep; sweep.check() is part of it.
-void check_trainable(const Sweep& sweep);
-
 // One line a device: name, what it offers, or why it cannot be used.
 std::vector<std::string> describe_devices();
 

@@ -20,7 +20,7 @@ struct TrainingArguments {
   ProgressMode progress = ProgressMode::automatic;
   std::vector<std::string> set;
   std::optional<std::uint64_t> seed;
-  std::string preset = "paper", variant;
+  std::string preset = "paper", variant = {};
   Layout layout = Layout::phasegrid;
   double checkpoint_seconds = 30;
   bool fresh = false;  // do not go on from an interrupted run

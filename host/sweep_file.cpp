@@ -118,7 +118,8 @@ void read_axes(const toml::table& document, Sweep& sweep) {
     if (node == nullptr) continue;
     const std::string_view rule_key = key_of(name);
     const toml::table& home = table_at(document, rule_key.substr(0, rule_key.find('.')));
-    if (const toml::node* twin = home.get(to_string(name))) {
+    // (axes.seed is a key of its own: it is added to the sweep's seed.)
+    if (const toml::node* twin = home.get(to_string(name)); twin != nullptr && twin != node) {
       refuse(*twin,
              fmt::format("{0} stands here and as axes.{1}; a key may stand in one place: take it out of [{2}], or "
                          "for one value leave the axis and write --set 'axes.{1}=[VALUE]'",
@@ -131,21 +132,20 @@ void read_axes(const toml::table& document, Sweep& sweep) {
 
 // "uniform", a list, { geometric = RATIO } or { shuffled_geometric = RATIO }.
 void read_importance(const toml::node& node, const Shape& shape, DataSettings& data) {
-  const std::string allowed_forms =
-      fmt::format("data.importance must be \"uniform\", {{ geometric = RATIO }}, {{ shuffled_geometric = RATIO }} or a list of "
-                  "model.n_features = {} numbers, each {}",
-                  shape.n_features, allowed(rule_of("data.importance")));
+  const auto* text = node.as_string();
+  const toml::table* rule = node.as_table();
+  const bool shuffled = rule != nullptr && rule->contains("shuffled_geometric");
   if (node.is_array() && !node.as_array()->empty()) {
     data.importance = read_list(*node.as_array(), "data.importance", "data.importance");
-  } else if (const toml::table* table = node.as_table()) {
-    check_keys(*table, "data.importance", {"geometric", "shuffled_geometric"});
-    if (table->size() != 1) refuse(node, allowed_forms + ", not a table of two rules or none");
-    const bool shuffled = table->contains("shuffled_geometric");
+  } else if (rule != nullptr && rule->size() == 1 && (shuffled || rule->contains("geometric"))) {
     const std::string key = shuffled ? "shuffled_geometric" : "geometric";
     data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
-    data.importance_ratio = number_from(*table->get(key), "data.importance_ratio", "data.importance." + key);
-  } else if (const auto* text = node.as_string(); text == nullptr || text->get() != "uniform") {
-    refuse(node, fmt::format("{}, not {}", allowed_forms, node.is_array() ? "an empty list" : found(node)));
+    data.importance_ratio = number_from(*rule->get(key), "data.importance_ratio", "data.importance." + key);
+  } else if (text == nullptr || text->get() != "uniform") {
+    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, or "
+                             "{{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
+                             shape.n_features, allowed(rule_of("data.importance")),
+                             node.is_array() ? "an empty list" : found(node)));
   }
 }
 
@@ -154,7 +154,10 @@ void read_data(const toml::table& data, Sweep& sweep) {
   if (const toml::node* node = data.get("importance")) read_importance(*node, sweep.shape, sweep.data);
   double number = 0;
   if (const toml::node* node = data.get("sparsity")) {
-    if (node->is_array()) {
+    if (node->is_array() && node->as_array()->empty()) {
+      refuse(*node, fmt::format("data.sparsity must be {}, or a list of one a feature, not an empty list",
+                                allowed(rule_of("data.sparsity"))));
+    } else if (node->is_array()) {
       sweep.data.feature_sparsity = read_list(*node->as_array(), "data.sparsity", "data.sparsity");
     } else {
       read_number(data, "data", "sparsity", number);

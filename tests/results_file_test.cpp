@@ -92,7 +92,8 @@ TEST_F(ResultsFileTest, EveryEnumReadsBack) {
       sweep.train.keep = keep;
       for (int i = 0; i < kAxisNames; ++i) {
         sweep.axes.push_back({static_cast<AxisName>(i), {0.5, 0.75}});
-        if (i == static_cast<int>(AxisName::steps) || i == static_cast<int>(AxisName::batch)) {
+        if (i == static_cast<int>(AxisName::steps) || i == static_cast<int>(AxisName::batch) ||
+            i == static_cast<int>(AxisName::seed)) {
           sweep.axes.back().values = {1, 2};
         }
       }

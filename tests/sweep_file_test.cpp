@@ -186,6 +186,7 @@ TEST(BadAxis, NamesLineKeyAndWhatIsAllowed) {
       {"axes.learning_rate", wide, {"-1", "1e10", "nan", "-inf"}},
       {"axes.weight_decay", wide, {"-1", "1e10", "nan", "-inf"}},
       {"axes.load_balance", wide, {"-1", "1e10", "nan", "-inf"}},
+      {"axes.seed", "a whole number from 0 to 1000000000", {"-1", "0.5", "1000000001"}},
   };
   for (const Case& test : cases) {
     const std::string place = kOrigin + (test.key == "axes.sparsity" ? ":2: " : ":3: ") + test.key;
@@ -247,9 +248,10 @@ TEST(BadImportance, NamesTheEntry) {
 
 TEST(UnknownKey, ListsTheKeysThereAre) {
   const std::string model = "n_features, n_hidden, n_experts, top_k", data = "importance, sparsity, last_importance",
-                    train = "steps, batch, learning_rate, weight_decay, load_balance, loss, keep",
-                    axes = "sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance",
-                    top = "name, restarts, seed, model, data, train, axes, presets";
+                    train = "steps, batch, learning_rate, weight_decay, load_balance, loss, keep, schedule, drop_below, "
+                            "drop_factor, stop_below, snapshots",
+                    axes = "sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance, seed",
+                    top = "name, restarts, seed, model, data, init, train, axes, presets, variants";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"nam", top},
       {"steps", top},
@@ -261,7 +263,7 @@ TEST(UnknownKey, ListsTheKeysThereAre) {
       {"train.\"\"", train},
       {"axes.loss", axes},
       {"axes.n_features", axes},
-      {"axes.seed", axes},
+      {"axes.width", axes},
       {"\"mo\\ndel\".x", top},
   };
   for (const auto& [key, keys] : cases) {

@@ -258,6 +258,7 @@ TEST(SweepCheck, HoldsAxesToTheRulesOfTheirKey) {
       {AxisName::learning_rate, wide, {0, 1e-3, 1e9}, {-1e-3, 1e10}},
       {AxisName::weight_decay, wide, {0, 0.01, 1e9}, {-0.01, 1e10}},
       {AxisName::load_balance, wide, {0, 0.01, 1e9}, {-0.01, 1e10}},
+      {AxisName::seed, "a whole number from 0 to 1000000000", {0, 7, 1e9}, {-1, 0.5, 1e10}},
   };
   ASSERT_EQ(std::size(cases), static_cast<std::size_t>(kAxisNames));
   for (const Case& test : cases) {
@@ -301,7 +302,7 @@ TEST(SweepCheck, RefusesGridsTooLargeToHold) {
 
 TEST(AxisNames, AreThoseOfSweepFiles) {
   const std::vector<std::string> names = {"sparsity",      "last_importance", "steps",       "batch",
-                                          "learning_rate", "weight_decay",    "load_balance"};
+                                          "learning_rate", "weight_decay",    "load_balance", "seed"};
   for (int i = 0; i < kAxisNames; ++i) {
     EXPECT_EQ(to_string(static_cast<AxisName>(i)), names[static_cast<std::size_t>(i)]);
   }

@@ -38,7 +38,7 @@ struct TrainSettings {
   double stop_below = 0;         // training ends, before the step, when a batch's loss is below this; 0: never
   // Steps after which losses and parameters are kept (0: the initial model), ascending, each from 0 to the smallest
   // number of steps of the sweep.
-  std::vector<int> snapshots;
+  std::vector<int> snapshots = {};
 
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };

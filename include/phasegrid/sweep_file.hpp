@@ -15,7 +15,7 @@ struct SweepFileOptions {
   // A [presets.NAME] table of the file, laid over the rest of it before `set`. "paper" is the file as it stands.
   std::string preset = "paper";
   // A [variants.NAME] table, laid over file and preset; "" is all of them.
-  std::string variant;
+  std::string variant = {};
 };
 
 // Reads and checks the sweeps of a file: one, or where it has [variants.NAME] tables one for each, named NAME_OF_FILE and

@@ -96,10 +96,6 @@ void check_data(const Sweep& sweep) {
 void check_init(const Sweep& sweep) {
   const int n = sweep.shape.n_features, E = sweep.shape.n_experts;
   const RouterInit router = sweep.init.router;
-  if (router == RouterInit::diagonal && E > n) {
-    throw InputError(fmt::format("init.router = \"diagonal\" needs model.n_experts of at most model.n_features = {}, not {}",
-                                 n, E));
-  }
   const bool k_hot = router == RouterInit::ordered_k_hot || router == RouterInit::random_k_hot;
   if (k_hot && n % E != 0) {
     throw InputError(fmt::format("init.router = \"{}\" needs a model.n_experts that divides model.n_features = {}, not {}",

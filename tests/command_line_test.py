@@ -158,7 +158,6 @@ class CommandLine(unittest.TestCase):
             "axes.width=[1]": ("axes.width", "sparsity"),
             "model.top_k=3": ("top_k", "n_experts"),
             "model.n_features=257": ("n_features", "from 1 to 256"),
-            "data.sparsity=[0.5, 0.5, 0.5]": ("data.sparsity", "2", "not of 3"),
             "data.importance={geometric=2}": ("data.importance.geometric", "to 1"),
             'init.router="hot"': ("init.router", '"random-k-hot"'),
             "train.snapshots=[100000]": ("train.snapshots", "from 0 to"),

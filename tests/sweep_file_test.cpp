@@ -365,7 +365,7 @@ TEST(Experiments, AllParseUnderEveryPreset) {
   for (const auto& entry : std::filesystem::directory_iterator(std::string(PHASEGRID_SOURCE_DIR) + "/experiments")) {
     if (entry.path().extension() != ".toml") continue;
     for (const std::string preset : {"paper", "quick"}) {
-      EXPECT_EQ(refusal([&] { read_sweep(entry.path().string(), {{}, preset}); }), "");
+      EXPECT_EQ(refusal([&] { read_sweeps(entry.path().string(), {{}, preset}); }), "");
     }
     ++files;
   }

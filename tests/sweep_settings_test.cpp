@@ -76,8 +76,6 @@ TEST(Settings, Routers) {
                             word + "\"\n"),
                     {":4: init.router", word, "divides model.n_features = 7", "not 3"});
   }
-  expect_sentence(refusal("model.n_features = 2\nmodel.n_experts = 3\ndata.sparsity = 0\ninit.router = \"diagonal\"\n"),
-                  {":4: init.router", "diagonal", "at most model.n_features = 2, not 3"});
 }
 
 TEST(Settings, SchedulesAndThresholds) {
@@ -151,6 +149,14 @@ TEST(Variants, EachIsASweep) {
   EXPECT_EQ(parse_sweeps(kVariants, kOrigin, options)[1].train.steps, 9);
   options.variant = "four";
   EXPECT_EQ(parse_sweep(kVariants, kOrigin, options).name, "toy_four");
+}
+
+TEST(Variants, ReplaceARuleOfImportanceWhole) {
+  const Sweep sweep = parse(
+      "data = { sparsity = 0, importance = { geometric = 0.5 } }\n"
+      "[variants.shuffled]\ndata.importance = { shuffled_geometric = 0.25 }\n");
+  EXPECT_EQ(sweep.data.importance_rule, ImportanceRule::shuffled_geometric);
+  EXPECT_EQ(sweep.data.importance_ratio, 0.25);
 }
 
 TEST(Variants, Mistakes) {

@@ -59,7 +59,7 @@ struct DataSettings {
   friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
 
-// How a router starts: Xavier normal; all zero; G[e][e] = 1 (E <= n); expert e on features e n/E .. (e + 1) n/E - 1
+// How a router starts: Xavier normal; all zero; G[e][e] = 1 (experts beyond n start at zero); expert e on features e n/E .. (e + 1) n/E - 1
 // (E divides n); or each expert on n/E features of a random partition, drawn for every model. Paper section 5.
 enum class RouterInit { xavier, zero, diagonal, ordered_k_hot, random_k_hot };
 enum class BiasInit { xavier, zero };

@@ -1,0 +1,86 @@
+#include "reproduction.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "report.hpp"
+
+namespace phasegrid::reproduce {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4", "boundaries", "fig5", "fig6", "fig7", "table1", "a2", "a3"};
+
+std::string cell(const Json& value) {
+  if (value.is_null()) return "–";
+  std::string text = value.is_string()         ? value.get<std::string>()
+                     : value.is_number_float() ? fmt::format("{:.4g}", value.get<double>())
+                                               : value.dump();
+  for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.replace(at, 1, "\\|");
+  return text;
+}
+
+struct Counts {
+  int met = 0, not_met = 0, differs = 0;
+};
+
+Counts count(const Json& report) {
+  Counts counts;
+  for (const Json& verdict : report.at("verdicts")) {
+    const auto& word = verdict.at("verdict");
+    ++(word == "met" ? counts.met : word == "not met" ? counts.not_met : counts.differs);
+  }
+  return counts;
+}
+
+std::string section(const Json& report, const fs::path& folder) {
+  const auto figure = report.at("figure").get<std::string>();
+  std::string text = fmt::format("## {}\n\n", report.at("title").get<std::string>());
+  std::string settings;
+  for (const auto& [key, value] : report.at("settings").items()) settings += fmt::format("{} = {}, ", key, cell(value));
+  text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}.\n\n", figure == "boundaries" ? "fig4" : figure,
+                      report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>());
+  for (const std::string name : {figure + ".png", figure + "_side_by_side.png", std::string(figure == "fig4" ? "fig8.png" : "")}) {
+    if (!name.empty() && fs::exists(folder / name)) text += fmt::format("![{}]({})\n\n", report.at("title").get<std::string>(), name);
+  }
+  if (report.at("verdicts").empty()) return text;
+  text += "| claim | published | ours | spread over seeds | seeds | verdict | note |\n|---|---|---|---|---|---|---|\n";
+  for (const Json& v : report.at("verdicts")) {
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", cell(v.at("claim")), cell(v.at("published")), cell(v.at("ours")),
+                        cell(v.at("spread")), v.at("seeds") == 0 ? "–" : cell(v.at("seeds")), cell(v.at("verdict")),
+                        cell(v.at("note")));
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+void write_reproduction(const std::string& folder, const std::string& command) {
+  std::string summary, sections, findings;
+  double seconds = 0;
+  for (const char* figure : kFigures) {
+    const fs::path path = fs::path(folder) / (std::string(figure) + ".json");
+    if (!fs::exists(path)) continue;
+    const Json report = load_json(path.string());
+    const Counts counts = count(report);
+    seconds += report.at("seconds").is_null() ? 0 : report.at("seconds").get<double>();
+    summary += fmt::format("| {} | {} | {} | {} |\n", report.at("title").get<std::string>(), counts.met, counts.not_met, counts.differs);
+    for (const Json& v : report.at("verdicts")) {
+      if (v.at("verdict") != "differs") continue;
+      findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")), cell(v.at("ours")),
+                              cell(v.at("note")));
+    }
+    sections += section(report, folder);
+  }
+  save_text(fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
+                        "Written by `{}`; {:.0f} s of training in that run. Published values are those of the paper, of the "
+                        "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
+                        "| figure or table | met | not met | differs |\n|---|---|---|---|\n{}\n"
+                        "## Where paper, public code and we differ\n\n{}\n{}",
+                        command, seconds, summary, findings, sections),
+            (fs::path(folder) / "REPRODUCTION.md").string());
+}
+
+}  // namespace phasegrid::reproduce

@@ -30,7 +30,9 @@ template <class Choice, std::size_t kWords>
 Choice choice(const Json& object, const char* key, const std::string_view (&words)[kWords]) {
   const auto word = object.at(key).get<std::string>();
   const auto* found = std::ranges::find(words, word);
-  if (found == std::end(words)) throw std::runtime_error(fmt::format("{} must be one of {}", key, fmt::join(words, ", ")));
+  if (found == std::end(words)) {
+    throw std::runtime_error(fmt::format("{} must be one of {}", key, fmt::join(words, ", ")));
+  }
   return static_cast<Choice>(found - words);
 }
 template <std::size_t kWords, class Choice>
@@ -44,6 +46,7 @@ constexpr std::string_view kScheduleWords[] = {"constant", "linear", "cosine"};
 constexpr std::string_view kRouterWords[] = {"xavier", "zero", "diagonal", "ordered-k-hot", "random-k-hot"};
 constexpr std::string_view kBiasWords[] = {"xavier", "zero"};
 constexpr std::string_view kRuleWords[] = {"list", "geometric", "shuffled_geometric"};
+constexpr const char* kNewTrainKeys[] = {"schedule", "drop_below", "drop_factor", "stop_below", "snapshots"};
 
 Json importance_of(const DataSettings& data) {
   if (data.importance_rule != ImportanceRule::list) {
@@ -55,12 +58,21 @@ Json importance_of(const DataSettings& data) {
 void read_importance(const Json& importance, DataSettings& data) {
   if (importance.is_array()) {
     data.importance = importance.get<std::vector<double>>();
-  } else if (importance.is_object()) {
+  } else if (importance.is_object() && importance.size() == 1) {
     const bool shuffled = importance.contains("shuffled_geometric");
     data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
     data.importance_ratio = importance.at(shuffled ? "shuffled_geometric" : "geometric").get<double>();
   } else if (importance != "uniform") {
     throw std::runtime_error("importance must be uniform, a list or a rule");
+  }
+}
+
+void read_snapshots(const Json& steps, std::vector<int>& snapshots) {
+  if (!steps.is_array()) throw std::runtime_error("snapshots must be a list");
+  for (const Json& step : steps) {
+    const double number = step.is_number_integer() ? step.get<double>() : -1;
+    if (number < 0 || number > 1e9) throw std::runtime_error("snapshots must be whole numbers from 0 to 1000000000");
+    snapshots.push_back(step.get<int>());
   }
 }
 
@@ -84,7 +96,8 @@ std::string config_of(const Results& results) {
   if (!sweep.data.feature_sparsity.empty()) data["sparsity"] = sweep.data.feature_sparsity;
   if (sweep.data.sparsity) data["sparsity"] = *sweep.data.sparsity;
   if (sweep.data.last_importance) data["last_importance"] = *sweep.data.last_importance;
-  config["init"] = {{"router", word_of(sweep.init.router, kRouterWords)}, {"bias", word_of(sweep.init.bias, kBiasWords)}};
+  config["init"] = {{"router", word_of(sweep.init.router, kRouterWords)},
+                    {"bias", word_of(sweep.init.bias, kBiasWords)}};
   config["train"] = {{"steps", sweep.train.steps},
                      {"batch", sweep.train.batch},
                      {"learning_rate", sweep.train.learning_rate},
@@ -119,6 +132,7 @@ Config parse_config(const std::string& text) {
   read_importance(data.at("importance"), sweep.data);
   if (data.contains("sparsity") && data.at("sparsity").is_array()) {
     sweep.data.feature_sparsity = data.at("sparsity").get<std::vector<double>>();
+    if (sweep.data.feature_sparsity.empty()) throw std::runtime_error("sparsity must not be an empty list");
   } else if (data.contains("sparsity")) {
     sweep.data.sparsity = data.at("sparsity").get<double>();
   }
@@ -131,18 +145,16 @@ Config parse_config(const std::string& text) {
   sweep.train.load_balance = train.at("load_balance").get<double>();
   sweep.train.loss = choice<Loss>(train, "loss", kLossWords);
   sweep.train.keep = choice<Keep>(train, "keep", kKeepWords);
-  if (config.contains("init")) {  // files of version 0.1 have neither this nor the settings below
+  // Files of version 0.1 have neither `init` nor the settings of `train` below; others have all of them.
+  const bool old = std::ranges::none_of(kNewTrainKeys, [&](const char* key) { return train.contains(key); });
+  if (config.contains("init") || !old) {
     sweep.init.router = choice<RouterInit>(config.at("init"), "router", kRouterWords);
     sweep.init.bias = choice<BiasInit>(config.at("init"), "bias", kBiasWords);
     sweep.train.schedule = choice<Schedule>(train, "schedule", kScheduleWords);
     sweep.train.drop_below = train.at("drop_below").get<double>();
     sweep.train.drop_factor = train.at("drop_factor").get<double>();
     sweep.train.stop_below = train.at("stop_below").get<double>();
-    for (const Json& step : train.at("snapshots")) {
-      const double number = step.is_number_integer() ? step.get<double>() : -1;
-      if (number < 0 || number > 1e9) throw std::runtime_error("snapshots must be whole numbers from 0 to 1000000000");
-      sweep.train.snapshots.push_back(step.get<int>());
-    }
+    read_snapshots(train.at("snapshots"), sweep.train.snapshots);
   }
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);

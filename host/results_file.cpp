@@ -28,19 +28,9 @@ namespace fs = std::filesystem;
 
 using Extents = std::vector<std::size_t>;
 
-Extents with(Extents extents, std::initializer_list<int> more) {
+Extents with(Extents extents, const std::vector<int>& more) {
   for (int extent : more) extents.push_back(static_cast<std::size_t>(extent));
   return extents;
-}
-
-// One kind of parameters of every cell, as one array.
-std::vector<float> gather(const Results& results, std::span<const float> (Results::*part)(std::size_t) const) {
-  std::vector<float> values;
-  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-    const std::span<const float> model = (results.*part)(cell);
-    values.insert(values.end(), model.begin(), model.end());
-  }
-  return values;
 }
 
 // Key of a dimension's values.
@@ -55,82 +45,75 @@ struct Part {
   int offset, count;
   std::vector<int> extents;
 };
-std::vector<Part> parts_of(const Shape& s) {
+std::vector<Part> parts_of(const Shape& s, Layout layout = Layout::phasegrid) {
   const int E = s.n_experts, n = s.n_features, m = s.n_hidden;
-  return {{"expert_weights", 0, s.weight_count(), {E, n, m}},
-          {"biases", s.bias_offset(), s.bias_count(), {E, n}},
-          {"router_weights", s.router_offset(), s.router_count(), {E, n}}};
+  std::vector<Part> parts = {{"expert_weights", 0, s.weight_count(), {E, n, m}}};
+  if (layout == Layout::authors) return parts;
+  parts.push_back({"router_weights", s.router_offset(), s.router_count(), {E, n}});
+  parts.push_back({"biases", s.bias_offset(), s.bias_count(), {E, n}});
+  return parts;
 }
 
-Extents with(Extents extents, const std::vector<int>& more) {
-  for (int extent : more) extents.push_back(static_cast<std::size_t>(extent));
-  return extents;
+constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
+
+// Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
+void append_parts(std::span<const float> models, std::size_t stride, const std::vector<Part>& parts,
+                  std::string_view prefix, const Extents& outer, NpzArrays& arrays) {
+  for (const Part& part : parts) {
+    std::vector<float> values;
+    for (std::size_t at = 0; at < models.size(); at += stride) {
+      const auto from = models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset;
+      values.insert(values.end(), from, from + part.count);
+    }
+    arrays.emplace_back(fmt::format("{}{}", prefix, part.key),
+                        make_array(std::span<const float>(values), with(outer, part.extents)));
+  }
+}
+
+void expect_parts(const NpzFile& file, const std::vector<Part>& parts, std::string_view prefix, const Extents& outer) {
+  for (const Part& part : parts) file.expect_shape(fmt::format("{}{}", prefix, part.key), with(outer, part.extents));
+}
+
+// The reverse of append_parts, into models of the right size.
+void load_parts(const NpzFile& file, const std::vector<Part>& parts, std::string_view prefix, std::size_t stride,
+                std::span<float> models) {
+  for (const Part& part : parts) {
+    const std::vector<float> values = file.floats(fmt::format("{}{}", prefix, part.key));
+    auto from = values.begin();
+    for (std::size_t at = 0; at < models.size(); at += stride, from += part.count) {
+      std::copy_n(from, part.count, models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
+    }
+  }
 }
 
 std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
   return {sweep.train.snapshots.begin(), sweep.train.snapshots.end()};
 }
 
-void append_snapshots(const Results& results, const Extents& cells, NpzArrays& arrays) {
-  const std::vector<std::int32_t> steps = snapshot_steps(results.sweep);
-  if (steps.empty()) return;
-  const int T = static_cast<int>(steps.size());
-  arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
-  arrays.emplace_back("snapshot_losses", make_array(std::span<const float>(results.snapshot_losses),
-                                                    with(cells, {results.sweep.restarts, T})));
-  for (const Part& part : parts_of(results.sweep.shape)) {
-    std::vector<float> values;
-    for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-      for (std::size_t t = 0; t < steps.size(); ++t) {
-        const auto model = results.snapshot(cell, t).subspan(static_cast<std::size_t>(part.offset),
-                                                             static_cast<std::size_t>(part.count));
-        values.insert(values.end(), model.begin(), model.end());
-      }
-    }
-    arrays.emplace_back(fmt::format("snapshot_{}", part.key),
-                        make_array(std::span<const float>(values), with(with(cells, {T}), part.extents)));
-  }
-}
-
-// Arrays [count][part] of a file into parameters [count][parameter_count].
-void load_parts(const NpzFile& file, const Shape& shape, std::string_view prefix, const Extents& outer,
-                std::vector<float>& parameters) {
-  const auto stride = static_cast<std::size_t>(shape.parameter_count());
-  for (const Part& part : parts_of(shape)) {
-    const std::string key = fmt::format("{}{}", prefix, part.key);
-    file.expect_shape(key, with(outer, part.extents));
-    const std::vector<float> values = file.floats(key);
-    const auto size = static_cast<std::size_t>(part.count);
-    for (std::size_t i = 0; i * size < values.size(); ++i) {
-      std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * size), size,
-                  parameters.begin() + static_cast<std::ptrdiff_t>(i * stride + static_cast<std::size_t>(part.offset)));
-    }
-  }
-}
-
 NpzArrays arrays_of(const Results& results, Layout layout) {
-  const Shape& shape = results.sweep.shape;
-  const Grid grid(results.sweep);
-  const Extents cells = grid.extents();
-  const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden;
+  const Sweep& sweep = results.sweep;
+  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  const std::vector<Part> parts = parts_of(sweep.shape, layout);
+  const Grid grid(sweep);
+  const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
   NpzArrays arrays;
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     arrays.emplace_back(values_key(dimension.name),
                         make_array(std::span<const double>(dimension.values), {dimension.values.size()}));
   }
-  const std::vector<float> weights = gather(results, &Results::expert_weights);
   arrays.emplace_back("final_losses", make_array(std::span<const float>(results.final_losses), cells));
-  arrays.emplace_back("expert_weights", make_array(std::span<const float>(weights), with(cells, {E, n, m})));
+  append_parts(results.parameters, stride, parts, "", cells, arrays);
   if (layout == Layout::authors) return arrays;
-  const std::vector<float> routers = gather(results, &Results::router_weights);
-  const std::vector<float> biases = gather(results, &Results::biases);
-  const Extents models = with(cells, {results.sweep.restarts});
   arrays.emplace_back("all_losses", make_array(std::span<const float>(results.all_losses), models));
-  arrays.emplace_back("router_weights", make_array(std::span<const float>(routers), with(cells, {E, n})));
-  arrays.emplace_back("biases", make_array(std::span<const float>(biases), with(cells, {E, n})));
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
-  append_snapshots(results, cells, arrays);
+  if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
+    const int T = static_cast<int>(steps.size());
+    arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
+    arrays.emplace_back("snapshot_losses",
+                        make_array(std::span<const float>(results.snapshot_losses), with(models, {T})));
+    append_parts(results.snapshot_parameters, stride, parts, kSnapshot, with(cells, {T}), arrays);
+  }
   arrays.emplace_back("config", make_string(config_of(results)));
   return arrays;
 }
@@ -240,45 +223,50 @@ Results load_results(const std::string& path) {
   } catch (const std::exception& error) {
     throw InputError(fmt::format("{}: 'config' is not one of phasegrid's: {}", path, error.what()));
   }
-  const Shape& shape = config.sweep.shape;
-  const Grid grid(config.sweep);
+  const Sweep& sweep = config.sweep;
+  const Grid grid(sweep);
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     const std::string key = values_key(dimension.name);
     file.expect_shape(key, {dimension.values.size()});
     // A NaN stands for a sparsity that each feature has of its own.
-    const bool same = std::ranges::equal(file.doubles(key), dimension.values,
-                                         [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
-    if (!same)
-      throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
+    const bool same = std::ranges::equal(file.doubles(key), dimension.values, [](double a, double b) {
+      return a == b || (std::isnan(a) && std::isnan(b));
+    });
+    if (!same) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
-  const Extents cells = grid.extents();
-  const Extents models = with(cells, {config.sweep.restarts});
+  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  const std::vector<Part> parts = parts_of(sweep.shape);
+  const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
   file.expect_shape("final_losses", cells);
   file.expect_shape("kept", cells);
   file.expect_shape("all_losses", models);
   file.expect_shape("status", models);
-  Results results(config.sweep);  // only now: the file is as large as its config says
+  expect_parts(file, parts, "", cells);
+  const std::vector<std::int32_t> steps = snapshot_steps(sweep);
+  const Extents shots = with(cells, {static_cast<int>(steps.size())});
+  if (!steps.empty()) {
+    file.expect_shape("snapshot_steps", {steps.size()});
+    if (file.integers("snapshot_steps") != steps) {
+      throw InputError(fmt::format("{}: 'snapshot_steps' is not as 'config' says", path));
+    }
+    file.expect_shape("snapshot_losses", with(models, {static_cast<int>(steps.size())}));
+    expect_parts(file, parts, kSnapshot, shots);
+  }
+  Results results(sweep);  // only now: the file is as large as its config says
   results.device = config.device;
   results.final_losses = file.floats("final_losses");
   results.kept = file.integers("kept");
   results.all_losses = file.floats("all_losses");
   results.status = file.integers("status");
   for (const std::int32_t restart : results.kept) {
-    if (restart < -1 || restart >= config.sweep.restarts) {
-      throw InputError(
-          fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, config.sweep.restarts - 1, restart));
+    if (restart < -1 || restart >= sweep.restarts) {
+      throw InputError(fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, sweep.restarts - 1, restart));
     }
   }
-  load_parts(file, shape, "", cells, results.parameters);
-  if (const std::vector<std::int32_t> steps = snapshot_steps(config.sweep); !steps.empty()) {
-    const int T = static_cast<int>(steps.size());
-    file.expect_shape("snapshot_steps", {steps.size()});
-    if (file.integers("snapshot_steps") != steps) {
-      throw InputError(fmt::format("{}: 'snapshot_steps' is not as 'config' says", path));
-    }
-    file.expect_shape("snapshot_losses", with(models, {T}));
+  load_parts(file, parts, "", stride, results.parameters);
+  if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
-    load_parts(file, shape, "snapshot_", with(cells, {T}), results.snapshot_parameters);
+    load_parts(file, parts, kSnapshot, stride, results.snapshot_parameters);
   }
   return results;
 }

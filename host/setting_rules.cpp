@@ -21,7 +21,7 @@ constexpr SettingRule kRules[] = {
     {"data.sparsity", 0, 1, true, false},
     {"data.importance", 0, 1e9, false, false},
     {"data.last_importance", 0, 1e9, false, false},
-    {"data.importance_ratio", 0, 1, false, false},
+    {"data.importance_ratio", 0, 1, false, false, true},
     {"train.steps", 1, 1e9, false, true},
     {"train.batch", 1, 16777216, false, true},
     {"train.learning_rate", 0, 1e9, false, false},
@@ -45,13 +45,14 @@ const SettingRule& rule_of(std::string_view key) {
 std::string allowed(const SettingRule& rule) {
   // Whole limits print as such; the seed's highest is 2^63 - 1, which a double cannot hold.
   const std::string highest = rule.key == "seed" ? "9223372036854775807" : fmt::format("{:.0f}", rule.highest);
-  return fmt::format("{} from {:.0f} to {}{}", rule.whole ? "a whole number" : "a number", rule.lowest,
-                     rule.below_highest ? "below " : "", highest);
+  return fmt::format("{} from {}{:.0f} to {}{}", rule.whole ? "a whole number" : "a number",
+                     rule.above_lowest ? "above " : "", rule.lowest, rule.below_highest ? "below " : "", highest);
 }
 
 void check_setting(std::string_view key, double value) {
   const SettingRule& rule = rule_of(key);
-  const bool inside = value >= rule.lowest && (rule.below_highest ? value < rule.highest : value <= rule.highest);
+  const bool inside = (rule.above_lowest ? value > rule.lowest : value >= rule.lowest) &&
+                      (rule.below_highest ? value < rule.highest : value <= rule.highest);
   if (!inside || (rule.whole && value != std::floor(value))) {
     throw InputError(fmt::format("{} must be {}, not {}", key, allowed(rule), value));
   }

@@ -11,8 +11,9 @@ namespace phasegrid {
 struct SettingRule {
   std::string_view key;  // as in a sweep file, e.g. "train.batch"
   double lowest, highest;
-  bool below_highest;    // the highest value itself is not allowed
-  bool whole;            // whole numbers only
+  bool below_highest;         // the highest value itself is not allowed
+  bool whole;                 // whole numbers only
+  bool above_lowest = false;  // the lowest value itself is not allowed
 };
 
 // The rule of a key. The key exists.

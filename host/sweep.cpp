@@ -67,13 +67,9 @@ void check_data(const Sweep& sweep) {
                     n, data.importance.size()));
   }
   for (double importance : data.importance) check_setting("data.importance", importance);
-  if (data.importance_rule != ImportanceRule::list) {
-    if (!data.importance.empty()) throw InputError("data.importance must be a list or a rule, not both");
-    if (!(data.importance_ratio > 0 && data.importance_ratio <= 1)) {
-      throw InputError(fmt::format("data.importance: the ratio of a geometric importance must be a number above 0, at "
-                                   "most 1, not {}",
-                                   data.importance_ratio));
-    }
+  check_setting("data.importance_ratio", data.importance_ratio);
+  if (data.importance_rule != ImportanceRule::list && !data.importance.empty()) {
+    throw InputError("data.importance must be a list or a rule, not both");
   }
   if (data.sparsity && !data.feature_sparsity.empty()) {
     throw InputError("data.sparsity must be one number or a list of one a feature, not both");
@@ -83,8 +79,8 @@ void check_data(const Sweep& sweep) {
     check_sparsity("data.sparsity", *data.sparsity);
   }
   if (!data.feature_sparsity.empty() && data.feature_sparsity.size() != n) {
-    throw InputError(fmt::format("data.sparsity must be a number or a list of model.n_features = {} numbers, not of {}", n,
-                                 data.feature_sparsity.size()));
+    throw InputError(fmt::format("data.sparsity must be a number or a list of model.n_features = {} numbers, not of {}",
+                                 n, data.feature_sparsity.size()));
   }
   for (double sparsity : data.feature_sparsity) {
     check_setting("data.sparsity", sparsity);
@@ -110,8 +106,8 @@ void check_snapshots(const Sweep& sweep, double models) {
   if (const Axis* axis = find_axis(sweep.axes, AxisName::steps)) least_steps = std::ranges::min(axis->values);
   for (std::size_t i = 0; i < snapshots.size(); ++i) {
     if (snapshots[i] < 0 || snapshots[i] > least_steps) {
-      throw InputError(fmt::format("train.snapshots must be steps from 0 to train.steps = {}, not {}", least_steps,
-                                   snapshots[i]));
+      throw InputError(fmt::format("train.snapshots must be steps from 0 to the fewest steps of the sweep, {}, not {}",
+                                   least_steps, snapshots[i]));
     }
     if (i > 0 && snapshots[i] <= snapshots[i - 1]) {
       throw InputError(fmt::format("train.snapshots must be in ascending order, each once; {} comes after {}",
@@ -120,9 +116,10 @@ void check_snapshots(const Sweep& sweep, double models) {
   }
   const double numbers = models * static_cast<double>(snapshots.size()) * sweep.shape.parameter_count();
   if (numbers > kMostSnapshotNumbers) {
-    throw InputError(fmt::format("train.snapshots: {:.0f} models, {} snapshots and {} parameters make {:.3g} numbers; at most "
-                                 "{:.0g} are allowed in a sweep",
-                                 models, snapshots.size(), sweep.shape.parameter_count(), numbers, kMostSnapshotNumbers));
+    throw InputError(
+        fmt::format("train.snapshots: {:.0f} models, {} snapshots and {} parameters make {:.3g} numbers; at most "
+                    "{:.0g} are allowed in a sweep",
+                    models, snapshots.size(), sweep.shape.parameter_count(), numbers, kMostSnapshotNumbers));
   }
 }
 
@@ -131,9 +128,10 @@ std::vector<std::size_t> permutation(std::size_t n, std::uint64_t seed) {
   constexpr std::uint32_t kPermutation = 0x70657246;  // tells these random numbers from others of the same seed
   std::vector<std::size_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = i;
+  const r123::Philox4x32::ukey_type key = {
+      {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
   for (std::size_t i = n; i-- > 1;) {
-    const auto block = r123::Philox4x32_R<10>()({{static_cast<std::uint32_t>(i), 0, 0, kPermutation}},
-                                               {{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}});
+    const auto block = r123::Philox4x32()({{static_cast<std::uint32_t>(i), 0, 0, kPermutation}}, key);
     const std::uint64_t word = (static_cast<std::uint64_t>(block[0]) << 32) | block[1];
     std::swap(order[i], order[word % (i + 1)]);  // 2^64 is so large that the remainder is fair
   }
@@ -227,7 +225,8 @@ void Sweep::check() const {
     throw InputError("sparsity stands under both [data] and [axes]; it must stand under one");
   }
   if (!given && find_axis(axes, AxisName::sparsity) == nullptr) {
-    throw InputError("sparsity must stand under [data] (a number from 0 to below 1, or a list of one a feature) or [axes]");
+    throw InputError(
+        "sparsity must stand under [data] (a number from 0 to below 1, or a list of one a feature) or [axes]");
   }
   if (data.last_importance && find_axis(axes, AxisName::last_importance) != nullptr) {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
@@ -263,7 +262,10 @@ Grid::Grid(const Sweep& sweep)
     for (double& value : *list) value += 0.0;
   }
   TrainSettings& train = base_.train;
-  for (double* value : {&train.learning_rate, &train.weight_decay, &train.load_balance}) *value += 0.0;
+  for (double* value : {&train.learning_rate, &train.weight_decay, &train.load_balance, &train.drop_below,
+                        &train.drop_factor, &train.stop_below}) {
+    *value += 0.0;
+  }
 }
 
 std::vector<std::size_t> Grid::extents() const {

@@ -1,8 +1,9 @@
-// Sweep files: TOML read by toml++, laid over with a preset, a variant and --set changes, then turned into a checked Sweep.
-// The ranges of numbers are those of setting_rules.hpp.
+// Sweep files: TOML read by toml++, laid over with a preset, a variant and --set changes, then turned into a checked
+// Sweep. The ranges of numbers are those of setting_rules.hpp.
 #include "phasegrid/sweep_file.hpp"
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -60,6 +61,16 @@ const toml::table& layers_of(const toml::table& document, std::string_view kind)
   return table_at(document, kind);
 }
 
+// Layers stand at the top of a file. Within another layer or --set they would be lost, or laid over unchecked.
+void refuse_layers_within(const toml::table& table) {
+  for (std::string_view kind : {"presets", "variants"}) {
+    if (const toml::node* node = table.get(kind)) {
+      refuse(*node,
+             fmt::format("{} must stand at the top of a sweep file, not within a preset, a variant or --set", kind));
+    }
+  }
+}
+
 // Lays [presets.NAME] or [variants.NAME] over the document. `none` is the name that stands for no layer.
 void apply_layer(toml::table& document, std::string_view kind, const std::string& name, std::string_view none,
                  const std::string& origin) {
@@ -79,6 +90,7 @@ void apply_layer(toml::table& document, std::string_view kind, const std::string
                                           names.empty() ? "none" : names)));
   }
   if (!chosen->is_table()) refuse(*chosen, fmt::format("{}.{} must be a table, not {}", kind, name, found(*chosen)));
+  refuse_layers_within(*chosen->as_table());
   make_room_for_axes(document, *chosen->as_table());
   lay_over(document, std::move(*chosen->as_table()), false);
 }
@@ -104,6 +116,7 @@ void apply_set(toml::table& document, const std::string& change) {
                                        : std::string(error.description());
     throw InputError(one_line(fmt::format("{}: '{}' is not a TOML value; {}", origin, shortened(value), advice)));
   }
+  refuse_layers_within(over);
   make_room_for_axes(document, over);
   lay_over(document, std::move(over), false);
 }
@@ -111,7 +124,8 @@ void apply_set(toml::table& document, const std::string& change) {
 void read_axes(const toml::table& document, Sweep& sweep) {
   const toml::table& axes = table_at(document, "axes");
   check_keys(axes, "axes",
-             {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed"});
+             {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance",
+              "seed"});
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const toml::node* node = axes.get(to_string(name));
@@ -179,13 +193,14 @@ void read_init(const toml::table& init, Sweep& sweep) {
                            {"ordered-k-hot", RouterInit::ordered_k_hot},
                            {"random-k-hot", RouterInit::random_k_hot}},
                           sweep.init.router);
-  read_choice<BiasInit>(init, "init", "bias", {{"xavier", BiasInit::xavier}, {"zero", BiasInit::zero}}, sweep.init.bias);
+  read_choice<BiasInit>(init, "init", "bias", {{"xavier", BiasInit::xavier}, {"zero", BiasInit::zero}},
+                        sweep.init.bias);
 }
 
 void read_train(const toml::table& train, TrainSettings& into) {
   check_keys(train, "train",
-             {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule", "drop_below",
-              "drop_factor", "stop_below", "snapshots"});
+             {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule",
+              "drop_below", "drop_factor", "stop_below", "snapshots"});
   read_number(train, "train", "steps", into.steps);
   read_number(train, "train", "batch", into.batch);
   read_number(train, "train", "learning_rate", into.learning_rate);
@@ -195,13 +210,19 @@ void read_train(const toml::table& train, TrainSettings& into) {
   read_number(train, "train", "drop_factor", into.drop_factor);
   read_number(train, "train", "stop_below", into.stop_below);
   read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, into.loss);
-  read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}}, into.keep);
+  read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}},
+                    into.keep);
   read_choice<Schedule>(
       train, "train", "schedule",
       {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}}, into.schedule);
   if (const toml::node* node = train.get("snapshots")) {
     if (const toml::array* list = node->as_array(); list != nullptr && list->empty()) return;  // none
     for (double step : read_list_or_range(*node, "train.snapshots", "train.snapshots")) {
+      try {
+        check_setting("train.snapshots", step);  // a range may leave what an int can hold
+      } catch (const InputError& error) {
+        refuse(*node, error.what());
+      }
       into.snapshots.push_back(static_cast<int>(step));
     }
   }
@@ -210,11 +231,6 @@ void read_train(const toml::table& train, TrainSettings& into) {
 // What the document says, key by key.
 Sweep read_document(const toml::table& document, const std::string& origin) {
   Sweep sweep;
-  for (std::string_view kind : {"presets", "variants"}) {
-    if (const toml::node* node = document.get(kind)) {
-      refuse(*node, fmt::format("{} must stand at the top of a sweep file, not within a preset, a variant or --set", kind));
-    }
-  }
   check_keys(document, "",
              {"name", "restarts", "seed", "model", "data", "init", "train", "axes", "presets", "variants"});
   sweep.name = std::filesystem::path(origin).stem().string();
@@ -267,7 +283,8 @@ struct Layers {
   std::string preset = "paper", variant;
 };
 
-// The file with one preset and one variant. Copies of a toml::table have no line numbers, so it is parsed anew each time.
+// The file with one preset and one variant. Copies of a toml::table have no line numbers, so it is parsed anew each
+// time.
 toml::table parse_layers(std::string_view text, const std::string& origin, const Layers& layers) {
   toml::table document = parse_toml(text, origin);
   apply_layer(document, "presets", layers.preset, "paper", origin);
@@ -281,8 +298,8 @@ Sweep read_layers(const toml::table& document, const std::string& origin, const 
   return sweep;
 }
 
-// Every preset and variant must be sound, chosen or not, so that a mistake shows before the day it is used. Only sparsity
-// may be missing, for --set to give.
+// Every preset and variant must be sound, chosen or not, so that a mistake shows before the day it is used. Only
+// sparsity may be missing, for --set to give.
 void check_layers(std::string_view text, const std::string& origin, const Layers& layers) {
   try {
     const toml::table document = parse_layers(text, origin, layers);
@@ -307,7 +324,10 @@ std::vector<Sweep> parse_sweeps(std::string_view text, const std::string& origin
     if (key.str() == "paper") refuse(value, "presets.paper: 'paper' stands for the file itself; choose another name");
     presets.emplace_back(key.str());
   }
-  for (auto&& [key, value] : layers_of(whole, "variants")) variants.emplace_back(key.str());
+  for (auto&& [key, value] : layers_of(whole, "variants")) {
+    if (key.str().empty()) refuse(value, "variants.\"\": a variant needs a name");
+    variants.emplace_back(key.str());
+  }
   if (variants.empty()) variants.emplace_back();
   for (const std::string& preset : presets) {
     for (const std::string& variant : variants) check_layers(text, origin, {preset, variant});
@@ -331,7 +351,8 @@ Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepF
     for (auto&& [key, value] : layers_of(parse_toml(text, origin), "variants")) {
       names += (names.empty() ? "" : ", ") + std::string(key.str());
     }
-    throw InputError(one_line(fmt::format("{}: holds {} variants ({}); one must be named", origin, sweeps.size(), names)));
+    throw InputError(
+        one_line(fmt::format("{}: holds {} variants ({}); one must be named", origin, sweeps.size(), names)));
   }
   return sweeps.front();
 }

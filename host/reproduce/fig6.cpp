@@ -18,6 +18,8 @@ std::vector<int> monosemantic(const ModelView& model, int e) {
   return monosemantic_features(model.expert(e), model.shape.n_features, model.shape.n_hidden, kThreshold, kNorm);
 }
 
+bool has(const std::vector<int>& features, int feature) { return std::ranges::find(features, feature) != features.end(); }
+
 // Features that expert e's router row started on. The routers of k-hot variants only shrink while k = 1, so the features
 // with the expert's largest weights are those that it started on.
 std::vector<int> started_on(const ModelView& model, int e) {
@@ -74,7 +76,7 @@ Report analyse_fig6(const Trained& trained, const Json&) {
   count(report, diagonal, "(a) each expert represents its own feature monosemantically", "norm >= 0.5, polysemanticity < 0.2",
         [](const ModelView& model) {
           for (int e = 0; e < model.shape.n_experts; ++e) {
-            if (std::ranges::find(monosemantic(model, e), e) == monosemantic(model, e).end()) return false;
+            if (!has(monosemantic(model, e), e)) return false;
           }
           return true;
         });
@@ -127,8 +129,7 @@ Report analyse_fig6(const Trained& trained, const Json&) {
   count(report, random, "(c) each expert represents the most important of its features monosemantically", "",
         [&](const ModelView& model) {
           for (int e = 0; e < model.shape.n_experts; ++e) {
-            const auto own = monosemantic(model, e);
-            if (std::ranges::find(own, best(model, e)) == own.end()) return false;
+            if (!has(monosemantic(model, e), best(model, e))) return false;
           }
           return true;
         });
@@ -144,7 +145,7 @@ Report analyse_fig6(const Trained& trained, const Json&) {
     for (int e = 0; e < model.shape.n_experts; ++e) {
       const auto own = monosemantic(model, e);
       ++experts;
-      also += std::ranges::find(own, best(model, e)) != own.end() ? 1 : 0;
+      also += has(own, best(model, e)) ? 1 : 0;
       only += own == std::vector<int>{best(model, e)} ? 1 : 0;
     }
   }

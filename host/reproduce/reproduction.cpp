@@ -42,7 +42,7 @@ std::string section(const Json& report, const fs::path& folder) {
   for (const auto& [key, value] : report.at("settings").items()) settings += fmt::format("{} = {}, ", key, cell(value));
   text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}.\n\n", figure == "boundaries" ? "fig4" : figure,
                       report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>());
-  for (const std::string name : {figure + ".png", figure + "_side_by_side.png", std::string(figure == "fig4" ? "fig8.png" : "")}) {
+  for (const std::string& name : {figure + ".png", figure + "_side_by_side.png", std::string(figure == "fig4" ? "fig8.png" : "")}) {
     if (!name.empty() && fs::exists(folder / name)) text += fmt::format("![{}]({})\n\n", report.at("title").get<std::string>(), name);
   }
   if (report.at("verdicts").empty()) return text;

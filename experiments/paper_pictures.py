@@ -41,8 +41,9 @@ def get(picture: Any, *path: str | int) -> Any:
 def numbers(picture: Any, *path: str | int, shape: tuple[int | None, ...] = (None,)) -> Array:
     """A list (of lists) of numbers and nulls at a path, of the given shape (None: any length)."""
     name = "picture." + ".".join(str(part) for part in path)
+    found = get(picture, *path)
     try:
-        values = np.array(get(picture, *path), dtype=float)
+        values = np.array(found, dtype=float)
     except (TypeError, ValueError):
         raise InputError(f"{name} must be numbers or null in lists of equal length") from None
     fits = values.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, values.shape, strict=True))

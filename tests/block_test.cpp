@@ -23,6 +23,12 @@ std::vector<Shape> some_shapes() {
   std::vector<Shape> shapes = {{1, 1, 1, 1}, {2, 1, 3, 1}, {5, 6, 1, 1}, {16, 3, 1, 1}, {17, 4, 4, 1}, {20, 6, 1, 1},
                                {20, 5, 4, 1}, {33, 2, 10, 2}, {40, 1, 20, 5}, {23, 7, 5, 3}, {50, 9, 3, 2}};
   for (int k = 1; k <= 6; ++k) shapes.push_back({7, 3, 6, k});
+  std::mt19937 random(20);
+  for (int i = 0; i < 12; ++i) {
+    const int E = 1 + static_cast<int>(random() % 12);
+    shapes.push_back({1 + static_cast<int>(random() % 45), 1 + static_cast<int>(random() % 9), E,
+                      1 + static_cast<int>(random() % static_cast<unsigned>(E))});
+  }
   return shapes;
 }
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "backend.hpp"
+#include "block/block_cuda.hpp"
 #include "cuda_memory.hpp"
 #include "phasegrid/phasegrid.hpp"
 #include "philox_known_answers.hpp"
@@ -87,6 +88,53 @@ TEST(Gpu, GivesTheCpusBitsForOtherSettings) {
   sweeps[3].axes.push_back({AxisName::learning_rate, {1e-3, 1e8}});  // diverges
   const auto gpu = train(sweeps, on(DeviceChoice::cuda)), cpu = train(sweeps, on(DeviceChoice::cpu));
   for (std::size_t s = 0; s < sweeps.size(); ++s) EXPECT_EQ(bits_of(gpu[s]), bits_of(cpu[s])) << s;
+}
+
+// The block mapping too sums in one order everywhere. Snapshots, schedules, routers and a sparsity a feature with it.
+TEST(Gpu, GivesTheCpusBitsForLargeShapes) {
+  SKIP_WITHOUT_GPU();
+  std::vector<Sweep> sweeps;
+  for (const Shape& shape : {Shape{20, 6, 1, 1}, Shape{20, 5, 4, 1}, Shape{33, 2, 10, 2}, Shape{100, 10, 10, 1},
+                             Shape{100, 1, 20, 5}, Shape{7, 3, 6, 6}, Shape{256, 4, 2, 1}}) {
+    for (const double load_balance : {0.0, 0.01}) {
+      sweeps.push_back(sweep_of(shape));
+      sweeps.back().train.load_balance = load_balance;
+      sweeps.back().train.steps = 60;
+      sweeps.back().train.snapshots = {0, 30};
+      sweeps.back().train.schedule = Schedule::cosine;
+    }
+  }
+  sweeps.push_back(sweep_of({3, 2, 3, 1}));
+  sweeps.back().axes.erase(sweeps.back().axes.begin());
+  sweeps.back().data.feature_sparsity = {0.1, 0.5, 0.9};
+  sweeps.push_back(sweep_of({20, 5, 4, 1}));
+  sweeps.back().init = {RouterInit::random_k_hot, BiasInit::zero};
+  sweeps.back().train.keep = Keep::evaluation;
+  const auto gpu = train(sweeps, on(DeviceChoice::cuda)), cpu = train(sweeps, on(DeviceChoice::cpu));
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    EXPECT_EQ(bits_of(gpu[s]), bits_of(cpu[s])) << sweeps[s].name << " " << s;
+    EXPECT_EQ(gpu[s].snapshot_parameters, cpu[s].snapshot_parameters) << sweeps[s].name << " " << s;
+  }
+}
+
+TEST(Gpu, SaysWhatWouldFit) {
+  SKIP_WITHOUT_GPU();
+  Sweep sweep = sweep_of({256, 64, 64, 1});
+  try {
+    train(sweep, on(DeviceChoice::cuda));
+    FAIL() << "it fits";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("would fit"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Gpu, TheBlockKernelUsesNoLocalMemory) {
+  SKIP_WITHOUT_GPU();
+  BlockLaunch launch;
+  ASSERT_EQ(describe_block({100, 10, 10, 1}, 1024, false, 1 << 20, &launch), cudaSuccess);
+  EXPECT_EQ(launch.local_bytes, 0);
+  EXPECT_GT(launch.layout.tile, 0);
+  EXPECT_GT(launch.blocks, 0);
 }
 
 TEST(Gpu, MoreModelsThanTheDeviceHoldsAtOnce) {

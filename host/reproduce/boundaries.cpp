@@ -62,12 +62,18 @@ Report analyse_boundaries(const Trained& trained) {
                         sharpness.concentration.value, text(sharpness.concentration), 1, Ruling::met,
                         fmt::format("jump {}, roughness {}", text(sharpness.jump), text(sharpness.roughness))});
           } else {
+            // A gradual change has a lower concentration and smaller jumps. A lower concentration with larger jumps is a
+            // field that goes to and fro between neighbours, which concentration alone cannot tell from a gradual one.
             const bool less = sharpness.concentration.high < dense.concentration.low;
+            const bool rough = sharpness.jump.low > dense.jump.high;
             report.add({fmt::format("{}/{} expert {}: less concentrated than dense", family, E, e + 1), "no discrete phase change",
-                        sharpness.concentration.value, text(sharpness.concentration), 1, met_if(less),
-                        fmt::format("jump {} (dense {:.3f}), roughness {} (dense {:.3f}): a low concentration with a large "
-                                    "jump and a large roughness is a rough field, not a gradual one",
-                                    text(sharpness.jump), dense.jump.value, text(sharpness.roughness), dense.roughness.value)});
+                        sharpness.concentration.value, text(sharpness.concentration), 1,
+                        less && rough ? Ruling::differs : met_if(less),
+                        fmt::format("jump {} (dense {:.3f}), roughness {} (dense {:.3f}){}", text(sharpness.jump), dense.jump.value,
+                                    text(sharpness.roughness), dense.roughness.value,
+                                    less && rough ? ": not a gradual change but a rough one, with larger jumps than the dense "
+                                                    "model's; which of several solutions a cell's kept restart found decides"
+                                                  : "")});
           }
         }
       }

@@ -50,7 +50,9 @@ std::vector<BadKey> bad_keys() {
       {"train.weight_decay", wide, not_wide},
       {"train.load_balance", wide, not_wide},
       {"train.drop_below", wide, not_wide},
-      {"train.drop_factor", "a number from 0 to 1", {"-1", "-1e-9", "1.0000001", "2", "nan", "inf", "-inf", "[]", "[1]"}},
+      {"train.drop_factor",
+       "a number from 0 to 1",
+       {"-1", "-1e-9", "1.0000001", "2", "nan", "inf", "-inf", "[]", "[1]"}},
       {"train.stop_below", wide, not_wide},
       {"train.schedule",
        "\"constant\" or \"linear\" or \"cosine\"",
@@ -194,7 +196,8 @@ TEST(BadImportance, NamesTheEntry) {
     expect_sentence(refusal(with + bad), {":3: data.importance must be ", "uniform", "model.n_features = 3", "not "});
   }
   for (const std::string rule : {"geometric", "shuffled_geometric"}) {
-    for (const std::string ratio : {"0", "-0.5", "1.0000001", "2", "nan", "inf", "\"0.7\"", "true", "[]", "[0.7]", "{}"}) {
+    for (const std::string ratio :
+         {"0", "-0.5", "1.0000001", "2", "nan", "inf", "\"0.7\"", "true", "[]", "[0.7]", "{}"}) {
       expect_sentence(refusal(with + "{ " + rule + " = " + ratio + " }"),
                       {":3: data.importance." + rule + " must be ", "a number from above 0 to 1, not "});
     }

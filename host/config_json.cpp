@@ -25,6 +25,18 @@ int whole(const Json& object, const char* key) {
   return value.get<int>();
 }
 
+// nlohmann would take true for 1.
+double number(const Json& value, const char* key) {
+  if (!value.is_number()) throw std::runtime_error(fmt::format("{} must be a number", key));
+  return value.get<double>();
+}
+std::vector<double> numbers(const Json& list, const char* key) {
+  if (!list.is_array()) throw std::runtime_error(fmt::format("{} must be a list of numbers", key));
+  std::vector<double> values;
+  for (const Json& value : list) values.push_back(number(value, key));
+  return values;
+}
+
 // An enumeration as one of its words, in the order of its values.
 template <class Choice, std::size_t kWords>
 Choice choice(const Json& object, const char* key, const std::string_view (&words)[kWords]) {
@@ -57,11 +69,12 @@ Json importance_of(const DataSettings& data) {
 
 void read_importance(const Json& importance, DataSettings& data) {
   if (importance.is_array()) {
-    data.importance = importance.get<std::vector<double>>();
+    data.importance = numbers(importance, "importance");
   } else if (importance.is_object() && importance.size() == 1) {
     const bool shuffled = importance.contains("shuffled_geometric");
     data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
-    data.importance_ratio = importance.at(shuffled ? "shuffled_geometric" : "geometric").get<double>();
+    const char* key = shuffled ? "shuffled_geometric" : "geometric";
+    data.importance_ratio = number(importance.at(key), key);
   } else if (importance != "uniform") {
     throw std::runtime_error("importance must be uniform, a list or a rule");
   }
@@ -70,8 +83,8 @@ void read_importance(const Json& importance, DataSettings& data) {
 void read_snapshots(const Json& steps, std::vector<int>& snapshots) {
   if (!steps.is_array()) throw std::runtime_error("snapshots must be a list");
   for (const Json& step : steps) {
-    const double number = step.is_number_integer() ? step.get<double>() : -1;
-    if (number < 0 || number > 1e9) throw std::runtime_error("snapshots must be whole numbers from 0 to 1000000000");
+    const double value = step.is_number_integer() ? step.get<double>() : -1;
+    if (value < 0 || value > 1e9) throw std::runtime_error("snapshots must be whole numbers from 0 to 1000000000");
     snapshots.push_back(step.get<int>());
   }
 }
@@ -131,18 +144,20 @@ Config parse_config(const std::string& text) {
   const Json& data = config.at("data");
   read_importance(data.at("importance"), sweep.data);
   if (data.contains("sparsity") && data.at("sparsity").is_array()) {
-    sweep.data.feature_sparsity = data.at("sparsity").get<std::vector<double>>();
+    sweep.data.feature_sparsity = numbers(data.at("sparsity"), "sparsity");
     if (sweep.data.feature_sparsity.empty()) throw std::runtime_error("sparsity must not be an empty list");
   } else if (data.contains("sparsity")) {
-    sweep.data.sparsity = data.at("sparsity").get<double>();
+    sweep.data.sparsity = number(data.at("sparsity"), "sparsity");
   }
-  if (data.contains("last_importance")) sweep.data.last_importance = data.at("last_importance").get<double>();
+  if (data.contains("last_importance")) {
+    sweep.data.last_importance = number(data.at("last_importance"), "last_importance");
+  }
   const Json& train = config.at("train");
   sweep.train.steps = whole(train, "steps");
   sweep.train.batch = whole(train, "batch");
-  sweep.train.learning_rate = train.at("learning_rate").get<double>();
-  sweep.train.weight_decay = train.at("weight_decay").get<double>();
-  sweep.train.load_balance = train.at("load_balance").get<double>();
+  sweep.train.learning_rate = number(train.at("learning_rate"), "learning_rate");
+  sweep.train.weight_decay = number(train.at("weight_decay"), "weight_decay");
+  sweep.train.load_balance = number(train.at("load_balance"), "load_balance");
   sweep.train.loss = choice<Loss>(train, "loss", kLossWords);
   sweep.train.keep = choice<Keep>(train, "keep", kKeepWords);
   // Files of version 0.1 have neither `init` nor the settings of `train` below; others have all of them.
@@ -151,17 +166,17 @@ Config parse_config(const std::string& text) {
     sweep.init.router = choice<RouterInit>(config.at("init"), "router", kRouterWords);
     sweep.init.bias = choice<BiasInit>(config.at("init"), "bias", kBiasWords);
     sweep.train.schedule = choice<Schedule>(train, "schedule", kScheduleWords);
-    sweep.train.drop_below = train.at("drop_below").get<double>();
-    sweep.train.drop_factor = train.at("drop_factor").get<double>();
-    sweep.train.stop_below = train.at("stop_below").get<double>();
+    sweep.train.drop_below = number(train.at("drop_below"), "drop_below");
+    sweep.train.drop_factor = number(train.at("drop_factor"), "drop_factor");
+    sweep.train.stop_below = number(train.at("stop_below"), "stop_below");
     read_snapshots(train.at("snapshots"), sweep.train.snapshots);
   }
+  const Json& axes = config.at("axes");
+  if (!axes.is_object()) throw std::runtime_error("axes must be an object");
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
-    const Json& axes = config.at("axes");
-    if (axes.contains(std::string(to_string(name)))) {
-      sweep.axes.push_back({name, axes.at(std::string(to_string(name))).get<std::vector<double>>()});
-    }
+    const std::string key(to_string(name));
+    if (axes.contains(key)) sweep.axes.push_back({name, numbers(axes.at(key), key.c_str())});
   }
   sweep.check();
   return result;

@@ -309,8 +309,8 @@ void check_layers(std::string_view text, const std::string& origin, const Layers
     check_document(sweep, document, origin);
   } catch (const InputError& error) {
     std::string with;
-    if (layers.preset != "paper") with += fmt::format(" (with preset '{}')", layers.preset);
-    if (!layers.variant.empty()) with += fmt::format(" (with variant '{}')", layers.variant);
+    if (layers.preset != "paper") with += fmt::format(" (with preset '{}')", shortened(layers.preset));
+    if (!layers.variant.empty()) with += fmt::format(" (with variant '{}')", shortened(layers.variant));
     throw InputError(one_line(error.what() + with));
   }
 }
@@ -325,7 +325,11 @@ std::vector<Sweep> parse_sweeps(std::string_view text, const std::string& origin
     presets.emplace_back(key.str());
   }
   for (auto&& [key, value] : layers_of(whole, "variants")) {
-    if (key.str().empty()) refuse(value, "variants.\"\": a variant needs a name");
+    if (!is_usable_name(key.str())) {
+      refuse(value, fmt::format("variants: the name of a variant must be 1 to {} letters, digits, '.', '_' or '-', the "
+                                "first a letter, digit or '_', not '{}'",
+                                kLongestName, shortened(std::string(key.str()))));
+    }
     variants.emplace_back(key.str());
   }
   if (variants.empty()) variants.emplace_back();
@@ -348,7 +352,8 @@ Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepF
   const std::vector<Sweep> sweeps = parse_sweeps(text, origin, options);
   if (sweeps.size() > 1) {
     std::string names;
-    for (auto&& [key, value] : layers_of(parse_toml(text, origin), "variants")) {
+    const toml::table document = parse_toml(text, origin);
+    for (auto&& [key, value] : layers_of(document, "variants")) {
       names += (names.empty() ? "" : ", ") + std::string(key.str());
     }
     throw InputError(

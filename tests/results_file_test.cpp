@@ -29,42 +29,7 @@ using testing::TemporaryFolder;
 using testing::two_axes;
 using testing::write_bytes;
 
-class ResultsFileTest : public ::testing::Test {
- protected:
-  // Changes one array of a saved file, or leaves one out.
-  void save_changed(const Results& results, const std::string& key, const std::function<void(NpyArray&)>& change,
-                    const std::string& left_out = "") {
-    save_results(results, path_);
-    const NpzFile file(path_);
-    NpzArrays arrays;
-    for (const std::string& name : keys_of(results)) {
-      if (name == left_out) continue;
-      arrays.emplace_back(name, file.array(name));
-      if (name == key) change(arrays.back().second);
-    }
-    write_bytes(path_, npz_bytes(arrays));
-  }
-  // Replaces text in the config.
-  void save_with_config(const std::string& from, const std::string& to) {
-    const Results results(small_sweep());
-    std::string config = config_of(results);
-    ASSERT_NE(config.find(from), std::string::npos) << config;
-    config.replace(config.find(from), from.size(), to);
-    save_changed(results, "config", [&](NpyArray& array) { array = make_string(config); });
-  }
-  static std::vector<std::string> keys_of(const Results& results) {
-    std::vector<std::string> keys = {"final_losses", "all_losses", "expert_weights", "router_weights",
-                                     "biases",       "status",     "kept",           "config"};
-    const Grid grid(results.sweep);
-    for (const auto& [name, values] : grid.dimensions()) {
-      keys.push_back(fmt::format("{}_values", name == AxisName::last_importance ? "importance" : to_string(name)));
-    }
-    return keys;
-  }
-
-  TemporaryFolder folder_;
-  std::string path_ = folder_.file("results.npz");
-};
+using ResultsFileTest = testing::ResultsFileFixture;
 
 TEST_F(ResultsFileTest, RoundTrip) {
   const Sweep sweep = full_sweep();
@@ -84,35 +49,18 @@ TEST_F(ResultsFileTest, RoundTrip) {
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
 }
 
-TEST_F(ResultsFileTest, EveryEnumReadsBack) {
-  for (const Loss loss : {Loss::mean, Loss::sum}) {
-    for (const Keep keep : {Keep::last_batch, Keep::evaluation}) {
-      Sweep sweep = small_sweep();
-      sweep.train.loss = loss;
-      sweep.train.keep = keep;
-      for (int i = 0; i < kAxisNames; ++i) {
-        sweep.axes.push_back({static_cast<AxisName>(i), {0.5, 0.75}});
-        if (i == static_cast<int>(AxisName::steps) || i == static_cast<int>(AxisName::batch) ||
-            i == static_cast<int>(AxisName::seed)) {
-          sweep.axes.back().values = {1, 2};
-        }
-      }
-      sweep.data = {};
-      save_results(Results(sweep), path_);
-      expect_same(load_results(path_), Results(sweep));
-    }
-  }
-}
-
 TEST_F(ResultsFileTest, NumPyOpensOurLayout) {
   save_results(taken(full_sweep(), models_of(full_sweep(), 4)), path_);
   const auto listing = numpy_listing(folder_, path_);
   if (!listing) GTEST_SKIP() << "python3 has no NumPy";
   EXPECT_EQ(*listing,
-            "all_losses <f4 (2, 3, 1, 2, 3)\nbiases <f4 (2, 3, 1, 2, 4, 3)\nconfig str ()\n"
-            "expert_weights <f4 (2, 3, 1, 2, 4, 3, 2)\nfinal_losses <f4 (2, 3, 1, 2)\nimportance_values <f8 (3,)\n"
-            "kept <i4 (2, 3, 1, 2)\nload_balance_values <f8 (2,)\nrouter_weights <f4 (2, 3, 1, 2, 4, 3)\n"
-            "sparsity_values <f8 (2,)\nstatus <i4 (2, 3, 1, 2, 3)\nsteps_values <f8 (1,)\n"
+            "all_losses <f4 (2, 3, 1, 2, 1, 3)\nbiases <f4 (2, 3, 1, 2, 1, 4, 3)\nconfig str ()\n"
+            "expert_weights <f4 (2, 3, 1, 2, 1, 4, 3, 2)\nfinal_losses <f4 (2, 3, 1, 2, 1)\nimportance_values <f8 (3,)\n"
+            "kept <i4 (2, 3, 1, 2, 1)\nload_balance_values <f8 (2,)\nrouter_weights <f4 (2, 3, 1, 2, 1, 4, 3)\n"
+            "seed_values <f8 (1,)\nsnapshot_biases <f4 (2, 3, 1, 2, 1, 3, 4, 3)\n"
+            "snapshot_expert_weights <f4 (2, 3, 1, 2, 1, 3, 4, 3, 2)\nsnapshot_losses <f4 (2, 3, 1, 2, 1, 3, 3)\n"
+            "snapshot_router_weights <f4 (2, 3, 1, 2, 1, 3, 4, 3)\nsnapshot_steps <i4 (3,)\n"
+            "sparsity_values <f8 (2,)\nstatus <i4 (2, 3, 1, 2, 1, 3)\nsteps_values <f8 (1,)\n"
             "{'n_features': 3, 'n_hidden': 2, 'n_experts': 4, 'top_k': 2}\n");
 }
 
@@ -128,6 +76,7 @@ TEST_F(ResultsFileTest, NumPyOpensTheAuthorsLayout) {
 
 TEST_F(ResultsFileTest, AuthorsLayoutHoldsFourArraysAndTwoAxes) {
   const Sweep sweep = two_axes();
+  ASSERT_FALSE(sweep.train.snapshots.empty());  // they are left out
   const Results results = taken(sweep, models_of(sweep, 5));
   save_results(results, path_, Layout::authors);
   const NpzFile file(path_);
@@ -138,6 +87,10 @@ TEST_F(ResultsFileTest, AuthorsLayoutHoldsFourArraysAndTwoAxes) {
   expect_refusal(path_, "has no array 'config'", [&] { load_results(path_); });
   const std::string other = folder_.file("other.npz");
   const Results more(full_sweep());
+  Sweep seeds = two_axes();
+  seeds.axes.push_back({AxisName::seed, {0}});
+  expect_refusal("", "axes", [&] { save_results(Results(seeds), other, Layout::authors); });
+  expect_refusal("", "axes", [&] { ReservedFile(other, seeds, Layout::authors); });
   expect_refusal("", "axes", [&] { save_results(more, other, Layout::authors); });
   expect_refusal("", "axes", [&] { ReservedFile(other, more.sweep, Layout::authors); });
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
@@ -154,7 +107,8 @@ TEST_F(ResultsFileTest, EveryArrayIsNeededInItsShape) {
         results, "", [](NpyArray&) {}, key);
     expect_refusal(path_, fmt::format("has no array '{}'", key), [&] { load_results(path_); });
   }
-  for (const char* key : {"sparsity_values", "importance_values", "load_balance_values"}) {
+  for (const char* key :
+       {"sparsity_values", "importance_values", "load_balance_values", "seed_values", "snapshot_steps"}) {
     save_changed(results, key, [](NpyArray& array) { array.bytes.back() ^= std::byte{1}; });
     expect_refusal(path_, fmt::format("'{}' is not as 'config' says", key), [&] { load_results(path_); });
   }
@@ -166,41 +120,48 @@ TEST_F(ResultsFileTest, EveryArrayIsNeededInItsShape) {
   }
 }
 
-TEST_F(ResultsFileTest, BrokenConfigsAreRefused) {
-  const std::pair<const char*, const char*> changes[] = {
-      {"{", ""},
-      {"\"restarts\":2", "\"restarts\":0"},
-      {"\"restarts\":2", "\"restarts\":\"two\\nlines\""},
-      {"\"restarts\":2", "\"restarts\":4294967298"},
-      {"\"restarts\":2", "\"restarts\":1e300"},
-      {"\"restarts\":2", "\"restarts\":1000000"},
-      {"\"restarts\":2", "\"again\":2"},
-      {"\"seed\":0", "\"seed\":-1"},
-      {"\"seed\":0", "\"seed\":0.5"},
-      {"\"n_features\":2", "\"n_features\":256"},
-      {"\"top_k\":1", "\"top_k\":2"},
-      {"\"loss\":\"mean\"", "\"loss\":\"median\""},
-      {"\"keep\":\"last-batch\"", "\"keep\":\"\""},
-      {"\"axes\":{}", "\"axes\":{\"steps\":[]}"},
-      {"\"axes\":{}", "\"axes\":{\"steps\":[1,\"x\"]}"},
-      {"\"axes\":{}", "\"axes\":{\"sparsity\":[0.5]}"},
-      {"\"sparsity\":0.5,", ""},
-      {"\"name\":\"sweep\"", "\"name\":\"a\\nb\""},
+TEST_F(ResultsFileTest, SnapshotsAreThoseOfTheirCellStepAndPart) {
+  const Results results = taken(full_sweep(), models_of(full_sweep(), 12));
+  save_results(results, path_);
+  const NpzFile file(path_);
+  EXPECT_EQ(file.integers("snapshot_steps"), (std::vector<std::int32_t>{0, 3, 7}));
+  EXPECT_TRUE(testing::same_bits(file.floats("snapshot_losses"), results.snapshot_losses));
+  const std::vector<float> weights = file.floats("snapshot_expert_weights"), biases = file.floats("snapshot_biases"),
+                           routers = file.floats("snapshot_router_weights");
+  auto same = [](std::span<const float> a, std::span<const float> b) {
+    return testing::same_bits(std::vector<float>(a.begin(), a.end()), std::vector<float>(b.begin(), b.end()));
   };
-  for (const auto& [from, to] : changes) {
-    save_with_config(from, to);
-    EXPECT_NE(refusal(path_, [&] { load_results(path_); }), "") << to;
+  for (std::size_t cell = 0; cell < 12; ++cell) {
+    for (std::size_t t = 0; t < 3; ++t) {
+      const auto model = results.snapshot(cell, t);  // W (24), b (12), G (12)
+      const std::size_t i = 3 * cell + t;
+      EXPECT_TRUE(same(std::span(weights).subspan(24 * i, 24), model.first(24)));
+      EXPECT_TRUE(same(std::span(biases).subspan(12 * i, 12), model.subspan(24, 12)));
+      EXPECT_TRUE(same(std::span(routers).subspan(12 * i, 12), model.last(12)));
+    }
   }
 }
 
-TEST_F(ResultsFileTest, ConfigsOfFarMoreMemoryThanTheFileAreRefused) {
-  Results giant;
-  giant.sweep = small_sweep();
-  giant.sweep.shape = {256, 64, 64, 1};
-  giant.sweep.axes = {{AxisName::weight_decay, range(0, 999, 1)}, {AxisName::load_balance, range(0, 999, 1)}};
-  giant.sweep.check();
-  save_changed(Results(small_sweep()), "config", [&](NpyArray& array) { array = make_string(config_of(giant)); });
-  expect_refusal(path_, "'", [&] { load_results(path_); });
+TEST_F(ResultsFileTest, ASparsityAFeatureReadsBack) {
+  Sweep sweep = full_sweep();
+  sweep.data.feature_sparsity = {0.1, 0.2, 0};
+  sweep.axes.erase(sweep.axes.begin());
+  const Results results = taken(sweep, models_of(sweep, 13));
+  save_results(results, path_);
+  expect_same(load_results(path_), results);
+  const NpzFile file(path_);
+  file.expect_shape("final_losses", {1, 3, 1, 2, 1});
+  ASSERT_EQ(file.doubles("sparsity_values").size(), 1u);
+  EXPECT_TRUE(std::isnan(file.doubles("sparsity_values")[0]));
+  const double number = 0.5;
+  auto put = [&](NpyArray& array) { array = make_array(std::span(&number, 1), {1}); };
+  save_changed(results, "sparsity_values", put);
+  expect_refusal(path_, "'sparsity_values' is not as 'config' says", [&] { load_results(path_); });
+  // And the other way round.
+  const double nan = NAN;
+  save_changed(Results(small_sweep()), "sparsity_values",
+               [&](NpyArray& array) { array = make_array(std::span(&nan, 1), {1}); });
+  expect_refusal(path_, "'sparsity_values' is not as 'config' says", [&] { load_results(path_); });
 }
 
 TEST_F(ResultsFileTest, EveryTruncationIsRefused) {

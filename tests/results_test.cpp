@@ -26,16 +26,22 @@ TEST(ResultsTest, BeginEmpty) {
   const Results results(full_sweep());
   EXPECT_EQ(results.cells(), 12u);
   EXPECT_EQ(results.all_losses.size(), 36u);
+  EXPECT_EQ(results.snapshot_losses.size(), 36u * 3);
+  EXPECT_EQ(results.snapshot_parameters.size(), 12u * 3 * 48);
+  EXPECT_TRUE(Results(small_sweep()).snapshot_losses.empty() && Results(small_sweep()).snapshot_parameters.empty());
   EXPECT_FALSE(results.complete());
   EXPECT_TRUE(std::ranges::all_of(results.status, [](auto status) { return status == kNotTrained; }));
   EXPECT_TRUE(std::ranges::all_of(results.kept, [](auto restart) { return restart == -1; }));
-  for (const auto* values : {&results.final_losses, &results.all_losses, &results.parameters}) {
+  for (const auto* values : {&results.final_losses, &results.all_losses, &results.parameters, &results.snapshot_losses,
+                             &results.snapshot_parameters}) {
     EXPECT_TRUE(std::ranges::all_of(*values, [](float value) { return std::isnan(value); }));
   }
 }
 
 TEST(ResultsTest, PartsOfAModel) {
-  Results results(full_sweep());
+  Sweep sweep = full_sweep();
+  sweep.train.snapshots.clear();
+  Results results(sweep);
   std::vector<float> model(static_cast<std::size_t>(results.sweep.shape.parameter_count()));
   std::iota(model.begin(), model.end(), 0.0f);
   results.take(5, 1, 0.5f, kTrained, model);
@@ -70,7 +76,29 @@ TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
     if (best == nullptr) continue;
     EXPECT_EQ(expected.final_losses[cell], best->loss);
     EXPECT_TRUE(std::ranges::equal(expected.expert_weights(cell), std::span(best->parameters).first(24)));
+    for (std::size_t t : {0u, 1u, 2u}) {
+      const auto snapshot = std::span(best->snapshot_parameters).subspan(48 * t, 48);
+      EXPECT_TRUE(std::ranges::equal(expected.snapshot(cell, t), snapshot));
+    }
   }
+  for (const Model& m : models) {  // losses of every restart, kept or not
+    const std::size_t at = 3 * (m.cell * 8 + static_cast<std::size_t>(m.restart));
+    EXPECT_TRUE(std::ranges::equal(std::span(expected.snapshot_losses).subspan(at, 3), m.snapshot_losses));
+  }
+}
+
+TEST(ResultsTest, DivergedModelsLeaveTheirSnapshotLosses) {
+  Sweep sweep = small_sweep();
+  sweep.train.snapshots = {0, 5};
+  Results results(sweep);
+  const std::vector<float> model(6, 1.0f), shots(12, 2.0f), losses = {0.5f, kNan};
+  results.take(0, 1, kNan, 3, model, losses, shots);
+  EXPECT_EQ(results.snapshot_losses[2], 0.5f);
+  EXPECT_TRUE(std::isnan(results.snapshot_losses[0]) && std::isnan(results.snapshot_losses[3]));
+  EXPECT_TRUE(std::ranges::all_of(results.snapshot_parameters, [](float value) { return std::isnan(value); }));
+  results.take(0, 0, 0.1f, kTrained, model, losses, shots);
+  EXPECT_EQ(results.snapshot_losses[0], 0.5f);
+  EXPECT_EQ(results.snapshot_parameters, shots);
 }
 
 TEST(ResultsTest, DivergedModelsAreNeverKept) {
@@ -94,6 +122,20 @@ TEST(ResultsTest, ModelsOutsideTheSweepAreRefused) {
   EXPECT_THROW(results.take(0, -1, 0.1f, kTrained, model), std::out_of_range);
   EXPECT_THROW(results.take(0, 2, 0.1f, kTrained, model), std::out_of_range);
   EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, longer), std::out_of_range);
+  // Snapshots, where the sweep has none; too few or too many, where it has two.
+  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(1), model), std::out_of_range);
+  Sweep sweep = small_sweep();
+  sweep.train.snapshots = {0, 5};
+  results = Results(sweep);
+  const std::vector<float> shots(12, 1.0f);
+  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model), std::out_of_range);
+  for (std::size_t count : {1u, 3u}) {
+    EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(count), shots), std::out_of_range);
+  }
+  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(2), model), std::out_of_range);
+  EXPECT_EQ(results.status[0], kNotTrained);
+  results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(2), shots);
+  EXPECT_EQ(results.kept[0], 0);
 }
 
 }  // namespace

@@ -19,15 +19,6 @@ namespace {
 
 using namespace testing;
 
-// A file that holds one key of its own, with sparsity where it does not collide, and the line that key is on.
-std::string file_with(const std::string& key, const std::string& value) {
-  const std::size_t dot = key.find('.');
-  std::string text = dot == std::string::npos ? key + " = " + value + "\n" : "\n";
-  if (key != "data.sparsity" && key != "axes.sparsity") text += "data.sparsity = 0.5\n";
-  if (dot != std::string::npos) text += key + " = " + value + "\n";
-  return text;
-}
-
 // ---------------------------------------------------------------- what files mean
 
 TEST(SweepFile, HasTheDefaultsOfFigure4) {
@@ -36,9 +27,10 @@ TEST(SweepFile, HasTheDefaultsOfFigure4) {
   EXPECT_EQ(sweep.restarts, 10);
   EXPECT_EQ(sweep.seed, 0u);
   EXPECT_EQ(sweep.shape, (Shape{2, 1, 1, 1}));
-  EXPECT_EQ(sweep.data.sparsity, 0.25);
-  EXPECT_TRUE(sweep.data.importance.empty());
-  EXPECT_FALSE(sweep.data.last_importance);
+  DataSettings data;
+  data.sparsity = 0.25;
+  EXPECT_EQ(sweep.data, data);
+  EXPECT_EQ(sweep.init, InitSettings{});
   EXPECT_EQ(sweep.train, TrainSettings{});
   EXPECT_TRUE(sweep.axes.empty());
 }
@@ -63,6 +55,14 @@ weight_decay = 0.5
 load_balance = 0
 loss = "sum"
 keep = "evaluation"
+schedule = "cosine"
+drop_below = 0.25
+drop_factor = 0.75
+stop_below = 0.125
+snapshots = [0, 10]
+[init]
+router = "zero"
+bias = "zero"
 [axes]
 steps = [30, 10]
 sparsity = { start = 0, stop = 0.4, step = 0.2 }
@@ -74,7 +74,9 @@ sparsity = { start = 0, stop = 0.4, step = 0.2 }
   EXPECT_EQ(sweep.data.importance, (std::vector<double>{1, 0.5, 0}));
   EXPECT_EQ(sweep.data.last_importance, 2.0);
   EXPECT_FALSE(sweep.data.sparsity);
-  EXPECT_EQ(sweep.train, (TrainSettings{5000, 64, 1.0, 0.5, 0.0, Loss::sum, Keep::evaluation}));
+  EXPECT_EQ(sweep.init, (InitSettings{RouterInit::zero, BiasInit::zero}));
+  EXPECT_EQ(sweep.train, (TrainSettings{5000, 64, 1.0, 0.5, 0.0, Loss::sum, Keep::evaluation, Schedule::cosine, 0.25,
+                                        0.75, 0.125, {0, 10}}));
   EXPECT_EQ(sweep.axes, (std::vector<Axis>{{AxisName::sparsity, {0, 0.2, 0.4}}, {AxisName::steps, {30, 10}}}));
 }
 
@@ -103,147 +105,6 @@ TEST(SweepFile, ReadsOtherLineEnds) {
   expect_sentence(refusal("restarts = 3\r\n[data]\r\nsparsity = 5\r\n"), {"toy.toml:3: data.sparsity"});
 }
 
-// ---------------------------------------------------------------- one bad value
-
-struct BadKey {
-  std::string key;
-  std::string allowed;
-  std::vector<std::string> values;  // besides wrong types, all refused with `allowed`
-};
-
-std::vector<BadKey> bad_keys() {
-  const std::string wide = "a number from 0 to 1000000000";
-  const std::vector<std::string> not_wide = {"-1", "-1e-9", "1e10", "2000000000", "nan", "inf", "-inf", "[]", "[1]"};
-  const std::vector<std::string> not_sparsity = {"-0.1", "1", "1.0", "0.999999999999", "2", "nan", "inf", "-inf", "[]"};
-  const auto not_whole = [](std::vector<std::string> more) {
-    more.insert(more.end(), {"0", "-1", "1.0", "1.5", "1e3", "nan", "inf", "-inf", "[]", "[1]", "9223372036854775807",
-                             "-9223372036854775808"});
-    return more;
-  };
-  return {
-      {"name",
-       "1 to 200 letters, digits, '.', '_' or '-'",
-       {"1", "nan", "[]", "\"a/b\"", "\"a b\"", "\"a\\nb\"", "\"" + std::string(201, 'x') + "\""}},
-      {"restarts", "a whole number from 1 to 1000000", not_whole({"1000001"})},
-      {"seed", "a whole number from 0 to 9223372036854775807", {"-1", "0.0", "1.5", "nan", "inf", "[]", "[1]"}},
-      {"model.n_features", "a whole number from 1 to 256", not_whole({"257", "4294967297"})},
-      {"model.n_hidden", "a whole number from 1 to 64", not_whole({"65"})},
-      {"model.n_experts", "a whole number from 1 to 64", not_whole({"65"})},
-      {"model.top_k", "a whole number from 1 to 64", not_whole({"65"})},
-      {"data.importance", "\"uniform\" or a list of", {"1", "nan", "[]", "\"Uniform\"", "1.5"}},
-      {"data.sparsity", "a number from 0 to below 1", not_sparsity},
-      {"data.last_importance", wide, not_wide},
-      {"train.steps", "a whole number from 1 to 1000000000", not_whole({"1000000001"})},
-      {"train.batch", "a whole number from 1 to 16777216", not_whole({"16777217", "512.0"})},
-      {"train.learning_rate", wide, not_wide},
-      {"train.weight_decay", wide, not_wide},
-      {"train.load_balance", wide, not_wide},
-      {"train.loss", "\"mean\" or \"sum\"", {"1", "nan", "[]", "\"Mean\"", "[\"mean\"]"}},
-      {"train.keep", "\"last-batch\" or \"evaluation\"", {"1", "nan", "[]", "\"last_batch\"", "[\"evaluation\"]"}},
-  };
-}
-
-TEST(BadValue, NamesLineKeyAndWhatIsAllowed) {
-  for (const BadKey& bad : bad_keys()) {
-    std::vector<std::string> values = bad.values;
-    values.insert(values.end(), {"\"\"", "\"text\\n\"", "true", "{}", "{ a = 1 }", "1979-05-27", "07:32:00"});
-    for (const std::string& value : values) {
-      SCOPED_TRACE(bad.key + " = " + value);
-      const std::string line =
-          bad.key.find('.') == std::string::npos ? ":1: " : (bad.key == "data.sparsity" ? ":2: " : ":3: ");
-      expect_sentence(refusal(file_with(bad.key, value)),
-                      {kOrigin + line + bad.key + " must be ", bad.allowed, "not "});
-      if (value.find('\n') == std::string::npos) {
-        expect_sentence(set_refusal(bad.key + "=" + value), {"--set ", bad.key, bad.allowed});
-      }
-      // In a preset too, even one that is not chosen.
-      const std::string preset = kFile + "[presets.other]\n" + bad.key + " = " + value + "\n";
-      expect_sentence(refusal(preset), {kOrigin + ":12: " + bad.key, bad.allowed, "(with preset 'other')"});
-    }
-  }
-}
-
-TEST(BadValue, ShowsWhatWasFound) {
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {"512.0", "not 512.0"}, {"0", "not 0"},         {"nan", "not nan"},
-      {"-inf", "not -inf"},   {"\"x\"", "not \"x\""}, {"true", "not true"},
-      {"[1]", "not a list"},  {"{}", "not a table"},  {"07:32:00", "not a date or time"}};
-  for (const auto& [value, found] : cases) expect_sentence(refusal(file_with("train.batch", value)), {found});
-  expect_sentence(refusal(file_with("train.loss", "\"" + std::string(10'000, 'x') + "\"")), {"xxx..."});
-}
-
-TEST(BadAxis, NamesLineKeyAndWhatIsAllowed) {
-  struct Case {
-    std::string key, allowed;
-    std::vector<std::string> values;  // of one element
-  };
-  const std::string wide = "a number from 0 to 1000000000";
-  const Case cases[] = {
-      {"axes.sparsity", "a number from 0 to below 1", {"-0.1", "1", "nan", "inf", "0.999999999999"}},
-      {"axes.last_importance", wide, {"-1", "1e10", "nan", "inf"}},
-      {"axes.steps", "a whole number from 1 to 1000000000", {"0", "1.0", "1.5", "1000000001", "nan", "inf"}},
-      {"axes.batch", "a whole number from 1 to 16777216", {"0", "1.0", "1.5", "16777217", "nan", "inf"}},
-      {"axes.learning_rate", wide, {"-1", "1e10", "nan", "-inf"}},
-      {"axes.weight_decay", wide, {"-1", "1e10", "nan", "-inf"}},
-      {"axes.load_balance", wide, {"-1", "1e10", "nan", "-inf"}},
-      {"axes.seed", "a whole number from 0 to 1000000000", {"-1", "0.5", "1000000001"}},
-  };
-  for (const Case& test : cases) {
-    const std::string place = kOrigin + (test.key == "axes.sparsity" ? ":2: " : ":3: ") + test.key;
-    const std::string first = test.key == "axes.sparsity" ? "0" : "3";
-    std::vector<std::string> elements = test.values;
-    elements.insert(elements.end(), {"\"\"", "\"1\"", "true", "[]", "{}", "07:32:00"});
-    for (const std::string& element : elements) {
-      SCOPED_TRACE(test.key + " " + element);
-      expect_sentence(refusal(file_with(test.key, fmt::format("[{}, {}]", first, element))),
-                      {place, test.allowed, "not "});
-    }
-    for (const std::string value : {"1", "0.5", "\"\"", "\"uniform\"", "true", "nan"}) {
-      SCOPED_TRACE(test.key + " " + value);
-      expect_sentence(refusal(file_with(test.key, value)),
-                      {place, "a list of numbers or { start, stop, step }", "not " + value.substr(0, 1)});
-    }
-    SCOPED_TRACE(test.key);
-    expect_sentence(refusal(file_with(test.key, "[]")), {place, "at least one value", test.allowed, "an empty list"});
-    expect_sentence(refusal(file_with(test.key, fmt::format("[{0}, {0}]", first))), {place, "twice", first});
-    expect_sentence(refusal(file_with(test.key, "{}")), {place, "{ start, stop, step }", "missing"});
-    expect_sentence(refusal(file_with(test.key, "{ start = 1, stop = 2 }")), {place, "step is missing"});
-    expect_sentence(refusal(file_with(test.key, "{ start = 1, stop = 2, step = 1, stepp = 1 }")),
-                    {place.substr(0, place.find(test.key)), test.key + ".stepp", "start, stop, step"});
-    for (const std::string part : {"start", "stop", "step"}) {
-      for (const std::string value : {"\"\"", "true", "nan", "inf", "[]", "{}"}) {
-        std::string axis = "{ start = 1, stop = 2, step = 1 }";
-        const std::size_t at = axis.find(part + " = ") + part.size() + 3;
-        axis.replace(at, 1, value);
-        SCOPED_TRACE(axis);
-        expect_sentence(refusal(file_with(test.key, axis)), {place + "." + part, "number", "not "});
-      }
-    }
-    expect_sentence(refusal(file_with(test.key, "{ start = 1, stop = 2, step = 0 }")), {place, "above 0", "not 0"});
-    expect_sentence(refusal(file_with(test.key, "{ start = 1, stop = 2, step = -1 }")), {place, "above 0", "not -1"});
-    expect_sentence(refusal(file_with(test.key, "{ start = 2, stop = 1, step = 1 }")), {place, "stop", "start"});
-    expect_sentence(refusal(file_with(test.key, "{ start = 0, stop = 9000000000, step = 1 }")), {place, "1000000"});
-    // A range that leaves what the key allows, which only the whole sweep's check sees.
-    expect_sentence(refusal(file_with(test.key, "{ start = -1, stop = 0, step = 1 }")),
-                    {place, test.allowed, "not -1"});
-  }
-  expect_sentence(refusal(file_with("axes.steps", "{ start = 1.0, stop = 3, step = 1 }")),
-                  {":3: axes.steps.start must be a whole number, not 1.0"});
-}
-
-TEST(BadImportance, NamesTheEntry) {
-  const std::string with = "model.n_features = 3\ndata.sparsity = 0.5\ndata.importance = ";
-  EXPECT_EQ(refusal(with + "[1, 2, 3]"), "");
-  EXPECT_EQ(refusal(with + "\"uniform\""), "");
-  for (const std::string bad : {"nan", "inf", "-1", "2e9", "\"1\"", "true", "[]"}) {
-    expect_sentence(refusal(with + "[1, " + bad + ", 3]"),
-                    {":3: data.importance[1] must be ", "a number from 0 to 1000000000", "not "});
-  }
-  for (const std::string bad : {"[1]", "[1, 2]", "[1, 2, 3, 4]"}) {
-    expect_sentence(refusal(with + bad), {":3: data.importance must be ", "uniform", "model.n_features = 3", "not "});
-  }
-}
-
 // ---------------------------------------------------------------- keys, tables, TOML
 
 TEST(UnknownKey, ListsTheKeysThereAre) {
@@ -259,9 +120,15 @@ TEST(UnknownKey, ListsTheKeysThereAre) {
       {"model.n", model},
       {"model.sparsity", model},
       {"data.Sparsity", data},
+      {"init.gate", "router, bias"},
+      {"init.routers", "router, bias"},
       {"train.lr", train},
+      {"train.seed", train},
+      {"train.snapshot", train},
       {"train.\"\"", train},
       {"axes.loss", axes},
+      {"axes.schedule", axes},
+      {"axes.snapshots", axes},
       {"axes.n_features", axes},
       {"axes.width", axes},
       {"\"mo\\ndel\".x", top},
@@ -280,7 +147,7 @@ TEST(UnknownKey, ListsTheKeysThereAre) {
 }
 
 TEST(WrongTable, IsRefused) {
-  for (const std::string table : {"model", "data", "train", "axes"}) {
+  for (const std::string table : {"model", "data", "init", "train", "axes"}) {
     for (const std::string value : {"1", "\"\"", "[]", "nan"}) {
       SCOPED_TRACE(table + " = " + value);
       expect_sentence(refusal(table + " = " + value + "\n"), {kOrigin + ":1: " + table + " must be a table", "not "});

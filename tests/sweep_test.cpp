@@ -1,4 +1,4 @@
-// Sweeps built through the API: ranges, what check() refuses, and the grid's order.
+// Sweeps built through the API: ranges, and what check() refuses.
 #include "phasegrid/sweep.hpp"
 
 #include <gtest/gtest.h>
@@ -133,6 +133,26 @@ std::vector<NumberKey> number_keys() {
       {"train.learning_rate", wide, [](Sweep& s, double x) { s.train.learning_rate = x; }, good, bad},
       {"train.weight_decay", wide, [](Sweep& s, double x) { s.train.weight_decay = x; }, good, bad},
       {"train.load_balance", wide, [](Sweep& s, double x) { s.train.load_balance = x; }, good, bad},
+      {"train.drop_below", wide, [](Sweep& s, double x) { s.train.drop_below = x; }, good, bad},
+      {"train.drop_factor",
+       "from 0 to 1",
+       [](Sweep& s, double x) { s.train.drop_factor = x; },
+       {0, 1e-30, 0.5, 1},
+       {-1e-9, 1.0000001, 2}},
+      {"train.stop_below", wide, [](Sweep& s, double x) { s.train.stop_below = x; }, good, bad},
+      {"data.importance_ratio",
+       "from above 0 to 1",
+       [](Sweep& s, double x) { s.data.importance_ratio = x; },
+       {1e-30, 0.5, 1},
+       {0, -0.0, -1e-9, 1.0000001, 2}},
+      {"data.sparsity",
+       "from 0 to below 1",
+       [](Sweep& s, double x) {
+         s.data.sparsity.reset();
+         s.data.feature_sparsity = {0.5, x, 0};
+       },
+       {0, 0.5, 0.999999},
+       {-0.1, 1, 1 - 1e-12, 2}},
   };
 }
 
@@ -243,6 +263,78 @@ TEST(SweepCheck, WantsEverySettingInOnePlace) {
   expect_sentence(refusal(sweep), {"axes.steps", "twice"});
 }
 
+TEST(SweepCheck, WantsOneSourceOfSparsityAndImportance) {
+  for (const std::vector<double>& list : {std::vector<double>(2, 0.5), std::vector<double>(4, 0.5)}) {
+    Sweep sweep = usable_sweep();
+    sweep.data.sparsity.reset();
+    sweep.data.feature_sparsity = list;
+    expect_sentence(refusal(sweep), {"data.sparsity", "a list of model.n_features = 3",
+                                     "not of " + std::to_string(list.size())});
+  }
+  Sweep sweep = usable_sweep();
+  sweep.data.feature_sparsity = {0.5, 0.5, 0.5};
+  expect_sentence(refusal(sweep), {"data.sparsity", "one number or a list", "not both"});
+  sweep.data.sparsity.reset();
+  EXPECT_EQ(refusal(sweep), "");
+  sweep.axes = {{AxisName::sparsity, {0.5}}};
+  expect_sentence(refusal(sweep), {"sparsity", "[data]", "[axes]"});
+
+  for (ImportanceRule rule : {ImportanceRule::geometric, ImportanceRule::shuffled_geometric}) {
+    sweep = usable_sweep();
+    sweep.data.importance_rule = rule;
+    sweep.data.importance_ratio = 0.5;
+    EXPECT_EQ(refusal(sweep), "");
+    sweep.data.importance = {1, 1, 1};
+    expect_sentence(refusal(sweep), {"data.importance", "a list or a rule", "not both"});
+  }
+}
+
+TEST(SweepCheck, HoldsHotRoutersToExpertsThatDivideTheFeatures) {
+  const std::pair<RouterInit, std::string> hot[] = {{RouterInit::ordered_k_hot, "\"ordered-k-hot\""},
+                                                    {RouterInit::random_k_hot, "\"random-k-hot\""}};
+  for (const auto& [router, word] : hot) {
+    for (int n : {1, 5, 6, 7, 12}) {
+      for (int experts = 1; experts <= 13; ++experts) {
+        Sweep sweep = usable_sweep();
+        sweep.shape = {n, 2, experts, 1};
+        sweep.init.router = router;
+        if (n % experts == 0) {
+          EXPECT_EQ(refusal(sweep), "") << n << " " << experts;
+        } else {
+          expect_sentence(refusal(sweep), {"init.router", word, "divides model.n_features = " + std::to_string(n),
+                                           "not " + std::to_string(experts)});
+        }
+        for (RouterInit other : {RouterInit::xavier, RouterInit::zero, RouterInit::diagonal}) {
+          sweep.init.router = other;
+          EXPECT_EQ(refusal(sweep), "") << n << " " << experts;
+        }
+      }
+    }
+  }
+}
+
+TEST(SweepCheck, WantsSnapshotsInOrderAndWithinReach) {
+  constexpr int kLowest = std::numeric_limits<int>::min(), kHighest = std::numeric_limits<int>::max();
+  auto with = [](std::vector<int> snapshots, std::vector<Axis> axes = {}) {
+    Sweep sweep = usable_sweep();
+    sweep.train.steps = 100;
+    sweep.train.snapshots = std::move(snapshots);
+    sweep.axes = std::move(axes);
+    return refusal(sweep);
+  };
+  for (const std::vector<int>& good : {std::vector<int>{}, {0}, {100}, {0, 1, 2, 99, 100}}) EXPECT_EQ(with(good), "");
+  for (int bad : {kLowest, -1, 101, kHighest}) {
+    expect_sentence(with({bad}), {"train.snapshots", "from 0 to", "100", "not " + std::to_string(bad)});
+    expect_sentence(with({5, bad}), {"train.snapshots", "from 0 to", "100", "not " + std::to_string(bad)});
+  }
+  expect_sentence(with({5, 5}), {"train.snapshots", "ascending", "5 comes after 5"});
+  expect_sentence(with({0, 9, 8}), {"train.snapshots", "ascending", "8 comes after 9"});
+  // An axis takes the place of train.steps, and its smallest value counts.
+  const Axis steps{AxisName::steps, {300, 200, 400}};
+  EXPECT_EQ(with({0, 200}, {steps}), "");
+  expect_sentence(with({0, 201}, {steps}), {"train.snapshots", "200", "not 201"});
+}
+
 TEST(SweepCheck, HoldsAxesToTheRulesOfTheirKey) {
   struct Case {
     AxisName name;
@@ -296,88 +388,6 @@ TEST(SweepCheck, RefusesGridsTooLargeToHold) {
   sweep.axes = {{AxisName::last_importance, many}, {AxisName::steps, many},        {AxisName::batch, many},
                 {AxisName::learning_rate, many},   {AxisName::weight_decay, many}, {AxisName::load_balance, many}};
   expect_sentence(refusal(sweep), {"restarts", "axes", "100000000"});
-}
-
-// ---------------------------------------------------------------- names and grid
-
-TEST(AxisNames, AreThoseOfSweepFiles) {
-  const std::vector<std::string> names = {"sparsity",      "last_importance", "steps",       "batch",
-                                          "learning_rate", "weight_decay",    "load_balance", "seed"};
-  for (int i = 0; i < kAxisNames; ++i) {
-    EXPECT_EQ(to_string(static_cast<AxisName>(i)), names[static_cast<std::size_t>(i)]);
-  }
-}
-
-TEST(GridOrder, IsOneCellWithoutAxes) {
-  Sweep sweep = usable_sweep();
-  sweep.data.importance = {3, 2, 1};
-  const Grid grid(sweep);
-  EXPECT_EQ(grid.cells(), 1u);
-  EXPECT_EQ(grid.extents(), (std::vector<std::size_t>{1, 1}));
-  ASSERT_EQ(grid.dimensions().size(), 2u);
-  EXPECT_EQ(grid.dimensions()[0].name, AxisName::sparsity);
-  EXPECT_EQ(grid.dimensions()[0].values, std::vector<double>{0.5});
-  EXPECT_EQ(grid.dimensions()[1].name, AxisName::last_importance);
-  EXPECT_EQ(grid.dimensions()[1].values, std::vector<double>{1});
-  const Cell cell = grid.cell(0);
-  EXPECT_EQ(cell.sparsity, std::vector<double>(cell.sparsity.size(), 0.5));
-  EXPECT_EQ(cell.importance, (std::vector<double>{3, 2, 1}));
-  EXPECT_EQ(cell.train, TrainSettings{});
-}
-
-TEST(GridOrder, ResolvesImportances) {
-  Sweep sweep = usable_sweep();
-  EXPECT_EQ(Grid(sweep).cell(0).importance, (std::vector<double>{1, 1, 1}));
-  sweep.data.last_importance = 0.25;
-  EXPECT_EQ(Grid(sweep).cell(0).importance, (std::vector<double>{1, 1, 0.25}));
-  sweep.data.importance = {4, 5, 6};
-  EXPECT_EQ(Grid(sweep).cell(0).importance, (std::vector<double>{4, 5, 0.25}));
-  EXPECT_EQ(Grid(sweep).dimensions()[1].values, std::vector<double>{0.25});
-}
-
-TEST(GridOrder, IsRowMajorInTheOrderOfAxisName) {
-  Sweep sweep;
-  sweep.shape.n_features = 2;
-  sweep.axes = {{AxisName::load_balance, {0, 0.5}},  {AxisName::weight_decay, {0.25}}, {AxisName::steps, {10, 20, 30}},
-                {AxisName::last_importance, {7, 8}}, {AxisName::sparsity, {0.1, 0.2}}, {AxisName::batch, {64}},
-                {AxisName::learning_rate, {0.125}}};
-  ASSERT_EQ(refusal(sweep), "");
-  const Grid grid(sweep);
-  EXPECT_EQ(grid.extents(), (std::vector<std::size_t>{2, 2, 3, 1, 1, 1, 2}));
-  ASSERT_EQ(grid.cells(), 24u);
-  std::size_t i = 0;
-  for (double sparsity : {0.1, 0.2}) {
-    for (double last : {7.0, 8.0}) {
-      for (int steps : {10, 20, 30}) {
-        for (double load_balance : {0.0, 0.5}) {
-          const Cell cell = grid.cell(i++);
-          EXPECT_EQ(cell.sparsity, std::vector<double>(cell.sparsity.size(), sparsity));
-          EXPECT_EQ(cell.importance, (std::vector<double>{1, last}));
-          EXPECT_EQ(cell.train.steps, steps);
-          EXPECT_EQ(cell.train.batch, 64);
-          EXPECT_EQ(cell.train.learning_rate, 0.125);
-          EXPECT_EQ(cell.train.weight_decay, 0.25);
-          EXPECT_EQ(cell.train.load_balance, load_balance);
-        }
-      }
-    }
-  }
-}
-
-TEST(GridOrder, GivesMinusZeroAsZero) {  // equal settings are one cell, so their bits must be equal too
-  Sweep sweep;
-  sweep.data.importance = {-0.0, 1};
-  sweep.axes = {{AxisName::sparsity, {-0.0}},
-                {AxisName::last_importance, {-0.0}},
-                {AxisName::learning_rate, {-0.0}},
-                {AxisName::weight_decay, {-0.0}},
-                {AxisName::load_balance, {-0.0}}};
-  ASSERT_EQ(refusal(sweep), "");
-  const Cell cell = Grid(sweep).cell(0);
-  for (double value : {cell.sparsity[0], cell.importance[0], cell.importance[1], cell.train.learning_rate,
-                       cell.train.weight_decay, cell.train.load_balance}) {
-    EXPECT_FALSE(std::signbit(value));
-  }
 }
 
 }  // namespace

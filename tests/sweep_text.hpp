@@ -27,6 +27,15 @@ top_k = 1
 sparsity = 0.5
 )";
 
+// A file that holds one key of its own, with sparsity where it does not collide, and the line that key is on.
+inline std::string file_with(const std::string& key, const std::string& value) {
+  const std::size_t dot = key.find('.');
+  std::string text = dot == std::string::npos ? key + " = " + value + "\n" : "\n";
+  if (key != "data.sparsity" && key != "axes.sparsity") text += "data.sparsity = 0.5\n";
+  if (dot != std::string::npos) text += key + " = " + value + "\n";
+  return text;
+}
+
 inline Sweep parse(const std::string& text, const SweepFileOptions& options = {}) {
   return parse_sweep(text, kOrigin, options);
 }

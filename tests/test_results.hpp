@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
@@ -13,12 +14,14 @@
 #include <string>
 #include <vector>
 
-#include "phasegrid/results.hpp"
+#include "config_json.hpp"
+#include "npz.hpp"
+#include "phasegrid/results_file.hpp"
 #include "test_files.hpp"
 
 namespace phasegrid::testing {
 
-// Every setting away from its default, and axes beyond the first two: 2 x 3 x 1 x 2 cells.
+// Every setting away from its default, and axes beyond the first two: 2 x 3 x 1 x 2 x 1 cells, 3 snapshots.
 inline Sweep full_sweep() {
   Sweep sweep;
   sweep.name = "full.sweep_1-2";
@@ -26,11 +29,13 @@ inline Sweep full_sweep() {
   sweep.seed = 9223372036854775807u;
   sweep.shape = {3, 2, 4, 2};
   sweep.data.importance = {1, 0.1, 1.0 / 3};
-  sweep.train = {7, 33, 0.1, 0, 1e-300, Loss::sum, Keep::evaluation};
+  sweep.init = {RouterInit::diagonal, BiasInit::zero};
+  sweep.train = {7, 33, 0.1, 0, 1e-300, Loss::sum, Keep::evaluation, Schedule::cosine, 1.0 / 3, 0.7, 0.015, {0, 3, 7}};
   sweep.axes = {{AxisName::sparsity, {0.7, 0.1}},
                 {AxisName::last_importance, {0.3, 10, 1e9}},
                 {AxisName::steps, {123456789}},
-                {AxisName::load_balance, {0, 0.1}}};
+                {AxisName::load_balance, {0, 0.1}},
+                {AxisName::seed, {1000000}}};
   return sweep;
 }
 
@@ -55,7 +60,7 @@ struct Model {
   int restart;
   float loss;
   std::int32_t status;
-  std::vector<float> parameters;
+  std::vector<float> parameters, snapshot_losses, snapshot_parameters;
 };
 
 // One model of each cell and restart, with ties, diverged models and losses that are not finite.
@@ -65,10 +70,15 @@ inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
   std::vector<Model> models;
   for (std::size_t cell = 0; cell < Results(sweep).cells(); ++cell) {
     for (int restart = 0; restart < sweep.restarts; ++restart) {
-      std::vector<float> parameters(static_cast<std::size_t>(sweep.shape.parameter_count()));
-      for (float& value : parameters) value = std::normal_distribution<float>()(random);
+      const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
+      const std::size_t shots = sweep.train.snapshots.size();
+      std::vector<float> parameters(size), snapshot_losses(shots), snapshot_parameters(shots * size);
+      for (auto* values : {&parameters, &snapshot_losses, &snapshot_parameters}) {
+        for (float& value : *values) value = std::normal_distribution<float>()(random);
+      }
       const std::int32_t status = random() % 4 == 0 ? static_cast<std::int32_t>(1 + random() % 9) : kTrained;
-      models.push_back({cell, restart, losses[random() % std::size(losses)], status, parameters});
+      models.push_back({cell, restart, losses[random() % std::size(losses)], status, parameters, snapshot_losses,
+                        snapshot_parameters});
     }
   }
   return models;
@@ -77,7 +87,9 @@ inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
 inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
   Results results(sweep);
   results.device = "cpu \"quoted\" \u00e9";
-  for (const Model& m : models) results.take(m.cell, m.restart, m.loss, m.status, m.parameters);
+  for (const Model& m : models) {
+    results.take(m.cell, m.restart, m.loss, m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters);
+  }
   return results;
 }
 
@@ -85,6 +97,8 @@ inline void expect_same(const Results& a, const Results& b) {
   EXPECT_TRUE(same_bits(a.final_losses, b.final_losses));
   EXPECT_TRUE(same_bits(a.all_losses, b.all_losses));
   EXPECT_TRUE(same_bits(a.parameters, b.parameters));
+  EXPECT_TRUE(same_bits(a.snapshot_losses, b.snapshot_losses));
+  EXPECT_TRUE(same_bits(a.snapshot_parameters, b.snapshot_parameters));
   EXPECT_EQ(a.status, b.status);
   EXPECT_EQ(a.kept, b.kept);
   EXPECT_EQ(a.device, b.device);
@@ -93,6 +107,7 @@ inline void expect_same(const Results& a, const Results& b) {
   EXPECT_EQ(a.sweep.seed, b.sweep.seed);
   EXPECT_EQ(a.sweep.shape, b.sweep.shape);
   EXPECT_EQ(a.sweep.data, b.sweep.data);
+  EXPECT_EQ(a.sweep.init, b.sweep.init);
   EXPECT_EQ(a.sweep.train, b.sweep.train);
   EXPECT_EQ(a.sweep.axes, b.sweep.axes);
 }
@@ -128,6 +143,70 @@ class FileSizeLimit {
 
  private:
   rlimit before_;
+};
+
+// A limit on the memory of this process, `bytes` above what it has; none under a sanitizer, which maps far more.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit([[maybe_unused]] rlim_t bytes) {
+    getrlimit(RLIMIT_AS, &before_);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit limit{pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + bytes, before_.rlim_max};
+    setrlimit(RLIMIT_AS, &limit);
+#endif
+  }
+  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+// A results file in a folder of its own, to be saved with one thing changed.
+class ResultsFileFixture : public ::testing::Test {
+ protected:
+  // Changes one array of a saved file, or leaves one out.
+  void save_changed(const Results& results, const std::string& key, const std::function<void(NpyArray&)>& change,
+                    const std::string& left_out = "") {
+    save_results(results, path_);
+    const NpzFile file(path_);
+    NpzArrays arrays;
+    for (const std::string& name : keys_of(results)) {
+      if (name == left_out) continue;
+      arrays.emplace_back(name, file.array(name));
+      if (name == key) change(arrays.back().second);
+    }
+    write_bytes(path_, npz_bytes(arrays));
+  }
+  // Replaces text in the config.
+  void save_with_config(const std::string& from, const std::string& to) {
+    std::string config = config_of(Results(small_sweep()));
+    ASSERT_NE(config.find(from), std::string::npos) << config;
+    config.replace(config.find(from), from.size(), to);
+    save_under(config, Results(small_sweep()));
+  }
+  // A file whose config is another.
+  void save_under(const std::string& config, const Results& results) {
+    save_changed(results, "config", [&](NpyArray& array) { array = make_string(config); });
+  }
+  static std::vector<std::string> keys_of(const Results& results) {
+    std::vector<std::string> keys = {"final_losses", "all_losses", "expert_weights", "router_weights",
+                                     "biases",       "status",     "kept",           "config"};
+    const Grid grid(results.sweep);
+    for (const auto& [name, values] : grid.dimensions()) {
+      keys.push_back(fmt::format("{}_values", name == AxisName::last_importance ? "importance" : to_string(name)));
+    }
+    if (!results.sweep.train.snapshots.empty()) {
+      for (const char* name : {"steps", "losses", "expert_weights", "router_weights", "biases"}) {
+        keys.push_back(fmt::format("snapshot_{}", name));
+      }
+    }
+    return keys;
+  }
+
+  TemporaryFolder folder_;
+  std::string path_ = folder_.file("results.npz");
 };
 
 }  // namespace phasegrid::testing

@@ -96,7 +96,7 @@ Report analyse_fig3(const Trained& trained, const Json& published) {
       theirs.push_back(published_at(reference.at("feature_density"), reference.at(architecture.variant), series.density[i]));
       if (std::isnan(theirs.back())) continue;
       ++points;
-      const double allowed = std::max(3 * deviations.back(), 0.04 * means.back());
+      const double allowed = std::fmax(3 * deviations.back(), 0.04 * means.back());  // one seed has no deviation
       if (std::abs(theirs.back() - means.back()) <= allowed) {
         ++within;
       } else {

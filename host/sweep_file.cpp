@@ -156,8 +156,8 @@ void read_importance(const toml::node& node, const Shape& shape, DataSettings& d
     data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
     data.importance_ratio = number_from(*rule->get(key), "data.importance_ratio", "data.importance." + key);
   } else if (text == nullptr || text->get() != "uniform") {
-    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, or "
-                             "{{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
+    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, "
+                             "or {{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
                              shape.n_features, allowed(rule_of("data.importance")),
                              node.is_array() ? "an empty list" : found(node)));
   }

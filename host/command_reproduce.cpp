@@ -38,13 +38,20 @@ const std::vector<Figure>& figures() {
       {"fig1", {"fig1"}, [](const Trained& t, const Json& p) { return one(analyse_fig1(t, p)); }},
       {"fig2", {"fig1", "fig2"}, [](const Trained& t, const Json& p) { return one(analyse_fig2(t, p)); }},
       {"fig3", {"fig3"}, [](const Trained& t, const Json& p) { return one(analyse_fig3(t, p)); }},
-      {"fig4", kFigure4, [](const Trained& t, const Json&) { return one(analyse_boundaries(t)); }},
+      {"fig4", kFigure4,
+       [](const Trained& t, const Json&) {
+         std::vector<Report> reports = one(analyse_boundaries(t));
+         reports.push_back(analyse_fig8(t));
+         return reports;
+       }},
       {"fig5", {"fig5"}, [](const Trained& t, const Json& p) { return one(analyse_fig5(t, p)); }},
       {"fig6", {"fig6"}, [](const Trained& t, const Json& p) { return one(analyse_fig6(t, p)); }},
       {"fig7", {"fig3"}, [](const Trained& t, const Json& p) { return one(analyse_fig7(t, p)); }},
       {"table1", {"table1"}, [](const Trained& t, const Json& p) { return one(analyse_table1(t, p)); }},
       {"a2", {}, [](const Trained&, const Json&) { return one(analyse_a2()); }},
       {"a3", {"fig3", "table1"}, [](const Trained& t, const Json&) { return one(analyse_a3(t)); }},
+      {"findings", {"findings", "selection", "fig5"},
+       [](const Trained& t, const Json&) { return one(analyse_findings(t)); }},
   };
   return kFigures;
 }

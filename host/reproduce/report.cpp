@@ -28,7 +28,10 @@ std::string_view word(Ruling ruling) {
 std::string cell(const Json& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    return std::isfinite(number) ? fmt::format("{:.4g}", number) : "-";
+  }
   return value.dump();
 }
 

@@ -11,8 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFigures[] = {"fig1", "fig2", "fig3",   "fig4", "boundaries", "fig5",
-                                    "fig6", "fig7", "table1", "a2",   "a3",         "findings"};
+constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4",   "boundaries", "fig8", "fig5",
+                                    "fig6", "fig7", "table1", "a2", "a3",         "findings"};
 
 std::string cell(const Json& value) {
   if (value.is_null()) return "–";
@@ -49,7 +49,6 @@ std::string section(const Json& report, const fs::path& folder) {
                       report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>(),
                       seconds > 0 ? fmt::format(", {:.0f} s of training", seconds) : "");
   std::vector<std::string> pictures = {figure + ".png", figure + "_side_by_side.png"};
-  if (figure == "fig4") pictures.insert(pictures.end(), {"fig8.png", "fig8_side_by_side.png"});
   for (const std::string& name : pictures) {
     if (fs::exists(folder / name)) text += fmt::format("![{}]({})\n\n", report.at("title").get<std::string>(), name);
   }

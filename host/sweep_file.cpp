@@ -29,11 +29,12 @@ toml::table parse_toml(std::string_view text, const std::string& origin) {
 
 // ---------------------------------------------------------------- presets and --set
 
-// Lays `over` over `under`. Tables merge, but an axis, an importance, a list or a number is replaced whole.
+// Lays `over` over `under`. Tables merge, but an axis, an importance, snapshots, a list or a number is replaced whole.
 void lay_over(toml::table& under, toml::table&& over, bool is_axes) {
   for (auto&& [key, value] : over) {
     toml::node* there = under.get(key);
-    if (!is_axes && key.str() != "importance" && there != nullptr && there->is_table() && value.is_table()) {
+    const bool whole = is_axes || key.str() == "importance" || key.str() == "snapshots";
+    if (!whole && there != nullptr && there->is_table() && value.is_table()) {
       lay_over(*there->as_table(), std::move(*value.as_table()), key.str() == "axes");
     } else {
       under.insert_or_assign(key, std::move(value));

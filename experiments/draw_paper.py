@@ -1,65 +1,68 @@
 #!/usr/bin/env python3
-"""Draws the figures of the paper from the reports that `phasegrid reproduce` writes.
+"""Draws the paper's Figures 1, 2, 3, 5, 6, 7, Table 1 and the boundaries of Figure 4 from the reports of
+phasegrid reproduce.
 
-draw_paper.py out/all/fig3.json out/all/fig5.json --out pictures
+draw_paper.py out/paper/fig3.json out/paper/fig5.json --out pictures
+draw_paper.py out/paper/fig6.json --out pictures --format png,svg --colours safe
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from draw_fig4 import Parser, diagrams, formats, pictures, resolution, write_files
-
-import paper_pictures
+try:
+    import command_line
+    import paper_pictures
+    import paper_reports
+    import paper_style
+    import pictures
+    from diagrams import InputError
+except ImportError as error:
+    if (error.name or "").split(".")[0] not in ("numpy", "matplotlib"):
+        raise
+    print(f"draw_paper: {error.name} is missing: pip install numpy matplotlib", file=sys.stderr)
+    sys.exit(2)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog="draw_paper", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reports", nargs="+", metavar="FIGURE.json", help="reports of phasegrid reproduce")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the pictures, made where missing")
-    parser.add_argument("--format", type=formats, default=["png", "pdf"], help="of png,pdf,svg (default png,pdf)")
-    parser.add_argument("--dpi", type=resolution, default=200, help="30 to 1200 (default 200)")
+    parser = command_line.Parser(
+        prog="draw_paper", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("reports", nargs="+", metavar="FIGURE.json", help="a report for each picture")
+    command_line.add_output_options(parser, dpi=200)
+    parser.add_argument(
+        "--colours",
+        choices=paper_style.PALETTES,
+        default="paper",
+        help="the paper's colours (default), or colours safe for every kind of colour vision",
+    )
     return parser.parse_args(arguments)
 
 
-def load(path: str) -> dict[str, Any]:
-    try:
-        report = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise diagrams.InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise diagrams.InputError(f"{path}: is not JSON ({error})") from None
-    if not isinstance(report, dict):
-        raise diagrams.InputError(f"{path}: is not a report of phasegrid reproduce")
-    return report
-
-
 def draw(options: argparse.Namespace) -> None:
-    files = {}
+    figures, origin = {}, {}
     for path in options.reports:
-        report = load(path)
+        report = paper_reports.load(path, tuple(paper_pictures.FIGURES))
+        if report.figure in figures:
+            first = origin[report.figure]
+            raise InputError(f"{path}: a report of {report.figure}, as {first} is; give one for each picture")
         try:
-            figure = paper_pictures.draw(report)
-        except diagrams.InputError as error:
-            raise diagrams.InputError(f"{path}: {error}") from None
-        for kind in options.format:
-            files[f"{report['figure']}.{kind}"] = pictures.render(figure, kind, options.dpi)
-    for path in write_files(options.out, files):
+            figures[report.figure], origin[report.figure] = paper_pictures.draw(report, options.colours), path
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+    files = {
+        f"{name}.{kind}": pictures.render(figure, kind, options.dpi)
+        for name, figure in figures.items()
+        for kind in options.format
+    }
+    for path in command_line.write_files(options.out, files):
         print(path)
 
 
 def main(arguments: Sequence[str]) -> int:
-    try:
-        draw(parse(arguments))
-    except diagrams.InputError as error:
-        print("draw_paper: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+    return command_line.exit_status("draw_paper", lambda: draw(parse(arguments)))
 
 
 if __name__ == "__main__":

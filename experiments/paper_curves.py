@@ -109,9 +109,8 @@ def draw_fig3(report: Report, palette: Palette) -> Figure:
         mean, sd = entry["mean"].numbers(n, nulls=True), entry["sd"].numbers(n, nulls=True, least=0)
         theirs = entry["published"].numbers(n, nulls=True) if entry.has("published") else np.empty(0)
         curves.append(Curve(entry["label"].text(), mean, sd, density if len(theirs) else theirs, theirs))
-        changed = entry["without_1_k_differs"].flag()
-        without.append(entry["mean_without_1_k"].numbers(n, nulls=True) if changed else mean)
-        differs = differs or changed
+        without.append(entry["mean_without_1_k"].numbers(n, nulls=True))
+        differs = entry["without_1_k_differs"].flag() or differs
     check_drawable(curves, f"{picture.place}.series")
 
     figure = Figure(figsize=(7.2 if differs else 4.8, 3.9), layout="constrained")

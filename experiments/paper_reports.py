@@ -1,5 +1,5 @@
-"""Reports of `phasegrid reproduce` (FIGURE.json), read with care: every value that is used is checked, and a wrong one is
-named by its place, such as picture.series[0].mean."""
+"""Reports of `phasegrid reproduce` (FIGURE.json), read with care: every value that is used is checked, and a wrong one
+is named by its place, such as picture.series[0].mean."""
 
 from __future__ import annotations
 
@@ -89,10 +89,7 @@ def describe(value: Any) -> str:
     """A value as a message shows it."""
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value)}"
-    try:
-        words = json.dumps(value)
-    except ValueError:  # whole numbers of thousands of digits
-        return "a huge number"
+    words = json.dumps(value)
     return words if len(words) <= 40 else words[:37] + "..."
 
 

@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "reproduce/fig4_fig8.hpp"
 #include "reproduce/figures.hpp"
+#include "reproduce/finished.hpp"
 #include "reproduce/python.hpp"
 #include "reproduce/reproduction.hpp"
 
@@ -38,13 +39,20 @@ const std::vector<Figure>& figures() {
       {"fig1", {"fig1"}, [](const Trained& t, const Json& p) { return one(analyse_fig1(t, p)); }},
       {"fig2", {"fig1", "fig2"}, [](const Trained& t, const Json& p) { return one(analyse_fig2(t, p)); }},
       {"fig3", {"fig3"}, [](const Trained& t, const Json& p) { return one(analyse_fig3(t, p)); }},
-      {"fig4", kFigure4, [](const Trained& t, const Json&) { return one(analyse_boundaries(t)); }},
+      {"fig4", kFigure4,
+       [](const Trained& t, const Json&) {
+         std::vector<Report> reports = one(analyse_boundaries(t));
+         reports.push_back(analyse_fig8(t));
+         return reports;
+       }},
       {"fig5", {"fig5"}, [](const Trained& t, const Json& p) { return one(analyse_fig5(t, p)); }},
       {"fig6", {"fig6"}, [](const Trained& t, const Json& p) { return one(analyse_fig6(t, p)); }},
       {"fig7", {"fig3"}, [](const Trained& t, const Json& p) { return one(analyse_fig7(t, p)); }},
       {"table1", {"table1"}, [](const Trained& t, const Json& p) { return one(analyse_table1(t, p)); }},
       {"a2", {}, [](const Trained&, const Json&) { return one(analyse_a2()); }},
       {"a3", {"fig3", "table1"}, [](const Trained& t, const Json&) { return one(analyse_a3(t)); }},
+      {"findings", {"findings", "selection", "fig5"},
+       [](const Trained& t, const Json&) { return one(analyse_findings(t)); }},
   };
   return kFigures;
 }
@@ -97,6 +105,9 @@ int command_reproduce(const ReproduceArguments& arguments) {
   if (error) throw InputError(fmt::format("cannot make the folder '{}': {}", out.string(), error.message()));
 
   std::set<std::string> done;
+  FinishedFiles finished(out, arguments.training.fresh);
+  TrainingArguments training_arguments = arguments.training;
+  training_arguments.finished = finished.paths();
   Trained trained;
   int result = 0;
   for (const Figure& figure : chosen) {
@@ -112,7 +123,9 @@ int command_reproduce(const ReproduceArguments& arguments) {
     }
     if (!sweeps.empty()) {
       const auto start = std::chrono::steady_clock::now();
-      if (const int status = train_into_files(sweeps, paths, arguments.training); status != 0) return status;
+      const int status = train_into_files(sweeps, paths, training_arguments);
+      finished.add_complete(paths);
+      if (status != 0) return status;
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       for (std::size_t s = 0; s < sweeps.size(); ++s) trained.insert_or_assign(sweeps[s].name, load_results(paths[s]));
     }
@@ -142,6 +155,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
       if (is_fig4 && verdict.ruling == Ruling::not_met) result = 1;
     }
   }
+  finished.clear();
   if (arguments.figure == "all") {
     write_reproduction(out.string(), fmt::format("phasegrid reproduce all --preset {}", arguments.training.preset));
     fmt::print("\n{}\n", (out / "REPRODUCTION.md").string());

@@ -30,13 +30,14 @@ std::int64_t models_done(const Results& results) {
 // What an interrupted run of this sweep left, or nothing trained. A file that cannot be read or holds another sweep is
 // passed over, and so is a finished results file: it will be replaced as any older output is. A finished checkpoint
 // counts: the run it belongs to was killed while it trained its other sweeps.
-Results earlier_results(const Sweep& sweep, const std::string& path, bool fresh) {
-  if (!fresh) {
+Results earlier_results(const Sweep& sweep, const std::string& path, const TrainingArguments& arguments) {
+  if (!arguments.fresh) {
     for (const std::string& candidate : {checkpoint_path(path), path}) {
       if (!fs::is_regular_file(candidate)) continue;
       try {
         Results earlier = load_results(candidate);
-        if (!same_models(earlier.sweep, sweep) || (earlier.complete() && candidate == path)) continue;
+        const bool replace = earlier.complete() && candidate == path && !arguments.finished.contains(path);
+        if (!same_models(earlier.sweep, sweep) || replace) continue;
         fmt::print("{}: going on from {} of {} models\n", candidate, models_done(earlier), earlier.status.size());
         return earlier;
       } catch (const InputError&) {
@@ -80,7 +81,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     sweeps[s].check();  // before a file is made for it
     files.emplace_back(paths[s], sweeps[s], arguments.layout);
-    earlier.push_back(earlier_results(sweeps[s], paths[s], arguments.fresh));
+    earlier.push_back(earlier_results(sweeps[s], paths[s], arguments));
   }
 
   const InterruptWatch interrupt;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct TrainingArguments {
   Layout layout = Layout::phasegrid;
   double checkpoint_seconds = 30;
   bool fresh = false;  // do not go on from an interrupted run
+  // Finished results files that belong to the interrupted run, and so are not trained again.
+  std::set<std::string> finished = {};
 };
 
 struct RunArguments {

@@ -122,6 +122,9 @@ void check_layout(const Sweep& sweep, Layout layout) {
   if (layout == Layout::authors && Grid(sweep).dimensions().size() > 2) {
     throw InputError("layout authors has the axes sparsity and last_importance alone; this sweep has more");
   }
+  if (layout == Layout::authors && !sweep.data.feature_sparsity.empty()) {
+    throw InputError("layout authors has one sparsity for all features; this sweep has one a feature");
+  }
 }
 
 // ---------------------------------------------------------------- files

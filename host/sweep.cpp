@@ -94,8 +94,9 @@ void check_init(const Sweep& sweep) {
   const RouterInit router = sweep.init.router;
   const bool k_hot = router == RouterInit::ordered_k_hot || router == RouterInit::random_k_hot;
   if (k_hot && n % E != 0) {
-    throw InputError(fmt::format("init.router = \"{}\" needs a model.n_experts that divides model.n_features = {}, not {}",
-                                 router == RouterInit::ordered_k_hot ? "ordered-k-hot" : "random-k-hot", n, E));
+    throw InputError(
+        fmt::format("init.router = \"{}\" needs a model.n_experts that divides model.n_features = {}, not {}",
+                    router == RouterInit::ordered_k_hot ? "ordered-k-hot" : "random-k-hot", n, E));
   }
 }
 

@@ -29,11 +29,12 @@ toml::table parse_toml(std::string_view text, const std::string& origin) {
 
 // ---------------------------------------------------------------- presets and --set
 
-// Lays `over` over `under`. Tables merge, but an axis, an importance, a list or a number is replaced whole.
+// Lays `over` over `under`. Tables merge, but an axis, an importance, snapshots, a list or a number is replaced whole.
 void lay_over(toml::table& under, toml::table&& over, bool is_axes) {
   for (auto&& [key, value] : over) {
     toml::node* there = under.get(key);
-    if (!is_axes && key.str() != "importance" && there != nullptr && there->is_table() && value.is_table()) {
+    const bool whole = is_axes || key.str() == "importance" || key.str() == "snapshots";
+    if (!whole && there != nullptr && there->is_table() && value.is_table()) {
       lay_over(*there->as_table(), std::move(*value.as_table()), key.str() == "axes");
     } else {
       under.insert_or_assign(key, std::move(value));
@@ -156,8 +157,8 @@ void read_importance(const toml::node& node, const Shape& shape, DataSettings& d
     data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
     data.importance_ratio = number_from(*rule->get(key), "data.importance_ratio", "data.importance." + key);
   } else if (text == nullptr || text->get() != "uniform") {
-    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, or "
-                             "{{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
+    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, "
+                             "or {{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
                              shape.n_features, allowed(rule_of("data.importance")),
                              node.is_array() ? "an empty list" : found(node)));
   }

@@ -118,8 +118,13 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
     sweeps[s].check();
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
-      if (options.resume[s].all_losses.size() != results[s].all_losses.size()) {
-        throw InputError(fmt::format("resume: the results for sweep '{}' have another grid", sweeps[s].name));
+      const Results& earlier = options.resume[s];
+      if (earlier.all_losses.size() != results[s].all_losses.size() ||
+          earlier.parameters.size() != results[s].parameters.size() ||
+          earlier.snapshot_losses.size() != results[s].snapshot_losses.size() ||
+          earlier.snapshot_parameters.size() != results[s].snapshot_parameters.size()) {
+        throw InputError(
+            fmt::format("resume: the results for sweep '{}' have another grid, shape or snapshots", sweeps[s].name));
       }
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "machine/machine.hpp"
+#include "math.hpp"
 #include "weights.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
@@ -48,8 +49,5 @@ PG_INLINE void chosen_expert_output(const Weights<S>& weights, const Mask (&chos
     expert_output<S>(w, b, x, z);
   }
 }
-
-// The ReLU's open gate: z > 0, or NaN, so that a broken model is not taken for a silent one.
-PG_INLINE Mask is_open(Floats z) { return not_less_equal(z, Floats(0.0f)); }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

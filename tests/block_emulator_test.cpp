@@ -1,5 +1,5 @@
 // The CUDA side of the block mapping, run by emulated warps, gives the bits of the CPU side: gathers, sums and barriers,
-// with one warp and with three. The launcher alone is left to the gpu tests.
+// with one warp and with two. The launcher alone is left to the gpu tests.
 #include "warp_emulator.hpp"
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ struct Trained {
 
 struct Tables {
   std::vector<BiasCorrection> corrections = bias_corrections(100);
-  std::vector<std::int32_t> snapshots = {0, 1, 3};
+  std::vector<std::int32_t> snapshots = {0, 1, 2};
   std::int32_t stop = 0;
   ModelId id{0, 3};
 
@@ -91,22 +91,25 @@ void expect_equal_bits(const std::vector<float>& a, const std::vector<float>& b,
 
 TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
   std::mt19937 random(31);
-  for (const Shape& shape : {Shape{2, 1, 3, 1}, Shape{37, 5, 1, 1}, Shape{20, 5, 4, 1}, Shape{70, 2, 6, 2},
-                             Shape{9, 1, 7, 4}}) {
-    for (const double load_balance : {0.0, 0.05}) {
-      BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
-      trial.cell.train.steps = 3;
-      trial.cell.train.schedule = Schedule::cosine;
-      trial.update();
-      const Trained expected = train_on_cpu(trial);
-      for (const int warps : {1, 3}) {
-        const Trained got = train_emulated(trial, warps, 32 * rows_per_draw(shape.n_features));
-        EXPECT_EQ(std::bit_cast<std::uint32_t>(got.loss), std::bit_cast<std::uint32_t>(expected.loss));
-        expect_equal_bits(got.parameters, expected.parameters, "parameter");
-        expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
-        expect_equal_bits(got.snapshot_parameters, expected.snapshot_parameters, "snapshot parameter");
-      }
-    }
+  struct Case {
+    Shape shape;
+    double load_balance;
+    int warps;
+  };
+  // Few and small: each barrier of a block costs these threads a round through the kernel of the operating system.
+  for (const auto& [shape, load_balance, warps] :
+       {Case{{2, 1, 3, 1}, 0.05, 1}, Case{{37, 5, 1, 1}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.0, 2}, Case{{70, 2, 6, 2}, 0.0, 2},
+        Case{{20, 5, 4, 1}, 0.05, 1}, Case{{9, 1, 7, 4}, 0.05, 2}}) {
+    BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
+    trial.cell.train.steps = 2;
+    trial.cell.train.schedule = Schedule::cosine;
+    trial.update();
+    const Trained expected = train_on_cpu(trial);
+    const Trained got = train_emulated(trial, warps, 32 * rows_per_draw(shape.n_features));
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(got.loss), std::bit_cast<std::uint32_t>(expected.loss));
+    expect_equal_bits(got.parameters, expected.parameters, "parameter");
+    expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
+    expect_equal_bits(got.snapshot_parameters, expected.snapshot_parameters, "snapshot parameter");
   }
 }
 

@@ -125,6 +125,15 @@ TEST(Dynamics, ResumesWithSnapshots) {
   EXPECT_TRUE(same_bits(resumed.snapshot_losses, whole.snapshot_losses));
 }
 
+TEST(Dynamics, RefusesToResumeFromOtherSnapshots) {
+  Sweep sweep = sweeps()[0];
+  const Results plain(sweep);
+  sweep.train.snapshots = {0, 20};
+  TrainOptions options = on_cpu();
+  options.resume = std::span(&plain, 1);
+  EXPECT_THROW(train(std::span(&sweep, 1), options), InputError);
+}
+
 TEST(Dynamics, BlockBitsDoNotDependOnThreadsOrInstructionSet) {
   for (const Sweep& sweep : sweeps()) {
     const Results expected = train(sweep, on_cpu(1));

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "adamw.hpp"
+#include "block/rows.hpp"
 #include "data.hpp"
 #include "init.hpp"
 #include "math.hpp"
@@ -160,7 +162,62 @@ TEST(Data, FeaturesAreUniformBelowOne) {
   EXPECT_EQ(to_vector(absent)[0], 0.0f);
 }
 
+TEST(Math, HalfACosine) {
+  for (int i = 0; i <= 100; ++i) {
+    const double x = i / 100.0;
+    EXPECT_NEAR(half_cosine(static_cast<float>(x)), 0.5 * (1 + std::cos(3.14159265358979 * x)), 2e-6);
+  }
+}
+
 #if !defined(PHASEGRID_EMULATE_WARP)
+TEST(BlockTeam, StoredCallsStandOneAfterTheOther) {
+  const Key key{3, 4};
+  std::uint32_t stored[4 * kWidth];
+  store_calls(stored, philox<kRounds>(call_numbers(70), 5u, 6u, 7u, key).w);
+  for (std::uint32_t call = 0; call < kWidth; ++call) {
+    const auto expected = philox<kRounds>(70 + call, 5u, 6u, 7u, key);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(stored[4 * call + i], expected.w[i]);
+  }
+}
+
+TEST(BlockTeam, AppendsTheSetLanesInOrder) {
+  const std::uint32_t patterns[] = {0u, 1u, 0x5u, 0x8001u, 0xffffu, 0xa5a5u};
+  for (const std::uint32_t pattern : patterns) {
+    float lanes[kWidth];
+    std::vector<std::int32_t> expected = {-7};
+    for (int l = 0; l < kWidth; ++l) {
+      lanes[l] = (pattern >> l) % 2 != 0 ? 1.0f : -1.0f;
+      if (lanes[l] > 0) expected.push_back(100 + l);
+    }
+    std::int32_t list[kWidth + 1] = {-7};
+    const Mask set = greater(load(lanes), Floats(0.0f));
+    EXPECT_EQ(BlockTeam::append(list, 1, set, 100), static_cast<int>(expected.size()));
+    EXPECT_EQ(BlockTeam::count(set), static_cast<int>(expected.size()) - 1);
+    EXPECT_EQ(std::vector<std::int32_t>(list, list + expected.size()), expected);
+  }
+}
+
+TEST(BlockTeam, SumsSixteenInTheOrderOfTeam) {
+  std::mt19937 random(4);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  float numbers[16][kLanes];
+  Floats values[16];
+  for (int v = 0; v < 16; ++v) {
+    for (float& number : numbers[v]) number = uniform(random);
+    Floats groups[kGroups];
+    for (int g = 0; g < kGroups; ++g) groups[g] = load(&numbers[v][g * kWidth]);
+    values[v] = fold(groups);
+  }
+  float out[4][8];
+  BlockTeam::sum_sixteen(values, [&](int i) { return out[i] + 2; });
+  for (int v = 0; v < 16; ++v) {
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int l = 0; l < half; ++l) numbers[v][l] += numbers[v][l + half];
+    }
+    EXPECT_EQ(bits_of(out[v / 4][2 + v % 4]), bits_of(numbers[v][0])) << v;
+  }
+}
+
 TEST(Team, SumsInOneTreeWhateverTheWidth) {
   constexpr int kValues = 21;
   std::mt19937 random(3);

@@ -61,6 +61,7 @@ TEST(Layers, NameTheirSweeps) {
   EXPECT_EQ(names(kLayers, {{"name='z'"}, "quick"}), (std::vector<std::string>{"z_a", "z_b"}));
   EXPECT_EQ(names(kLayers, {{}, "paper", "b"}), std::vector<std::string>{"toy_b"});
   EXPECT_EQ(names("variants = {}\ndata.sparsity = 0\n"), std::vector<std::string>{"toy"});
+  EXPECT_EQ(names("data.sparsity = 0\n[variants.b]\n[variants.a]\n"), (std::vector<std::string>{"toy_a", "toy_b"}));
   for (const std::string& bad :
        {std::string(), std::string("a b"), std::string("a/b"), std::string("\\n"), std::string(1000, 'x')}) {
     expect_sentence(refusal("data.sparsity = 0\n[variants.\"" + bad + "\"]\nseed = 1\n"),

@@ -30,10 +30,16 @@ std::vector<int> started_on(const ModelView& model, int e) {
   return features;
 }
 
-void count(Report& report, const Results& results, const std::string& claim, const std::string& note,
-           const std::function<bool(const ModelView&)>& holds, Ruling otherwise = Ruling::not_met) {
+// How many of the models a statement holds for.
+int holding(const Results& results, const std::function<bool(const ModelView&)>& holds) {
   int met = 0;
   for (std::size_t cell = 0; cell < results.cells(); ++cell) met += holds(kept_model(results, cell)) ? 1 : 0;
+  return met;
+}
+
+void count(Report& report, const Results& results, const std::string& claim, const std::string& note,
+           const std::function<bool(const ModelView&)>& holds, Ruling otherwise = Ruling::not_met) {
+  const int met = holding(results, holds);
   const int seeds = static_cast<int>(results.cells());
   const Interval interval = wilson_interval(met, seeds);
   report.add({claim, "shown for one run", fmt::format("{} of {} seeds", met, seeds),
@@ -55,9 +61,42 @@ void add_panels(Report& report, const Results& results, const std::string& title
   report.picture["groups"].push_back({{"title", title}, {"panels", indices}});
 }
 
+// Uniform importance: all in superposition, and the features that an expert starts on a little less so. Of each seed,
+// the mean over experts of how far its own features' polysemanticity lies from its mean one, in its deviations.
+void add_uniform(Report& report, const Results& uniform, const Json& published) {
+  std::vector<double> distances;
+  for (std::size_t cell = 0; cell < uniform.cells(); ++cell) {
+    const ModelView model = kept_model(uniform, cell);
+    std::vector<double> of_experts;
+    for (int e = 0; e < model.shape.n_experts; ++e) {
+      std::vector<double> all, own;
+      for (int f = 0; f < model.shape.n_features; ++f) {
+        all.push_back(polysemanticity(model.expert(e), model.shape.n_features, model.shape.n_hidden, f));
+      }
+      for (int f : started_on(model, e)) own.push_back(all[static_cast<std::size_t>(f)]);
+      of_experts.push_back((mean(own) - mean(all)) / standard_deviation(all));
+    }
+    distances.push_back(mean(of_experts));
+  }
+  const double theirs = published.at("polysemanticity_of_own_in_deviations").get<double>();
+  const double spread = standard_deviation(distances);
+  report.add({"uniform importance: polysemanticity of the features an expert starts on, in deviations from its mean",
+              theirs, mean(distances), spread, static_cast<int>(distances.size()),
+              met_if(std::abs(theirs - mean(distances)) <= 3 * spread),
+              "within three deviations over seeds, as the published value is of one model or few; random k-hot router, "
+              "p = 0.1 (the paper names neither)"});
+  count(report, uniform, "uniform importance: all features are in superposition",
+        "no expert represents any monosemantically", [](const ModelView& model) {
+          for (int e = 0; e < model.shape.n_experts; ++e) {
+            if (!monosemantic(model, e).empty()) return false;
+          }
+          return true;
+        });
+}
+
 }  // namespace
 
-Report analyse_fig6(const Trained& trained, const Json&) {
+Report analyse_fig6(const Trained& trained, const Json& published) {
   const Results& diagonal = results_of(trained, "fig6_a_diagonal");
   const Results& described = results_of(trained, "fig6_b_described");
   const Results& as_published = results_of(trained, "fig6_b_published");
@@ -101,14 +140,19 @@ Report analyse_fig6(const Trained& trained, const Json&) {
     }
     return true;
   };
-  count(report, described, "(b) as described: expert 1 represents four of its five features", "", first_four, Ruling::differs);
-  count(report, described, "(b) as described: the others neither their own features nor the five most important", "",
-        others_none, Ruling::differs);
+  // The notebook's router explains a miss of the described one only where the notebook's shows what was published.
+  const char* other_router = "the published picture is of the notebook's run, whose router is zero: see the next rows";
+  const auto explained = [&](const auto& holds) {
+    return 2 * holding(as_published, holds) > static_cast<int>(as_published.cells()) ? Ruling::differs : Ruling::not_met;
+  };
+  count(report, described, "(b) as described: expert 1 represents four of its five features", other_router, first_four,
+        explained(first_four));
+  count(report, described, "(b) as described: the others neither their own features nor the five most important",
+        other_router, others_none, explained(others_none));
   count(report, as_published, "(b) as published (zero router): expert 1 represents four of features 1 to 5",
-        "the public notebook leaves the router at zero, so every input goes to expert 1 and the others are as initialised",
-        first_four, Ruling::differs);
-  count(report, as_published, "(b) as published: the others neither their own features nor the five most important", "",
-        others_none, Ruling::differs);
+        "the public notebook leaves the router at zero, so every input goes to expert 1", first_four);
+  count(report, as_published, "(b) as published: the others neither their own features nor the five most important",
+        "they get no input, and only shrink from where they started", others_none);
   for (const Results* results : {&described, &as_published}) {
     std::vector<double> own, loss;
     for (std::size_t cell = 0; cell < results->cells(); ++cell) {
@@ -149,9 +193,10 @@ Report analyse_fig6(const Trained& trained, const Json&) {
       only += own == std::vector<int>{best(model, e)} ? 1 : 0;
     }
   }
-  report.add({"(c) the same, counted by experts: it, and it alone", fmt::format("{} of {}", 4, 4),
+  report.add({"(c) the same, counted by experts: it, and it alone", "4 of 4",
               fmt::format("{} and {} of {}", also, only, experts), nullptr, static_cast<int>(random.cells()),
-              met_if(also > experts / 2), ""});
+              met_if(only > experts / 2), "met: it alone, in most experts"});
+  add_uniform(report, results_of(trained, "fig6_d_uniform"), published.at("fig6"));
   return report;
 }
 

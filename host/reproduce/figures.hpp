@@ -24,6 +24,9 @@ Report analyse_fig7(const Trained& trained, const Json& published);
 Report analyse_table1(const Trained& trained, const Json& published);
 // How abrupt the boundaries of Figure 4 are, dense against mixture of experts.
 Report analyse_boundaries(const Trained& trained);
+Report analyse_fig8(const Trained& trained);
+// Readings that no figure shows alone: routers that never learn, selection by a noisy batch, rounding residue.
+Report analyse_findings(const Trained& trained);
 Report analyse_a2();
 Report analyse_a3(const Trained& trained);  // with routers of fig3 and table1
 

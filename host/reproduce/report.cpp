@@ -20,6 +20,7 @@ std::string_view word(Ruling ruling) {
     case Ruling::met: return "met";
     case Ruling::not_met: return "not met";
     case Ruling::differs: return "differs";
+    case Ruling::recorded: return "recorded";
   }
   return "?";
 }
@@ -27,7 +28,10 @@ std::string_view word(Ruling ruling) {
 std::string cell(const Json& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    return std::isfinite(number) ? fmt::format("{:.4g}", number) : "-";
+  }
   return value.dump();
 }
 
@@ -46,13 +50,17 @@ Ruling met_if(bool met) { return met ? Ruling::met : Ruling::not_met; }
 void print(const Report& report, std::FILE* stream) {
   std::vector<std::vector<std::string>> rows = {{"claim", "published", "ours", "spread", "seeds", "verdict"}};
   for (const Verdict& v : report.verdicts) {
-    rows.push_back({v.claim, cell(v.published), cell(v.ours), cell(v.spread), std::to_string(v.seeds), std::string(word(v.ruling))});
+    rows.push_back({v.claim, cell(v.published), cell(v.ours), cell(v.spread), std::to_string(v.seeds),
+                    std::string(word(v.ruling))});
   }
   std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   fmt::print(stream, "\n{} (preset {}, {})\n", report.title, report.preset, report.device);
+  if (report.preset != "paper") {
+    fmt::print(stream, "trained for less than the paper's models, on fewer seeds: verdicts of preset paper may differ\n");
+  }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
     for (std::size_t i = 0; i < rows[r].size(); ++i) {

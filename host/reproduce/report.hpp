@@ -9,9 +9,9 @@ namespace phasegrid::reproduce {
 
 using Json = nlohmann::ordered_json;
 
-// met, not_met: ours against the published value within the stated tolerance. differs: paper and public code, or paper and
-// we, say different things for a reason that the note gives.
-enum class Ruling { met, not_met, differs };
+// met, not_met: ours against the published value within the stated tolerance. differs: paper and public code, or paper
+// and we, say different things for a reason that the note gives. recorded: nothing was published to hold it against.
+enum class Ruling { met, not_met, differs, recorded };
 
 // published, ours and spread are numbers, text or null.
 struct Verdict {

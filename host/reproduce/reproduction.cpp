@@ -11,7 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4", "boundaries", "fig5", "fig6", "fig7", "table1", "a2", "a3"};
+constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4",   "boundaries", "fig8", "fig5",
+                                    "fig6", "fig7", "table1", "a2", "a3",         "findings"};
 
 std::string cell(const Json& value) {
   if (value.is_null()) return "–";
@@ -23,14 +24,17 @@ std::string cell(const Json& value) {
 }
 
 struct Counts {
-  int met = 0, not_met = 0, differs = 0;
+  int met = 0, not_met = 0, differs = 0, recorded = 0;
 };
 
 Counts count(const Json& report) {
   Counts counts;
   for (const Json& verdict : report.at("verdicts")) {
     const auto& word = verdict.at("verdict");
-    ++(word == "met" ? counts.met : word == "not met" ? counts.not_met : counts.differs);
+    ++(word == "met"       ? counts.met
+       : word == "not met" ? counts.not_met
+       : word == "differs" ? counts.differs
+                           : counts.recorded);
   }
   return counts;
 }
@@ -40,10 +44,13 @@ std::string section(const Json& report, const fs::path& folder) {
   std::string text = fmt::format("## {}\n\n", report.at("title").get<std::string>());
   std::string settings;
   for (const auto& [key, value] : report.at("settings").items()) settings += fmt::format("{} = {}, ", key, cell(value));
-  text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}.\n\n", figure == "boundaries" ? "fig4" : figure,
-                      report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>());
-  for (const std::string& name : {figure + ".png", figure + "_side_by_side.png", std::string(figure == "fig4" ? "fig8.png" : "")}) {
-    if (!name.empty() && fs::exists(folder / name)) text += fmt::format("![{}]({})\n\n", report.at("title").get<std::string>(), name);
+  const double seconds = report.at("seconds").is_null() ? 0 : report.at("seconds").get<double>();
+  text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}{}.\n\n", figure == "boundaries" ? "fig4" : figure,
+                      report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>(),
+                      seconds > 0 ? fmt::format(", {:.0f} s of training", seconds) : "");
+  std::vector<std::string> pictures = {figure + ".png", figure + "_side_by_side.png"};
+  for (const std::string& name : pictures) {
+    if (fs::exists(folder / name)) text += fmt::format("![{}]({})\n\n", report.at("title").get<std::string>(), name);
   }
   if (report.at("verdicts").empty()) return text;
   text += "| claim | published | ours | spread over seeds | seeds | verdict | note |\n|---|---|---|---|---|---|---|\n";
@@ -66,7 +73,8 @@ void write_reproduction(const std::string& folder, const std::string& command) {
     const Json report = load_json(path.string());
     const Counts counts = count(report);
     seconds += report.at("seconds").is_null() ? 0 : report.at("seconds").get<double>();
-    summary += fmt::format("| {} | {} | {} | {} |\n", report.at("title").get<std::string>(), counts.met, counts.not_met, counts.differs);
+    summary += fmt::format("| {} | {} | {} | {} | {} |\n", report.at("title").get<std::string>(), counts.met,
+                           counts.not_met, counts.differs, counts.recorded);
     for (const Json& v : report.at("verdicts")) {
       if (v.at("verdict") != "differs") continue;
       findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")), cell(v.at("ours")),
@@ -77,7 +85,7 @@ void write_reproduction(const std::string& folder, const std::string& command) {
   save_text(fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
                         "Written by `{}`; {:.0f} s of training in that run. Published values are those of the paper, of the "
                         "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
-                        "| figure or table | met | not met | differs |\n|---|---|---|---|\n{}\n"
+                        "| figure or table | met | not met | differs | recorded |\n|---|---|---|---|---|\n{}\n"
                         "## Where paper, public code and we differ\n\n{}\n{}",
                         command, seconds, summary, findings, sections),
             (fs::path(folder) / "REPRODUCTION.md").string());

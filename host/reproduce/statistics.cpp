@@ -54,4 +54,20 @@ Interval wilson_interval(int x, int n) {
   return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
+double correlation(std::span<const double> x, std::span<const double> y) {
+  const double mean_x = mean(x), mean_y = mean(y);
+  double xy = 0, xx = 0, yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    yy += (y[i] - mean_y) * (y[i] - mean_y);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
+}
+
+Interval correlation_interval(double correlation, int pairs) {
+  const double half = 1.959964 / std::sqrt(pairs - 3.0);
+  return {std::tanh(std::atanh(correlation) - half), std::tanh(std::atanh(correlation) + half)};
+}
+
 }  // namespace phasegrid::reproduce

@@ -26,4 +26,9 @@ struct Interval {
 };
 Interval wilson_interval(int x, int n);
 
+// Pearson's correlation, NaN where one side does not vary, and its 95 % interval by Fisher's transformation (of at least
+// four pairs).
+double correlation(std::span<const double> x, std::span<const double> y);
+Interval correlation_interval(double correlation, int pairs);
+
 }  // namespace phasegrid::reproduce

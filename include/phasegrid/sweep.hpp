@@ -43,8 +43,8 @@ struct TrainSettings {
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
 
-// Where importances come from: a list; ratio^f of feature f from 0; or those numbers in one random order, drawn from the
-// sweep's seed and so shared by all its models.
+// Where importances come from: a list; ratio^f of feature f from 0; or those numbers in one random order, drawn from
+// the sweep's seed and so shared by all its models.
 enum class ImportanceRule { list, geometric, shuffled_geometric };
 
 // The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1).
@@ -59,8 +59,9 @@ struct DataSettings {
   friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
 
-// How a router starts: Xavier normal; all zero; G[e][e] = 1 (experts beyond n start at zero); expert e on features e n/E .. (e + 1) n/E - 1
-// (E divides n); or each expert on n/E features of a random partition, drawn for every model. Paper section 5.
+// How a router starts: Xavier normal; all zero; G[e][e] = 1 (experts beyond n start at zero); expert e on features
+// e n/E .. (e + 1) n/E - 1 (E divides n); or each expert on n/E features of a random partition, drawn for every model.
+// Paper section 5.
 enum class RouterInit { xavier, zero, diagonal, ordered_k_hot, random_k_hot };
 enum class BiasInit { xavier, zero };
 

@@ -6,11 +6,9 @@
 #include "block/router.hpp"
 #include "block/rows.hpp"
 #include "block/storage.hpp"
+#include "math.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
-
-// The ReLU's open gate: z > 0, or NaN, so that a broken model is not taken for a silent one.
-PG_INLINE Mask is_open_output(Floats z) { return not_less_equal(z, Floats(0.0f)); }
 
 // body(e, first, last): fours of entries of one expert, shared out to the workers; last is the expert's last entry.
 template <class Body>
@@ -99,7 +97,7 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
 template <class Weigh>
 PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team, Weigh&& weigh) {
   outputs(s, team, [&](int p, int, int column, Floats z) PG_INLINE_LAMBDA {
-    store(s.row(p) + column, keep(is_open_output(z), z));
+    store(s.row(p) + column, keep(is_open(z), z));
   });
   const int registers = registers_of(s.l.n), k = s.l.k;
   PG_NO_UNROLL

@@ -12,7 +12,7 @@ PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam 
   const Floats factor = 2.0f * scale;
   outputs(s, team, [&](int p, int sample, int column, Floats z) PG_INLINE_LAMBDA {
     const Floats weight = factor * load(s.importance() + column);
-    store(s.row(p) + column, keep(is_open_output(z), weight * (z - load(s.x(sample) + column))));
+    store(s.row(p) + column, keep(is_open(z), weight * (z - load(s.x(sample) + column))));
   });
 }
 
@@ -35,23 +35,11 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scal
       if (p < entries) {
         const float* error = s.error(s.sample()[p]);
         const Floats gate = s.entry_gate()[p];
-        Floats groups[kGroups];
-        PG_UNROLL
-        for (int g = 0; g < kGroups; ++g) groups[g] = 0.0f;
-        PG_NO_UNROLL
-        for (int r = 0; r < registers; r += kGroups) {
-          PG_UNROLL
-          for (int g = 0; g < kGroups; ++g) {
-            if (r + g < registers) {
-              const int column = column_of(r + g);
-              const Floats slope = load(error + column);
-              const Floats y = load(s.row(p) + column);
-              groups[g] = fma(slope, y, groups[g]);
-              store(s.row(p) + column, keep(is_open_output(y), gate * slope));
-            }
-          }
-        }
-        sums[i] = fold(groups);
+        sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
+          const Floats slope = load(error + column), y = load(s.row(p) + column);
+          store(s.row(p) + column, keep(is_open(y), gate * slope));
+          return fma(slope, y, sum);
+        });
       }
     }
     team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA { return s.entry_slope() + first + 4 * i; });

@@ -54,20 +54,10 @@ PG_STAGE void sum_errors(const BlockStorage& s, int samples, BlockTeam team) {
     for (int i = 0; i < 16; ++i) {
       const int sample = smaller(first + i, samples - 1);
       const float* error = s.l.k == 1 ? s.row(sample) : s.error(sample);
-      Floats groups[kGroups];
-      PG_UNROLL
-      for (int g = 0; g < kGroups; ++g) groups[g] = 0.0f;
-      PG_NO_UNROLL
-      for (int r = 0; r < registers; r += kGroups) {
-        PG_UNROLL
-        for (int g = 0; g < kGroups; ++g) {
-          if (r + g < registers) {
-            const Floats e = load(error + column_of(r + g));
-            groups[g] = fma(load(s.importance() + column_of(r + g)) * e, e, groups[g]);
-          }
-        }
-      }
-      sums[i] = fold(groups);
+      sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
+        const Floats e = load(error + column);
+        return fma(load(s.importance() + column) * e, e, sum);
+      });
     }
     team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA { return s.sample_loss() + first + 4 * i; });
   }
@@ -91,7 +81,7 @@ PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const
     hidden_units(s, team);
     if (s.l.k == 1) {  // row(sample) becomes the error
       outputs(s, team, [&](int, int sample, int column, Floats z) PG_INLINE_LAMBDA {
-        store(s.row(sample) + column, keep(is_open_output(z), z) - load(s.x(sample) + column));
+        store(s.row(sample) + column, keep(is_open(z), z) - load(s.x(sample) + column));
       });
     } else {
       combine_outputs(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });

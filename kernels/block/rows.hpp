@@ -46,6 +46,22 @@ PG_INLINE Floats fold(Floats (&groups)[kGroups]) {
   return groups[0];
 }
 
+// The sum of term(column) over a row's registers, before its lanes are summed: sum' = term(column, sum).
+template <class Term>
+PG_INLINE Floats sum_along_row(int registers, Term&& term) {
+  Floats groups[kGroups];
+  PG_UNROLL
+  for (int g = 0; g < kGroups; ++g) groups[g] = 0.0f;
+  PG_NO_UNROLL
+  for (int r = 0; r < registers; r += kGroups) {
+    PG_UNROLL
+    for (int g = 0; g < kGroups; ++g) {
+      if (r + g < registers) groups[g] = term(column_of(r + g), groups[g]);
+    }
+  }
+  return fold(groups);
+}
+
 // out[4 i + j]: the dot product of rows a[i] and b[j] before its lanes are summed, for j < columns.
 PG_INLINE void dot_four_by_four(const float* const (&a)[4], const float* const (&b)[4], int columns, int registers,
                                 Floats (&out)[16]) {

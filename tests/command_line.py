@@ -1,0 +1,56 @@
+"""What tests of the program from outside share: how to call it, and what a refusal must be like."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "phasegrid"
+SWEEP = """
+name = "small"
+restarts = 2
+[model]
+n_features = 2
+n_hidden = 1
+n_experts = 2
+[train]
+steps = 40
+batch = 64
+[axes]
+sparsity = [0.1, 0.5, 0.9]
+last_importance = { start = 0.5, stop = 1.5, step = 0.5 }
+"""
+
+
+def phasegrid(*words, **options):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
+                          **options)
+
+
+class CommandLineCase(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.folder = Path(self.scratch.name)
+        self.sweep = self.write("small.toml", SWEEP)
+        self.out = self.folder / "out.npz"
+
+    def tearDown(self):
+        self.scratch.cleanup()
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def files(self):
+        return sorted(p.name for p in self.folder.iterdir())
+
+    def expect_refused(self, result, *parts):
+        """One line on stderr with all parts, status 2, nothing left behind."""
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for part in parts:
+            self.assertIn(part, result.stderr)
+        self.assertEqual([name for name in self.files() if "out" in name or name.startswith(".")], [])

@@ -1,0 +1,128 @@
+// Reports: what is written is what is read, files are whole or absent, and REPRODUCTION.md holds every verdict.
+#include "reproduce/report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "phasegrid/error.hpp"
+#include "phasegrid/results_file.hpp"
+#include "reproduce/finished.hpp"
+#include "reproduce/reproduction.hpp"
+#include "test_files.hpp"
+#include "test_results.hpp"
+
+namespace phasegrid::reproduce {
+namespace {
+
+using testing::TemporaryFolder;
+
+Report sample(const std::string& figure) {
+  Report report;
+  report.figure = figure;
+  report.title = "Title of " + figure;
+  report.preset = "quick";
+  report.device = "cpu";
+  report.seconds = 12.5;
+  report.settings = {{"steps", 10}, {"seeds", 3}};
+  report.add({"a claim", 1.5, 1.25, 0.125, 3, Ruling::met, "why | so"});
+  report.add({"another", "about one", "0.9", nullptr, 3, Ruling::not_met, ""});
+  report.add({"a reading", nullptr, number(NAN), nullptr, 0, Ruling::differs, "two readings"});
+  report.add({"for the record", nullptr, 7, nullptr, 3, Ruling::recorded, ""});
+  report.picture = {{"values", numbers({1, NAN, INFINITY})}};
+  return report;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(ReproduceReport, RoundTrip) {
+  const TemporaryFolder folder;
+  const std::string path = save(sample("fig1"), folder.path());
+  EXPECT_EQ(path, folder.file("fig1.json"));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"fig1.json"});  // no temporary file is left
+  const Json read = load_json(path);
+  EXPECT_EQ(read, to_json(sample("fig1")));
+  EXPECT_EQ(read.at("figure"), "fig1");
+  EXPECT_EQ(read.at("seconds"), 12.5);
+  EXPECT_EQ(read.at("settings").at("seeds"), 3);
+  EXPECT_EQ(read.at("picture").at("values"), Json::parse("[1.0, null, null]"));
+  const Json& verdicts = read.at("verdicts");
+  ASSERT_EQ(verdicts.size(), 4u);
+  EXPECT_EQ(verdicts[0], Json::parse(R"({"claim": "a claim", "published": 1.5, "ours": 1.25, "spread": 0.125, "seeds": 3,
+                                         "verdict": "met", "note": "why | so"})"));
+  EXPECT_EQ(verdicts[1].at("verdict"), "not met");
+  EXPECT_EQ(verdicts[2].at("verdict"), "differs");
+  EXPECT_TRUE(verdicts[2].at("ours").is_null());
+  EXPECT_EQ(verdicts[3].at("verdict"), "recorded");
+}
+
+TEST(ReproduceReport, AnUnwritableOrBrokenFileIsNamed) {
+  const TemporaryFolder folder;
+  testing::expect_refusal("fig1.json", "cannot be written", [&] { save(sample("fig1"), folder.file("missing")); });
+  testing::expect_refusal("none.json", "cannot be read", [&] { load_json(folder.file("none.json")); });
+  std::ofstream(folder.file("broken.json")) << "{\"a\": ";
+  testing::expect_refusal("broken.json", "is not JSON", [&] { load_json(folder.file("broken.json")); });
+}
+
+TEST(ReproduceReport, PrintsEveryVerdictAndItsNote) {
+  std::FILE* stream = std::tmpfile();
+  print(sample("fig1"), stream);
+  std::rewind(stream);
+  std::string text;
+  for (int c; (c = std::fgetc(stream)) != EOF;) text += static_cast<char>(c);
+  std::fclose(stream);
+  for (const char* part : {"Title of fig1", "a claim", "1.25", "why | so", "not met", "two readings", "recorded"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+  }
+  EXPECT_NE(text.find("verdicts of preset paper may differ"), std::string::npos);
+  EXPECT_EQ(text.find("nan"), std::string::npos);
+}
+
+TEST(Reproduction, HoldsEverySectionSummaryAndFinding) {
+  const TemporaryFolder folder;
+  save(sample("fig1"), folder.path());
+  save(sample("table1"), folder.path());
+  std::ofstream(folder.file("fig1.png")) << "not really";
+  write_reproduction(folder.path(), "phasegrid reproduce all");
+  const std::string text = text_of(folder.file("REPRODUCTION.md"));
+  EXPECT_NE(text.find("| Title of fig1 | 1 | 1 | 1 | 1 |"), std::string::npos) << text;
+  EXPECT_NE(text.find("25 s of training"), std::string::npos);
+  EXPECT_NE(text.find("`phasegrid reproduce all`"), std::string::npos);
+  EXPECT_NE(text.find("![Title of fig1](fig1.png)"), std::string::npos);
+  EXPECT_EQ(text.find("table1.png"), std::string::npos);  // there is none
+  EXPECT_NE(text.find("why \\| so"), std::string::npos);  // a bar would end the cell
+  EXPECT_LT(text.find("## Title of fig1"), text.find("## Title of table1"));
+  EXPECT_NE(text.find("- a reading: "), std::string::npos);
+  EXPECT_EQ(text.find("- a claim"), std::string::npos);  // no finding
+  EXPECT_NE(text.find("12 s of training"), std::string::npos);
+}
+
+TEST(FinishedFiles, AreThoseOfTheInterruptedRun) {
+  const TemporaryFolder folder;
+  const Sweep sweep = testing::small_sweep();
+  Results results(sweep);
+  const std::vector<float> model(static_cast<std::size_t>(sweep.shape.parameter_count()), 0.5f);
+  results.take(0, 0, 0.1f, kTrained, model);
+  save_results(results, folder.file("half.npz"));
+  results.take(0, 1, 0.2f, kTrained, model);
+  save_results(results, folder.file("whole.npz"));
+  {
+    FinishedFiles finished(folder.path(), false);
+    EXPECT_TRUE(finished.paths().empty());  // a finished file of an older run is none of this one's
+    finished.add_complete({folder.file("whole.npz"), folder.file("half.npz"), folder.file("missing.npz")});
+  }
+  EXPECT_EQ(FinishedFiles(folder.path(), false).paths(), std::set<std::string>{folder.file("whole.npz")});
+  EXPECT_TRUE(FinishedFiles(folder.path(), true).paths().empty());
+  EXPECT_TRUE(FinishedFiles(folder.path(), false).paths().empty());  // forgotten for good
+  FinishedFiles again(folder.path(), false);
+  again.add_complete({folder.file("whole.npz")});
+  again.clear();
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"half.npz", "whole.npz"}));
+}
+
+}  // namespace
+}  // namespace phasegrid::reproduce

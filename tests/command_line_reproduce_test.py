@@ -1,0 +1,78 @@
+"""`phasegrid reproduce` from outside: what it writes, what it refuses, and that an interrupted one goes on.
+
+Usage: command_line_reproduce_test.py PATH-OF-PHASEGRID
+"""
+
+import json
+import os
+import sys
+import unittest
+
+from command_line import CommandLineCase, phasegrid
+
+FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all")
+# Figure 5 in a second: what is tested is the way from sweep files to reports.
+SMALL = ("--set", "train.steps=50", "--set", "axes.seed=[0, 1, 2, 3]", "--device", "cpu")
+
+
+class Reproduce(CommandLineCase):
+    def reproduce(self, *words):
+        return phasegrid("reproduce", *words, env={**os.environ, "PHASEGRID_PYTHON": sys.executable})
+
+    def test_a_report_its_models_and_its_picture(self):
+        target = self.folder / "fig5"
+        result = self.reproduce("fig5", "--out", target, *SMALL)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        names = sorted(p.name for p in target.iterdir())
+        self.assertEqual(names, ["fig5.json", "fig5.pdf", "fig5.png", "fig5_diagonal.npz", "fig5_xavier.npz",
+                                 "fig5_zero.npz"])
+        report = json.loads((target / "fig5.json").read_text())
+        self.assertEqual(list(report), ["figure", "title", "preset", "version", "device", "seconds", "settings",
+                                        "verdicts", "picture"])
+        self.assertEqual((report["figure"], report["preset"], report["settings"]["seeds"]), ("fig5", "quick", 4))
+        self.assertTrue(report["verdicts"])
+        for verdict in report["verdicts"]:
+            self.assertEqual(list(verdict), ["claim", "published", "ours", "spread", "seeds", "verdict", "note"])
+            self.assertIn(verdict["verdict"], ("met", "not met", "differs", "recorded"))
+            self.assertIn(verdict["claim"], result.stdout)
+
+    def test_the_appendix_trains_nothing(self):
+        target = self.folder / "a2"
+        result = self.reproduce("a2", "--out", target)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([p.name for p in target.iterdir()], ["a2.json"])
+        self.assertIsNone(json.loads((target / "a2.json").read_text())["picture"])
+
+    def test_what_an_interrupted_run_finished_is_not_trained_again(self):
+        target = self.folder / "fig5"
+        self.assertEqual(self.reproduce("fig5", "--out", target, *SMALL).returncode, 0)
+        # A finished run is replaced, as any older output is.
+        self.assertNotIn("going on from", self.reproduce("fig5", "--out", target, *SMALL).stdout)
+        # What an interruption leaves behind is this list.
+        (target / ".finished").write_text(f"{target}/fig5_zero.npz\n{target}/fig5_xavier.npz\n")
+        again = self.reproduce("fig5", "--out", target, *SMALL)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("fig5_zero.npz: going on from 4 of 4 models", again.stdout)
+        self.assertIn("fig5_xavier.npz: going on from 4 of 4 models", again.stdout)
+        self.assertNotIn("fig5_diagonal.npz: going on", again.stdout)
+        self.assertFalse((target / ".finished").exists())
+        # Models of other settings are no help, and --fresh asks for none.
+        for words in (("--seed", 7), ("--fresh",)):
+            (target / ".finished").write_text(f"{target}/fig5_zero.npz\n")
+            self.assertNotIn("going on from", self.reproduce("fig5", "--out", target, *SMALL, *words).stdout)
+
+    def test_bad_figures_and_options(self):
+        for figure in ("fig9", "table2", "Fig1", "", "a1"):
+            with self.subTest(figure):
+                self.expect_refused(phasegrid("reproduce", figure, "--out", self.out), *FIGURES)
+        self.expect_refused(phasegrid("reproduce"), "figure")
+        self.expect_refused(phasegrid("reproduce", "fig1", "--preset", "slow", "--out", self.out), "quick", "paper")
+        self.expect_refused(phasegrid("reproduce", "fig5", "--reference", self.folder / "none", "--out", self.out),
+                            "--reference", "none")
+        self.expect_refused(phasegrid("reproduce", "fig5", "--set", "train.step=3", "--out", self.out), "train.step")
+        empty = {**os.environ, "PHASEGRID_EXPERIMENTS": str(self.folder / "none")}
+        self.expect_refused(phasegrid("reproduce", "fig5", "--out", self.out, env=empty), "PHASEGRID_EXPERIMENTS")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -67,6 +67,7 @@ TEST(ReproduceStatistics, Correlation) {
   EXPECT_NEAR(correlation(x, y), 0.8, 1e-12);
   EXPECT_NEAR(correlation(x, falling), -1, 1e-12);
   EXPECT_TRUE(std::isnan(correlation(x, same)));
+  EXPECT_TRUE(std::isnan(correlation(std::vector<double>(5, 0.1), y)));  // whose mean is not quite 0.1
   // r = 0.5 of 28 pairs: tanh(atanh(0.5) -+ 1.959964 / 5).
   EXPECT_NEAR(correlation_interval(0.5, 28).low, 0.156028, 1e-6);
   EXPECT_NEAR(correlation_interval(0.5, 28).high, 0.735818, 1e-6);

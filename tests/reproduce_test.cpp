@@ -135,7 +135,9 @@ TEST(Figure3, PointsWithinThreeDeviationsOrFourPercent) {
                        {"experts4_m5_k1", {1.03}},     // within 4 %
                        {"experts10_m2_k2", {0.5}},     // with the 1/k
                        {"experts20_m1_k5", {0.3}}};    // far: ours is 0.2
-  published["fig7"] = {{"inverse_density", {2}},
+  published["fig7"] = {{"least_difference", 0.03},
+                       {"largest_difference", 0.08},
+                       {"inverse_density", {2}},
                        {"dense_m20", {-2.5}},
                        {"experts4_m5_k1", {-2.52}},
                        {"experts10_m2_k2", {-2.56}},
@@ -202,7 +204,9 @@ TEST(Figure6, SentencesAsCounts) {
   random.sweep.data.importance_rule = ImportanceRule::geometric;
   random.sweep.data.importance_ratio = 0.7;  // so the most important of expert e's features is 5 e
   trained["fig6_c_random"] = random;
-  const Report report = analyse_fig6(trained, Json::object());
+  trained["fig6_d_uniform"] = results_of_models("d", shape, 3, ordered, 0.1f);
+  const Json published = {{"fig6", {{"polysemanticity_of_own_in_deviations", -1.03}}}};
+  const Report report = analyse_fig6(trained, published);
   EXPECT_EQ(verdict(report, "(a) each expert").ours, "3 of 3 seeds");
   EXPECT_EQ(verdict(report, "(a) and no other").ours, "3 of 3 seeds");
   EXPECT_EQ(verdict(report, "as described: expert 1").ours, "3 of 3 seeds");
@@ -212,7 +216,7 @@ TEST(Figure6, SentencesAsCounts) {
   EXPECT_EQ(verdict(report, "counted by experts").ours, "3 and 0 of 12");
   set_weight(own, shape, 0, 7, 1, 1);  // a second feature beside expert 1's own
   trained["fig6_a_diagonal"] = results_of_models("a", shape, 3, own, 0.1f);
-  const Report more = analyse_fig6(trained, Json::object());
+  const Report more = analyse_fig6(trained, published);
   EXPECT_EQ(verdict(more, "(a) each expert").ours, "3 of 3 seeds");
   EXPECT_EQ(verdict(more, "(a) and no other").ours, "0 of 3 seeds");
   EXPECT_EQ(more.picture["panels"][0]["start"][0], 1.0);

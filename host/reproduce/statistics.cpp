@@ -62,7 +62,11 @@ double correlation(std::span<const double> x, std::span<const double> y) {
     xx += (x[i] - mean_x) * (x[i] - mean_x);
     yy += (y[i] - mean_y) * (y[i] - mean_y);
   }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
+  // Equal values differ from their mean by rounding, which is no variation.
+  const auto varies = [&](double squares, double middle) {
+    return squares > 1e-20 * middle * middle * static_cast<double>(x.size());
+  };
+  return varies(xx, mean_x) && varies(yy, mean_y) ? xy / std::sqrt(xx * yy) : std::numeric_limits<double>::quiet_NaN();
 }
 
 Interval correlation_interval(double correlation, int pairs) {

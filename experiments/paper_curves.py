@@ -126,7 +126,7 @@ def draw_fig3(report: Report, palette: Palette) -> Figure:
         panels[0].set_title(r"as published: $\frac{1}{k}\,\Sigma_e\, p_e \|W^e\|_F^2 / m$", fontsize=8)
         panels[1].set_title("without the factor $1/k$", fontsize=8)
         for values, colour, marker in zip(without, palette.series, MARKERS, strict=False):
-            some = list(range(n - 1, -1, -4))
+            some = list(range(n - 1, -1, -max(1, n // 8)))
             panels[1].plot(density, values, color=colour, linewidth=LINE, marker=marker, markersize=3.2, markevery=some)
         panels[1].set_ylim(bottom=min(0.5, panels[1].get_ylim()[0]))
     names, keys = legend_entries(report, curves, palette, "published: one run")

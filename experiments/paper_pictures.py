@@ -61,7 +61,7 @@ def draw_fig5(report: Report, palette: Palette) -> Figure:
     experts, most = max(map(len, routers)), len(palette.series)
     if experts > most:
         raise InputError(f"{report.picture.place}.panels: {experts} experts; at most {most} can be told apart")
-    width, height = 0.35 + 2.15 * len(panels), 2.95
+    width, height = 0.35 + 2.15 * len(panels), 3.05
     check_size(width, height)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)

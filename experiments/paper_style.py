@@ -103,7 +103,12 @@ def key_line(**options: object) -> Line2D:
 
 
 def note_preset(figure: Figure, report: Report) -> None:
-    """Says in the lower right corner that a picture is not of the paper's settings."""
-    if report.preset not in (None, "paper"):
-        text = f"preset {report.preset}"
-        figure.text(1, 0, f"{text} ", ha="right", va="bottom", fontsize=6, color=QUIET, in_layout=False)
+    """Says in the lower right corner, below everything else, that a picture is not of the paper's settings."""
+    if report.preset in (None, "paper"):
+        return
+    words = f"preset {report.preset} "
+    figure.text(1, 0, words, ha="right", va="bottom", fontsize=6, color=QUIET, in_layout=False)
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        strip = 0.1 / figure.get_figheight()
+        layout.set(rect=(0, strip, 1, 1 - strip))

@@ -1,6 +1,7 @@
 // The block mapping on the CPU: ns per sample (one sample through one training step, batch 1,024) for the shapes of the
 // paper's Figures 1 to 3 and 6 and Table 1, and the share of the peak rate of FP32 fused multiply-adds, counting the
-// operations of a dense step. The peak is measured in the same run, between the trainings: on a shared machine it moves.
+// operations of a dense step. The peak is measured in the same run, between the trainings: on a shared machine it
+// moves.
 //
 //   build/bench/block_cpu [--benchmark_filter=dense] [--benchmark_out=bench/results/FILE.json]
 #include <benchmark/benchmark.h>
@@ -57,8 +58,8 @@ double measure_peak(InstructionSet set, int threads) {
 
 // ---------------------------------------------------------------- the training
 
-// Fused multiply-adds of one sample in a step that skips nothing but inactive experts: h, W h, dL/dh and two outer products
-// for the experts, the scores, and for k > 1 the gates' slopes and the router's gradient.
+// Fused multiply-adds of one sample in a step that skips nothing but inactive experts: h, W h, dL/dh and two outer
+// products for the experts, the scores, and for k > 1 the gates' slopes and the router's gradient.
 double operations(const Shape& s) {
   const double n = s.n_features, m = s.n_hidden, E = s.n_experts, k = s.top_k;
   return 5 * n * m * k + (E > 1 ? n * E : 0) + (k > 1 ? 3 * n * k : 0);
@@ -98,7 +99,7 @@ struct Case {
   double density;
 };
 constexpr Case kCases[] = {
-    {"fig3_dense_m20", {100, 20, 1, 1}, 0.5}, {"fig3_4_experts", {100, 5, 4, 1}, 0.5},
+    {"fig3_dense_m20", {100, 20, 1, 1}, 0.5},  {"fig3_4_experts", {100, 5, 4, 1}, 0.5},
     {"fig3_10_experts", {100, 2, 10, 2}, 0.5}, {"fig3_20_experts", {100, 1, 20, 5}, 0.5},
     {"table1", {100, 10, 10, 1}, 0.1},         {"fig1_dense", {20, 6, 1, 1}, 0.1},
     {"fig2_moe", {20, 2, 3, 1}, 0.1},          {"fig6", {20, 5, 4, 1}, 0.1},

@@ -35,7 +35,7 @@ class BatchRouter {
   std::vector<double> scores_;
   std::vector<int> experts_;
   std::vector<double> gates_;
-  std::vector<int> present_;    // [n], of which the first present_count_ count
+  std::vector<int> present_;  // [n], of which the first present_count_ count
   std::size_t present_count_ = 0;
 };
 

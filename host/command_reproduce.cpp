@@ -51,7 +51,8 @@ const std::vector<Figure>& figures() {
       {"table1", {"table1"}, [](const Trained& t, const Json& p) { return one(analyse_table1(t, p)); }},
       {"a2", {}, [](const Trained&, const Json&) { return one(analyse_a2()); }},
       {"a3", {"fig3", "table1"}, [](const Trained& t, const Json&) { return one(analyse_a3(t)); }},
-      {"findings", {"findings", "selection", "fig5"},
+      {"findings",
+       {"findings", "selection", "fig5"},
        [](const Trained& t, const Json&) { return one(analyse_findings(t)); }},
   };
   return kFigures;

@@ -143,13 +143,15 @@ int command_run(const RunArguments& arguments) {
   }
   const bool folder = sweeps.size() > 1 || fs::is_directory(arguments.out);
   if (folder && !fs::is_directory(arguments.out)) {
-    throw InputError(fmt::format("--out must be an existing folder when there are several sweeps (each is written to "
-                                 "FOLDER/NAME.npz); '{}' is none", arguments.out));
+    throw InputError(
+        fmt::format("--out must be an existing folder when there are several sweeps (each is written to "
+                    "FOLDER/NAME.npz); '{}' is none",
+                    arguments.out));
   }
   for (const Sweep& sweep : sweeps) {
     if (!names.insert(sweep.name).second) {
-      throw InputError(fmt::format("two sweeps are named '{}'; names must differ when they are run together",
-                                   sweep.name));
+      throw InputError(
+          fmt::format("two sweeps are named '{}'; names must differ when they are run together", sweep.name));
     }
     paths.push_back(folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out);
   }

@@ -16,8 +16,8 @@ namespace {
 // What a comparison needs of a file.
 struct Diagram {
   std::vector<double> sparsity, importance;
-  std::vector<float> losses;    // [S][R]
-  std::vector<float> weights;   // [S][R][E][n][m]
+  std::vector<float> losses;   // [S][R]
+  std::vector<float> weights;  // [S][R][E][n][m]
   int E = 0, n = 0, m = 0;
 
   std::size_t cell(std::size_t s, std::size_t r) const { return s * importance.size() + r; }

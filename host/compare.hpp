@@ -10,18 +10,18 @@ namespace phasegrid {
 struct ComparisonRow {
   std::string what;
   double ours = 0, reference = 0;
-  double difference = 0;   // relative for losses, absolute for norms and shares
+  double difference = 0;  // relative for losses, absolute for norms and shares
   double tolerance = 0;
   bool relative = false;
   bool within = false;
 };
 
 struct Comparison {
-  std::string shape;               // "n = 2, m = 1, E = 1"
-  std::size_t cells = 0;           // held against each other
-  std::size_t left_out = 0;        // cells without a kept model in either file
+  std::string shape;         // "n = 2, m = 1, E = 1"
+  std::size_t cells = 0;     // held against each other
+  std::size_t left_out = 0;  // cells without a kept model in either file
   std::vector<ComparisonRow> rows;
-  bool within_tolerance = false;   // every row
+  bool within_tolerance = false;  // every row
 };
 
 // The tolerances: mean kept loss 1 % overall and 4 % in each quarter of the S range; mean norm of the last feature 0.06

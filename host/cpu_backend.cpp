@@ -16,7 +16,7 @@ namespace phasegrid {
 namespace {
 
 struct AlignedFree {
-  void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+  void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 
 // One sweep, and how a thread trains a model of it.
@@ -29,7 +29,9 @@ struct Training {
   std::size_t first;  // queue position of the first model
 
   Training(PlannedSweep& planned, InstructionSet set, const std::int32_t* stop, std::size_t position)
-      : sweep(planned), corrections(bias_corrections(planned.most_steps)), job(job_of(planned, corrections)),
+      : sweep(planned),
+        corrections(bias_corrections(planned.most_steps)),
+        job(job_of(planned, corrections)),
         first(position) {
     job.cells = sweep.cells.data();
     job.features = sweep.features.data();
@@ -59,9 +61,9 @@ struct Training {
 struct Queue {
   std::vector<Training> trainings;
   std::size_t size = 0;
-  std::size_t workspace = 0;       // floats that a thread needs for any of them
+  std::size_t workspace = 0;  // floats that a thread needs for any of them
   std::atomic<std::size_t> next{0};
-  std::int32_t stop = 0;           // read by the kernels through Job::stop
+  std::int32_t stop = 0;  // read by the kernels through Job::stop
 
   Queue(std::span<PlannedSweep> sweeps, InstructionSet set) {
     trainings.reserve(sweeps.size());
@@ -92,12 +94,11 @@ struct Queue {
 
 void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor) {
   Queue queue(sweeps, set);
-  const std::size_t n_workers =
-      std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
+  const std::size_t n_workers = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
   std::vector<std::unique_ptr<float[], AlignedFree>> workspaces;  // all of them before the first model is begun
   for (std::size_t t = 0; t < n_workers; ++t) {
     workspaces.emplace_back(static_cast<float*>(
-        ::operator new(std::max<std::size_t>(queue.workspace, 1) * sizeof(float), std::align_val_t{64})));
+        ::operator new (std::max<std::size_t>(queue.workspace, 1) * sizeof(float), std::align_val_t{64})));
   }
 
   std::mutex mutex;

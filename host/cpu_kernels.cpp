@@ -5,19 +5,19 @@
 namespace phasegrid {
 
 // Each compiled from kernels/tiny_cpu.cpp, the last from kernels/block/block_cpu.cpp.
-#define PHASEGRID_DECLARE(machine)        \
-  namespace machine {                     \
-  template <int n>                        \
+#define PHASEGRID_DECLARE(machine)         \
+  namespace machine {                      \
+  template <int n>                         \
   TinyCpuKernels find(const Shape& shape); \
-  template <>                             \
-  TinyCpuKernels find<1>(const Shape&);   \
-  template <>                             \
-  TinyCpuKernels find<2>(const Shape&);   \
-  template <>                             \
-  TinyCpuKernels find<3>(const Shape&);   \
-  template <>                             \
-  TinyCpuKernels find<4>(const Shape&);   \
-  BlockCpuKernels block_kernels();        \
+  template <>                              \
+  TinyCpuKernels find<1>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<2>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<3>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<4>(const Shape&);    \
+  BlockCpuKernels block_kernels();         \
   }
 PHASEGRID_DECLARE(baseline)
 PHASEGRID_DECLARE(avx2)
@@ -26,10 +26,14 @@ PHASEGRID_DECLARE(avx512)
 
 std::string_view to_string(InstructionSet set) {
   switch (set) {
-    case InstructionSet::automatic: return "auto";
-    case InstructionSet::baseline: return "baseline";
-    case InstructionSet::avx2: return "avx2";
-    case InstructionSet::avx512: return "avx512";
+    case InstructionSet::automatic:
+      return "auto";
+    case InstructionSet::baseline:
+      return "baseline";
+    case InstructionSet::avx2:
+      return "avx2";
+    case InstructionSet::avx512:
+      return "avx512";
   }
   return "?";
 }
@@ -38,7 +42,8 @@ std::string_view to_string(InstructionSet set) {
 bool is_supported(InstructionSet set) {
   switch (set) {
     case InstructionSet::automatic:
-    case InstructionSet::baseline: return true;
+    case InstructionSet::baseline:
+      return true;
     case InstructionSet::avx2:
       return PHASEGRID_WITH_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case InstructionSet::avx512:
@@ -70,10 +75,14 @@ TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
 TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set) {
   static_assert(kMaxTinyFeatures == 4, "a case for every number of features");
   switch (shape.n_features) {
-    case 1: return find_for_features<1>(shape, set);
-    case 2: return find_for_features<2>(shape, set);
-    case 3: return find_for_features<3>(shape, set);
-    case 4: return find_for_features<4>(shape, set);
+    case 1:
+      return find_for_features<1>(shape, set);
+    case 2:
+      return find_for_features<2>(shape, set);
+    case 3:
+      return find_for_features<3>(shape, set);
+    case 4:
+      return find_for_features<4>(shape, set);
   }
   throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
 }

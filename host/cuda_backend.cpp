@@ -19,8 +19,8 @@ namespace {
 // How the current GPU would train a sweep of the block mapping.
 BlockLaunch block_launch(const PlannedSweep& sweep) {
   BlockLaunch launch;
-  check_cuda(describe_block(sweep.shape, sweep.largest_batch, sweep.load_balance,
-                            static_cast<int>(sweep.models.size()), &launch),
+  check_cuda(describe_block(sweep.shape, sweep.largest_batch, sweep.load_balance, static_cast<int>(sweep.models.size()),
+                            &launch),
              "description of the block kernel");
   return launch;
 }
@@ -123,7 +123,7 @@ std::string cuda_problem(const PlannedSweep& sweep) {
   const BlockLaunch launch = block_launch(sweep);
   if (launch.layout.tile > 0) return "";
   // The largest of each number that would fit, the others as they are.
-  auto fitting = [&](int Shape::* number) {
+  auto fitting = [&](int Shape::*number) {
     PlannedSweep smaller;
     smaller.largest_batch = sweep.largest_batch;
     smaller.load_balance = sweep.load_balance;
@@ -134,11 +134,12 @@ std::string cuda_problem(const PlannedSweep& sweep) {
     }
     return smaller.shape.*number;
   };
-  return fmt::format("a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
-                     "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
-                     sweep.shape.n_features, sweep.shape.n_hidden, sweep.shape.n_experts, sweep.shape.top_k,
-                     (launch.shared_bytes + 1023) / 1024, cuda_device_name(), launch.shared_limit / 1024,
-                     fitting(&Shape::n_features), fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
+  return fmt::format(
+      "a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
+      "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
+      sweep.shape.n_features, sweep.shape.n_hidden, sweep.shape.n_experts, sweep.shape.top_k,
+      (launch.shared_bytes + 1023) / 1024, cuda_device_name(), launch.shared_limit / 1024, fitting(&Shape::n_features),
+      fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
 }
 
 std::string cuda_device_name() {

@@ -17,8 +17,8 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, Choice& into, co
   std::vector<std::string> names;
   for (const auto& [name, choice] : choices) names.push_back(name);
   return app
-      .add_option_function<std::string>(flag, [&into, choices](const std::string& name) { into = choices.at(name); },
-                                        help)
+      .add_option_function<std::string>(
+          flag, [&into, choices](const std::string& name) { into = choices.at(name); }, help)
       ->check(CLI::IsMember(names));
 }
 
@@ -36,9 +36,8 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
                               {"baseline", InstructionSet::baseline},
                               {"avx2", InstructionSet::avx2},
                               {"avx512", InstructionSet::avx512}});
-  add_choice<ProgressMode>(
-      app, "--progress", arguments.progress, "The progress line; auto is on a terminal",
-      {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
+  add_choice<ProgressMode>(app, "--progress", arguments.progress, "The progress line; auto is on a terminal",
+                           {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
   app.add_option("--checkpoint-seconds", arguments.checkpoint_seconds,
                  "How often what is finished is saved beside the results file")
       ->check(CLI::Range(0.1, 86400.0))
@@ -59,7 +58,8 @@ int run(int argc, char** argv) {
   add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
                      {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});
   run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");
-  run->add_option("--variant", run_arguments.training.variant, "A [variants.NAME] of the sweep file; without it, all of them");
+  run->add_option("--variant", run_arguments.training.variant,
+                  "A [variants.NAME] of the sweep file; without it, all of them");
   add_training_options(*run, run_arguments.training);
   run->callback([&] { status = command_run(run_arguments); });
 
@@ -74,12 +74,13 @@ int run(int argc, char** argv) {
   ReproduceArguments reproduce_arguments;
   reproduce_arguments.training.preset = "quick";
   CLI::App* reproduce = app.add_subcommand("reproduce", "Train, check and draw a figure of the paper");
-  reproduce->add_option("figure", reproduce_arguments.figure,
-                        "fig1 to fig8 (fig4 and fig8 are one), table1, a2, a3, findings (readings that differ beyond the "
-                        "figures), or all, which writes REPRODUCTION.md")
+  reproduce
+      ->add_option("figure", reproduce_arguments.figure,
+                   "fig1 to fig8 (fig4 and fig8 are one), table1, a2, a3, findings (readings that differ beyond the "
+                   "figures), or all, which writes REPRODUCTION.md")
       ->required()
-      ->check(CLI::IsMember({"fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3",
-                             "findings", "all"}));
+      ->check(CLI::IsMember(
+          {"fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all"}));
   reproduce->add_option("--preset", reproduce_arguments.training.preset, "quick or paper")
       ->check(CLI::IsMember({"quick", "paper"}))
       ->capture_default_str();

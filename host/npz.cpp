@@ -39,8 +39,8 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 // ---------------------------------------------------------------- .npy
 
 std::vector<std::byte> npy_bytes(const NpyArray& array) {
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", array.type,
-                                   shape_text(array.shape));
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", array.type, shape_text(array.shape));
   // Version 1.0: magic, version and length take 10 bytes, and the data begins at a multiple of 64.
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
@@ -280,8 +280,8 @@ std::string NpzFile::text(const std::string& key) const {
 void NpzFile::expect_shape(const std::string& key, const std::vector<std::size_t>& shape) const {
   const NpyArray& a = array(key);
   if (a.shape != shape) {
-    throw InputError(fmt::format("{}: '{}' must have the shape {}, not {}", path_, key, shape_text(shape),
-                                 shape_text(a.shape)));
+    throw InputError(
+        fmt::format("{}: '{}' must have the shape {}, not {}", path_, key, shape_text(shape), shape_text(a.shape)));
   }
 }
 

@@ -13,11 +13,11 @@ namespace phasegrid {
 
 // One array, row-major.
 struct NpyArray {
-  std::string type;                 // NumPy's: "<f4", "<f8", "<i4", "<i8" or "<U12"
-  std::vector<std::size_t> shape;   // () for a scalar
+  std::string type;                // NumPy's: "<f4", "<f8", "<i4", "<i8" or "<U12"
+  std::vector<std::size_t> shape;  // () for a scalar
   std::vector<std::byte> bytes;
 
-  std::size_t size() const;         // elements
+  std::size_t size() const;  // elements
 };
 
 NpyArray make_array(std::span<const float> values, std::vector<std::size_t> shape);

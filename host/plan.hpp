@@ -47,8 +47,8 @@ Mapping mapping_of(const Shape& shape, const Cell& cell);
 int cpu_tile(const Shape& shape, int batch);
 
 // One cell's settings as the step sees them, its Philox key included. The key depends on the seed and on what the step
-// sees, in float32: not on the cell's place in a grid, the number of steps or restarts, the kind of router or schedule, so
-// a sub-grid or a longer training repeats the numbers of another, and routers are compared on equal data.
+// sees, in float32: not on the cell's place in a grid, the number of steps or restarts, the kind of router or schedule,
+// so a sub-grid or a longer training repeats the numbers of another, and routers are compared on equal data.
 CellSettings cell_settings(const Shape& shape, const Cell& cell);
 std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& cell);
 

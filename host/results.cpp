@@ -26,8 +26,8 @@ bool Results::complete() const { return std::ranges::find(status, kNotTrained) =
 namespace {
 std::span<const float> part(const Results& results, std::size_t cell, int offset, int count) {
   const auto stride = static_cast<std::size_t>(results.sweep.shape.parameter_count());
-  return std::span(results.parameters).subspan(cell * stride + static_cast<std::size_t>(offset),
-                                               static_cast<std::size_t>(count));
+  return std::span(results.parameters)
+      .subspan(cell * stride + static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
 }
 }  // namespace
 
@@ -50,8 +50,8 @@ void Results::take(std::size_t cell, int restart, float loss, std::int32_t model
                    std::span<const float> losses, std::span<const float> snapshots) {
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
   const std::size_t shots = sweep.train.snapshots.size();
-  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride ||
-      losses.size() != shots || snapshots.size() != shots * stride) {
+  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride || losses.size() != shots ||
+      snapshots.size() != shots * stride) {
     throw std::out_of_range("Results::take: no such model in this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);

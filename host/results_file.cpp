@@ -198,7 +198,7 @@ class TemporaryFile {
     path_.clear();
     const fs::path folder = fs::path(target_).parent_path();
     const int handle = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (handle < 0) return;   // the file is in place; some folders cannot be opened for reading
+    if (handle < 0) return;  // the file is in place; some folders cannot be opened for reading
     (void)fsync(handle);
     close(handle);
   }
@@ -232,9 +232,8 @@ Results load_results(const std::string& path) {
     const std::string key = values_key(dimension.name);
     file.expect_shape(key, {dimension.values.size()});
     // A NaN stands for a sparsity that each feature has of its own.
-    const bool same = std::ranges::equal(file.doubles(key), dimension.values, [](double a, double b) {
-      return a == b || (std::isnan(a) && std::isnan(b));
-    });
+    const bool same = std::ranges::equal(file.doubles(key), dimension.values,
+                                         [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
     if (!same) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());

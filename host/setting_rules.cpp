@@ -60,14 +60,22 @@ void check_setting(std::string_view key, double value) {
 
 std::string_view key_of(AxisName name) {
   switch (name) {
-    case AxisName::sparsity: return "data.sparsity";
-    case AxisName::last_importance: return "data.last_importance";
-    case AxisName::steps: return "train.steps";
-    case AxisName::batch: return "train.batch";
-    case AxisName::learning_rate: return "train.learning_rate";
-    case AxisName::weight_decay: return "train.weight_decay";
-    case AxisName::load_balance: return "train.load_balance";
-    case AxisName::seed: return "axes.seed";
+    case AxisName::sparsity:
+      return "data.sparsity";
+    case AxisName::last_importance:
+      return "data.last_importance";
+    case AxisName::steps:
+      return "train.steps";
+    case AxisName::batch:
+      return "train.batch";
+    case AxisName::learning_rate:
+      return "train.learning_rate";
+    case AxisName::weight_decay:
+      return "train.weight_decay";
+    case AxisName::load_balance:
+      return "train.load_balance";
+    case AxisName::seed:
+      return "axes.seed";
   }
   throw std::logic_error("no such axis");
 }

@@ -129,8 +129,7 @@ std::vector<std::size_t> permutation(std::size_t n, std::uint64_t seed) {
   constexpr std::uint32_t kPermutation = 0x70657246;  // tells these random numbers from others of the same seed
   std::vector<std::size_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = i;
-  const r123::Philox4x32::ukey_type key = {
-      {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
+  const r123::Philox4x32::ukey_type key = {{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
   for (std::size_t i = n; i-- > 1;) {
     const auto block = r123::Philox4x32()({{static_cast<std::uint32_t>(i), 0, 0, kPermutation}}, key);
     const std::uint64_t word = (static_cast<std::uint64_t>(block[0]) << 32) | block[1];

@@ -87,8 +87,8 @@ void apply_layer(toml::table& document, std::string_view kind, const std::string
   if (chosen == nullptr) {
     std::string names(none);
     for (auto&& [key, value] : layers) names += (names.empty() ? "" : ", ") + std::string(key.str());
-    throw InputError(one_line(fmt::format("{}: there is no {} '{}'; it has {}", origin, one, name,
-                                          names.empty() ? "none" : names)));
+    throw InputError(
+        one_line(fmt::format("{}: there is no {} '{}'; it has {}", origin, one, name, names.empty() ? "none" : names)));
   }
   if (!chosen->is_table()) refuse(*chosen, fmt::format("{}.{} must be a table, not {}", kind, name, found(*chosen)));
   refuse_layers_within(*chosen->as_table());
@@ -124,9 +124,9 @@ void apply_set(toml::table& document, const std::string& change) {
 
 void read_axes(const toml::table& document, Sweep& sweep) {
   const toml::table& axes = table_at(document, "axes");
-  check_keys(axes, "axes",
-             {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance",
-              "seed"});
+  check_keys(
+      axes, "axes",
+      {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed"});
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const toml::node* node = axes.get(to_string(name));
@@ -213,9 +213,9 @@ void read_train(const toml::table& train, TrainSettings& into) {
   read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, into.loss);
   read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}},
                     into.keep);
-  read_choice<Schedule>(
-      train, "train", "schedule",
-      {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}}, into.schedule);
+  read_choice<Schedule>(train, "train", "schedule",
+                        {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}},
+                        into.schedule);
   if (const toml::node* node = train.get("snapshots")) {
     if (const toml::array* list = node->as_array(); list != nullptr && list->empty()) return;  // none
     for (double step : read_list_or_range(*node, "train.snapshots", "train.snapshots")) {

@@ -35,9 +35,7 @@ std::string place(const toml::node& node) {
 
 }  // namespace
 
-void refuse(const toml::node& node, const std::string& sentence) {
-  throw InputError(one_line(place(node) + sentence));
-}
+void refuse(const toml::node& node, const std::string& sentence) { throw InputError(one_line(place(node) + sentence)); }
 
 std::string found(const toml::node& node) {
   if (node.is_table()) return "a table";

@@ -1,6 +1,7 @@
 // Initial parameters: Xavier normal taken over the 3-D tensor, std W = sqrt(2 / (m (n + E))), and
 // std G = std b = sqrt(2 / (n + E)), as in the authors' model/model.py; and the routers of paper section 5. A random
-// number belongs to a parameter's position, so models that differ in their kind of router alone start with equal experts.
+// number belongs to a parameter's position, so models that differ in their kind of router alone start with equal
+// experts.
 #pragma once
 
 #include "job.hpp"
@@ -33,8 +34,8 @@ PG_INLINE float initial_parameter(const Shape& shape, const CellSettings& cell, 
     const int e = router / shape.n_features, f = router % shape.n_features;
     if (cell.router_init == kRouterZero) return 0.0f;
     if (cell.router_init == kRouterDiagonal) return e == f ? 1.0f : 0.0f;
-    const int part = cell.router_init == kRouterOrdered ? f / (shape.n_features / shape.n_experts)
-                                                        : random_part(shape, key, f);
+    const int part =
+        cell.router_init == kRouterOrdered ? f / (shape.n_features / shape.n_experts) : random_part(shape, key, f);
     return e == part ? 1.0f : 0.0f;
   }
   if (router < 0 && p >= shape.bias_offset() && cell.bias_init == kBiasZero) return 0.0f;

@@ -1,13 +1,12 @@
-// The CUDA side of the block mapping, run by emulated warps, gives the bits of the CPU side: gathers, sums and barriers,
-// with one warp and with two. The launcher alone is left to the gpu tests.
-#include "warp_emulator.hpp"
-
+// The CUDA side of the block mapping, run by emulated warps, gives the bits of the CPU side: gathers, sums and
+// barriers, with one warp and with two. The launcher alone is left to the gpu tests.
 #include <gtest/gtest.h>
 
 #include <bit>
 
 #include "block/model.hpp"
 #include "block_problem.hpp"
+#include "warp_emulator.hpp"
 
 namespace phasegrid {
 namespace {
@@ -98,8 +97,8 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
   };
   // Few and small: each barrier of a block costs these threads a round through the kernel of the operating system.
   for (const auto& [shape, load_balance, warps] :
-       {Case{{2, 1, 3, 1}, 0.05, 1}, Case{{37, 5, 1, 1}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.0, 2}, Case{{70, 2, 6, 2}, 0.0, 2},
-        Case{{20, 5, 4, 1}, 0.05, 1}, Case{{9, 1, 7, 4}, 0.05, 2}}) {
+       {Case{{2, 1, 3, 1}, 0.05, 1}, Case{{37, 5, 1, 1}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.0, 2},
+        Case{{70, 2, 6, 2}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.05, 1}, Case{{9, 1, 7, 4}, 0.05, 2}}) {
     BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
     trial.cell.train.steps = 2;
     trial.cell.train.schedule = Schedule::cosine;

@@ -21,7 +21,8 @@ class BlockTrial {
   std::vector<FeatureSettings> features;
   std::vector<float> parameters;
 
-  BlockTrial(const Shape& s, std::mt19937& random, Loss loss, double load_balance, int batch, bool sparsities_differ = false)
+  BlockTrial(const Shape& s, std::mt19937& random, Loss loss, double load_balance, int batch,
+             bool sparsities_differ = false)
       : shape(s) {
     std::uniform_real_distribution<double> uniform(0, 1);
     std::normal_distribution<float> normal(0, 0.6f);
@@ -50,10 +51,12 @@ class BlockTrial {
   // As a CPU lays it out, or with another tile.
   BlockProblem problem(int tile = 0) {
     const int batch = std::max(cell.train.batch, cell.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
-    BlockProblem p{shape, block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true),
-                   &settings, features.data(), nullptr};
-    memory_.reset(static_cast<float*>(::operator new(
-        static_cast<std::size_t>(p.layout.size + 2 * p.layout.parameter_floats) * sizeof(float), std::align_val_t{64})));
+    BlockProblem p{
+        shape, block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true),
+        &settings, features.data(), nullptr};
+    memory_.reset(static_cast<float*>(
+        ::operator new (static_cast<std::size_t>(p.layout.size + 2 * p.layout.parameter_floats) * sizeof(float),
+                        std::align_val_t{64})));
     p.workspace = memory_.get();
     return p;
   }
@@ -80,13 +83,14 @@ class BlockTrial {
 
   // Every parameter of the router of expert e.
   std::span<float> router(int e) {
-    return std::span(parameters).subspan(static_cast<std::size_t>(shape.router_offset() + e * shape.n_features),
-                                         static_cast<std::size_t>(shape.n_features));
+    return std::span(parameters)
+        .subspan(static_cast<std::size_t>(shape.router_offset() + e * shape.n_features),
+                 static_cast<std::size_t>(shape.n_features));
   }
 
  private:
   struct Free {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   std::unique_ptr<float, Free> memory_;
 };

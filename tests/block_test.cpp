@@ -1,8 +1,7 @@
 // The block mapping of every instruction set against the definition in float64, against the tiny mapping, and against
 // itself with other tiles.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
@@ -17,11 +16,14 @@ using testing::machines;
 using testing::reference_loss;
 using testing::ReferenceLoss;
 
-std::string name(const Shape& s) { return fmt::format("n{} m{} E{} k{}", s.n_features, s.n_hidden, s.n_experts, s.top_k); }
+std::string name(const Shape& s) {
+  return fmt::format("n{} m{} E{} k{}", s.n_features, s.n_hidden, s.n_experts, s.top_k);
+}
 
 std::vector<Shape> some_shapes() {
-  std::vector<Shape> shapes = {{1, 1, 1, 1}, {2, 1, 3, 1}, {5, 6, 1, 1}, {16, 3, 1, 1}, {17, 4, 4, 1}, {20, 6, 1, 1},
-                               {20, 5, 4, 1}, {33, 2, 10, 2}, {40, 1, 20, 5}, {23, 7, 5, 3}, {50, 9, 3, 2}};
+  std::vector<Shape> shapes = {{1, 1, 1, 1},   {2, 1, 3, 1},  {5, 6, 1, 1},  {16, 3, 1, 1},
+                               {17, 4, 4, 1},  {20, 6, 1, 1}, {20, 5, 4, 1}, {33, 2, 10, 2},
+                               {40, 1, 20, 5}, {23, 7, 5, 3}, {50, 9, 3, 2}};
   for (int k = 1; k <= 6; ++k) shapes.push_back({7, 3, 6, k});
   std::mt19937 random(20);
   for (int i = 0; i < 12; ++i) {
@@ -46,7 +48,8 @@ int check_gradient(BlockTrial& trial, std::mt19937& random, int most, const std:
   std::vector<Difference> differences;
   double largest = 0;
   for (int i = 0; i < most; ++i) {
-    const std::size_t p = at.size() <= static_cast<std::size_t>(most) ? static_cast<std::size_t>(i) : random() % at.size();
+    const std::size_t p =
+        at.size() <= static_cast<std::size_t>(most) ? static_cast<std::size_t>(i) : random() % at.size();
     if (p >= at.size()) break;
     constexpr double kStep = 1e-5;
     std::vector<double> above = at, below = at;
@@ -108,7 +111,8 @@ TEST(Block, LossEqualsTheDefinition) {
     for (const Loss loss : {Loss::mean, Loss::sum}) {
       BlockTrial trial(shape, random, loss, 0.3, 1 + static_cast<int>(random() % 300), random() % 2 == 0);
       const std::vector<float> inputs = trial.inputs(InstructionSet::baseline);
-      const double expected = reference_loss(trial.reference(), {trial.parameters.begin(), trial.parameters.end()}, inputs).loss;
+      const double expected =
+          reference_loss(trial.reference(), {trial.parameters.begin(), trial.parameters.end()}, inputs).loss;
       for (InstructionSet set : machines()) EXPECT_NEAR(trial.loss(set), expected, 1e-5 * expected) << name(shape);
     }
   }
@@ -219,7 +223,8 @@ TEST(Block, RoutersStartAsAsked) {
   for (int e = 0; e < 4; ++e) {
     for (float g : trial.router(e)) EXPECT_EQ(g, 0.0f);
   }
-  for (int b = 0; b < 48; ++b) EXPECT_EQ(trial.parameters[static_cast<std::size_t>(trial.shape.bias_offset() + b)], 0.0f);
+  for (int b = 0; b < 48; ++b)
+    EXPECT_EQ(trial.parameters[static_cast<std::size_t>(trial.shape.bias_offset() + b)], 0.0f);
   const std::vector<float> experts(trial.parameters.begin(), trial.parameters.begin() + trial.shape.weight_count());
 
   start(RouterInit::diagonal, BiasInit::xavier, 0);

@@ -62,9 +62,9 @@ TEST(Dynamics, ASnapshotIsTheModelOfAShorterTraining) {
     Sweep longer = shorter;
     longer.train.steps = 14;  // its last batch is the 14th, whose loss the snapshot after 13 steps has
     for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-      EXPECT_TRUE(same_bits(results.snapshot(cell, 2), std::span(results.parameters)
-                                                           .subspan(cell * results.snapshot(cell, 0).size(),
-                                                                    results.snapshot(cell, 0).size())));
+      EXPECT_TRUE(same_bits(results.snapshot(cell, 2),
+                            std::span(results.parameters)
+                                .subspan(cell * results.snapshot(cell, 0).size(), results.snapshot(cell, 0).size())));
       const auto at = [&](int restart, std::size_t t) {
         return results.snapshot_losses[(cell * 3 + static_cast<std::size_t>(restart)) * 3 + t];
       };

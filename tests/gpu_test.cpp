@@ -1,7 +1,6 @@
 // What only a GPU can show. Each test is skipped, and says so, where there is none.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <bit>
@@ -23,10 +22,10 @@ cudaError_t philox_on_gpu(int rounds, int count, const std::uint32_t* counters, 
 
 namespace {
 
-#define SKIP_WITHOUT_GPU()                                                        \
-  if (const std::string problem = cuda_problem(); !problem.empty()) {             \
-    GTEST_SKIP() << "not run on a GPU: " << problem;                              \
-  }                                                                               \
+#define SKIP_WITHOUT_GPU()                                            \
+  if (const std::string problem = cuda_problem(); !problem.empty()) { \
+    GTEST_SKIP() << "not run on a GPU: " << problem;                  \
+  }                                                                   \
   static_assert(true)
 
 std::vector<std::uint32_t> bits_of(const Results& results) {

@@ -22,7 +22,7 @@ Sweep usable_sweep() {
 }
 
 TEST(AxisNames, AreThoseOfSweepFiles) {
-  const std::vector<std::string> names = {"sparsity",      "last_importance", "steps",       "batch",
+  const std::vector<std::string> names = {"sparsity",      "last_importance", "steps",        "batch",
                                           "learning_rate", "weight_decay",    "load_balance", "seed"};
   for (int i = 0; i < kAxisNames; ++i) {
     EXPECT_EQ(to_string(static_cast<AxisName>(i)), names[static_cast<std::size_t>(i)]);
@@ -185,9 +185,9 @@ TEST(GridOrder, GivesMinusZeroAsZero) {  // equal settings are one cell, so thei
   ASSERT_EQ(refusal(sweep), "");
   sweep.train.drop_below = sweep.train.drop_factor = sweep.train.stop_below = -0.0;
   const Cell cell = Grid(sweep).cell(0);
-  for (double value : {cell.sparsity[0], cell.importance[0], cell.importance[1], cell.train.learning_rate,
-                       cell.train.weight_decay, cell.train.load_balance, cell.train.drop_below, cell.train.drop_factor,
-                       cell.train.stop_below}) {
+  for (double value :
+       {cell.sparsity[0], cell.importance[0], cell.importance[1], cell.train.learning_rate, cell.train.weight_decay,
+        cell.train.load_balance, cell.train.drop_below, cell.train.drop_factor, cell.train.stop_below}) {
     EXPECT_FALSE(std::signbit(value));
   }
 }

@@ -1,8 +1,7 @@
 // The training step of every instruction set against the definition in float64, and against itself.
-#include <gtest/gtest.h>
-
 #include <Random123/philox.h>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <bit>
 #include <cmath>
@@ -39,7 +38,9 @@ std::vector<Shape> all_shapes() {
   return shapes;
 }
 
-std::string name(const Shape& s) { return fmt::format("n{} m{} E{} k{}", s.n_features, s.n_hidden, s.n_experts, s.top_k); }
+std::string name(const Shape& s) {
+  return fmt::format("n{} m{} E{} k{}", s.n_features, s.n_hidden, s.n_experts, s.top_k);
+}
 
 struct Trial {
   Shape shape;
@@ -70,8 +71,8 @@ Trial draw_trial(const Shape& shape, std::mt19937& random, Loss loss, double loa
 
 ReferenceSettings reference_of(const Trial& trial) {
   // As the step sees them: in float32.
-  ReferenceSettings settings{trial.shape, {}, static_cast<double>(trial.settings.load_balance),
-                             trial.cell.train.loss == Loss::mean};
+  ReferenceSettings settings{
+      trial.shape, {}, static_cast<double>(trial.settings.load_balance), trial.cell.train.loss == Loss::mean};
   for (int f = 0; f < trial.shape.n_features; ++f) {
     settings.importance.push_back(static_cast<double>(trial.settings.importance[f]));
   }
@@ -144,13 +145,12 @@ TEST(Kernel, InputsComeFromOnePhiloxWordAFeature) {
     const Shape shape{n, 1, 2, 1};
     const Trial trial = draw_trial(shape, random, Loss::mean, 0, 300);
     const double density = 1.0 - static_cast<double>(static_cast<float>(trial.cell.sparsity[0]));
-    const auto model = r123::Philox4x32_R<10>()({{1, 0, 0, kStreamModelKey}},
-                                                {{trial.settings.key[0], trial.settings.key[1]}});
+    const auto model =
+        r123::Philox4x32_R<10>()({{1, 0, 0, kStreamModelKey}}, {{trial.settings.key[0], trial.settings.key[1]}});
     for (std::uint32_t sample = 0; sample < 300; ++sample) {
       for (std::uint32_t f = 0; f < static_cast<std::uint32_t>(n); ++f) {
         const std::uint32_t lane = sample % 32, place = sample / 32 * static_cast<std::uint32_t>(n) + f;
-        const auto block =
-            r123::Philox4x32_R<7>()({{place / 4, lane, 5, kStreamTrain}}, {{model[0], model[1]}});
+        const auto block = r123::Philox4x32_R<7>()({{place / 4, lane, 5, kStreamTrain}}, {{model[0], model[1]}});
         const double u = (static_cast<double>(static_cast<std::int32_t>(block[place % 4])) + 0x1p31) * 0x1p-32;
         const float x = trial.inputs[sample * static_cast<std::size_t>(n) + f];
         EXPECT_NEAR(x, u < density ? u / density : 0.0, 3e-7);
@@ -236,8 +236,8 @@ TEST(Kernel, EveryInstructionSetGivesTheSameBits) {
       for (const auto* numbers : {&gradient, &initial, &inputs}) {
         for (float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
       }
-      bits.push_back(std::bit_cast<std::uint32_t>(
-          kernels.loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data())));
+      bits.push_back(
+          std::bit_cast<std::uint32_t>(kernels.loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data())));
       if (first.empty()) first = bits;
       EXPECT_EQ(bits, first) << name(shape) << " " << to_string(set);
     }

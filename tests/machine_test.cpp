@@ -1,8 +1,7 @@
 // The vocabulary of one machine (kernels/machine/): compiled once for every instruction set, and for the CUDA header
 // with g++ (tests/warp_emulator.hpp), so that the same checks speak for each.
-#include <gtest/gtest.h>
-
 #include <Random123/philox.h>
+#include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
@@ -46,8 +45,8 @@ TEST(Philox, GivesRandom123sKnownAnswersInEveryLane) {
     const Key key{answer.key[0], answer.key[1]};
     const Block<Words> lanes = answer.rounds == 7 ? philox<7>(wide(c[0]), wide(c[1]), wide(c[2]), wide(c[3]), key)
                                                   : philox<10>(wide(c[0]), wide(c[1]), wide(c[2]), wide(c[3]), key);
-    const auto shared = answer.rounds == 7 ? philox<7>(c[0], c[1], c[2], c[3], key)
-                                           : philox<10>(c[0], c[1], c[2], c[3], key);
+    const auto shared =
+        answer.rounds == 7 ? philox<7>(c[0], c[1], c[2], c[3], key) : philox<10>(c[0], c[1], c[2], c[3], key);
     for (int i = 0; i < 4; ++i) {
       for (std::uint32_t word : to_vector_of_words(lanes.w[i])) EXPECT_EQ(word, answer.expected[i]);
       EXPECT_EQ(shared.w[i], answer.expected[i]);
@@ -153,9 +152,9 @@ TEST(Data, FeaturesAreUniformBelowOne) {
   cell.present_limit = static_cast<std::int32_t>(0.25 * 0x1p32 - 0x1p31 - 1);
   cell.scale = static_cast<float>(4 * 0x1p-32 * (1 - 1e-7));
   cell.offset = cell.scale * 0x1p31f;
-  const Floats zero = feature_from(bits(bits_float(0x80000000u)), cell);           // the smallest word
-  const Floats largest = feature_from(bits(bits_float(0xbfffffffu)), cell);        // the last present one
-  const Floats absent = feature_from(bits(bits_float(0xc0000000u)), cell);         // the first absent one
+  const Floats zero = feature_from(bits(bits_float(0x80000000u)), cell);     // the smallest word
+  const Floats largest = feature_from(bits(bits_float(0xbfffffffu)), cell);  // the last present one
+  const Floats absent = feature_from(bits(bits_float(0xc0000000u)), cell);   // the first absent one
   EXPECT_EQ(to_vector(zero)[0], 0.0f);
   EXPECT_LT(to_vector(largest)[0], 1.0f);
   EXPECT_GT(to_vector(largest)[0], 0.9999f);

@@ -35,7 +35,9 @@ inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std
   ReferenceLoss result;
   double error = 0;
   for (std::size_t i = 0; i < samples; ++i) {
-    auto x = [&](int f) { return static_cast<double>(inputs[i * static_cast<std::size_t>(n) + static_cast<std::size_t>(f)]); };
+    auto x = [&](int f) {
+      return static_cast<double>(inputs[i * static_cast<std::size_t>(n) + static_cast<std::size_t>(f)]);
+    };
     std::vector<double> score(static_cast<std::size_t>(E)), P(static_cast<std::size_t>(E));
     double sum = 0;
     for (int e = 0; e < E; ++e) {

@@ -62,7 +62,8 @@ TEST(ReproduceFigure1, LossAmongTheSeedsAndCapacity) {
 
 TEST(ReproduceFigure1, TheBiasesOfTheAuthorsRunAreNamedOnlyWhereOneReadingReachesTheirLoss) {
   Trained trained;
-  for (const auto& [variant, low, high] : {std::tuple("xavier_biases", 0.004f, 0.06f), std::tuple("zero_biases", 0.004f, 0.008f)}) {
+  for (const auto& [variant, low, high] :
+       {std::tuple("xavier_biases", 0.004f, 0.06f), std::tuple("zero_biases", 0.004f, 0.008f)}) {
     add_results(trained, sweep_of("fig1", variant, kTwoSeeds), [&](OwnedModel& model, std::size_t cell) {
       fill_units(model, 1);
       return cell == 0 ? low : high;
@@ -101,10 +102,12 @@ Trained curves(const std::function<double(const std::string&, double density, st
     add_results(trained, sweep, [&](OwnedModel& model, std::size_t cell) {
       const std::size_t d = cell / seeds;
       const double density = 1 - sparsities[d];
-      const double features = published().at("fig3").at(variant)[d].get<double>() * factor(variant, density, cell % seeds);
+      const double features =
+          published().at("fig3").at(variant)[d].get<double>() * factor(variant, density, cell % seeds);
       // sum_e p_e ||W_e||^2 / m / k = n w^2 / k.
       const double w = std::sqrt(features * model.shape.top_k / model.shape.n_features);
-      for (int i = 0; i < model.shape.weight_count(); ++i) model.parameters[static_cast<std::size_t>(i)] = static_cast<float>(w);
+      for (int i = 0; i < model.shape.weight_count(); ++i)
+        model.parameters[static_cast<std::size_t>(i)] = static_cast<float>(w);
       return static_cast<float>(loss(variant, density));
     });
   }
@@ -135,21 +138,27 @@ TEST(ReproduceFigure3, PublishedValuesAreMet) {
 TEST(ReproduceFigure3, FourPercentOrThreeDeviations) {
   const auto dense = std::vector<std::string>{"dense, m = 20: published points"};
   auto with = [&](double factor, double scatter) {
-    return analyse_fig3(curves([=](const std::string&, double, std::size_t seed) {
-      return factor + scatter * (static_cast<double>(seed) - 1);
-    }, some_loss), published());
+    return analyse_fig3(curves([=](const std::string&, double,
+                                   std::size_t seed) { return factor + scatter * (static_cast<double>(seed) - 1); },
+                               some_loss),
+                        published());
   };
-  EXPECT_EQ(ruling_on(with(1.035, 0), dense), Ruling::met);       // 3.4 % of ours
-  EXPECT_EQ(ruling_on(with(1.06, 0), dense), Ruling::not_met);    // 5.7 %
-  EXPECT_EQ(ruling_on(with(1.06, 0.03), dense), Ruling::met);     // two deviations
-  EXPECT_EQ(ruling_on(with(1.10, 0.03), dense), Ruling::not_met); // more than three
+  EXPECT_EQ(ruling_on(with(1.035, 0), dense), Ruling::met);        // 3.4 % of ours
+  EXPECT_EQ(ruling_on(with(1.06, 0), dense), Ruling::not_met);     // 5.7 %
+  EXPECT_EQ(ruling_on(with(1.06, 0.03), dense), Ruling::met);      // two deviations
+  EXPECT_EQ(ruling_on(with(1.10, 0.03), dense), Ruling::not_met);  // more than three
 }
 
 TEST(ReproduceFigure3, PointsOutsideAreNamedAndCounted) {
   // Two of thirty dense points off: 93 % of those, 98 % of all.
-  const Report report = analyse_fig3(curves([](const std::string& variant, double density, std::size_t) {
-    return variant == "dense_m20" && (std::abs(density - 0.5) < 1e-9 || std::abs(density - 0.1) < 1e-9) ? 1.2 : 1.0;
-  }, some_loss), published());
+  const Report report = analyse_fig3(
+      curves(
+          [](const std::string& variant, double density, std::size_t) {
+            return variant == "dense_m20" && (std::abs(density - 0.5) < 1e-9 || std::abs(density - 0.1) < 1e-9) ? 1.2
+                                                                                                                : 1.0;
+          },
+          some_loss),
+      published());
   const Verdict& dense = verdict_on(report, {"dense, m = 20: published points"});
   EXPECT_EQ(dense.ruling, Ruling::not_met);
   EXPECT_EQ(dense.ours, "28 within");
@@ -181,21 +190,25 @@ TEST(ReproduceFigure7, LogLossWithinThreeHundredths) {
   EXPECT_EQ(ruling_on(report, {"dense model's loss is the lowest"}), Ruling::met);
   // The read-off curves themselves: 10 and 20 experts are below 4, but the text's 0.03 to 0.08 is not in them.
   EXPECT_EQ(ruling_on(report, {"the mixtures' losses are above"}), Ruling::differs);
-  const Report high = analyse_fig7(curves(flat, [](const std::string& v, double d) { return 1.04 * published_loss(v, d); }),
-                                   published());
+  const Report high = analyse_fig7(
+      curves(flat, [](const std::string& v, double d) { return 1.04 * published_loss(v, d); }), published());
   EXPECT_EQ(ruling_on(high, {"dense, m = 20: log loss at 1/p = 10"}), Ruling::not_met);
 }
 
 TEST(ReproduceFigure7, OrderOfTheCurves) {
   const auto by_experts = [](const std::string& variant, double) {
-    return variant == "dense_m20" ? 0.05 : variant == "experts4_m5_k1" ? 0.09 : variant == "experts10_m2_k2" ? 0.088 : 0.085;
+    return variant == "dense_m20"         ? 0.05
+           : variant == "experts4_m5_k1"  ? 0.09
+           : variant == "experts10_m2_k2" ? 0.088
+                                          : 0.085;
   };
   const Report report = analyse_fig7(curves(flat, by_experts), published());
   EXPECT_EQ(ruling_on(report, {"the more experts, the closer"}), Ruling::met);
   EXPECT_EQ(ruling_on(report, {"the mixtures' losses are above"}), Ruling::met);  // by 0.035 to 0.04
-  const Report swapped = analyse_fig7(curves(flat, [&](const std::string& v, double d) {
-    return v == "experts20_m1_k5" && d > 0.99 ? 0.04 : by_experts(v, d);
-  }), published());
+  const Report swapped =
+      analyse_fig7(curves(flat, [&](const std::string& v,
+                                    double d) { return v == "experts20_m1_k5" && d > 0.99 ? 0.04 : by_experts(v, d); }),
+                   published());
   EXPECT_EQ(ruling_on(swapped, {"dense model's loss is the lowest"}), Ruling::not_met);
   EXPECT_EQ(verdict_on(swapped, {"dense model's loss is the lowest"}).ours, "29 of 30");
 }
@@ -206,8 +219,9 @@ const std::vector<std::string> kDiagram = {"restarts=1", "axes.sparsity={ start 
                                            "axes.last_importance={ start = 0.1, stop = 2.9, step = 0.2 }"};
 
 // Dense: one step of the last feature's norm along importance. Mixture: `of(row, column, expert)`.
-Trained diagrams(const std::function<double(std::size_t, std::size_t, int)>& of,
-                 const std::function<double(std::size_t, int)>& loss = [](std::size_t, int E) { return 0.1 / E; }) {
+Trained diagrams(
+    const std::function<double(std::size_t, std::size_t, int)>& of,
+    const std::function<double(std::size_t, int)>& loss = [](std::size_t, int E) { return 0.1 / E; }) {
   Trained trained;
   for (const char* name : {"fig4_211", "fig4_212"}) {
     const Sweep sweep = sweeps_of(name, kDiagram).front();
@@ -215,7 +229,8 @@ Trained diagrams(const std::function<double(std::size_t, std::size_t, int)>& of,
     add_results(trained, sweep, [&](OwnedModel& model, std::size_t cell) {
       const std::size_t r = cell / columns, c = cell % columns;
       const int E = model.shape.n_experts;
-      for (int e = 0; e < E; ++e) model.W(e, 1, 0) = static_cast<float>(E == 1 ? (c < columns / 2 ? 0 : 1) : of(r, c, e));
+      for (int e = 0; e < E; ++e)
+        model.W(e, 1, 0) = static_cast<float>(E == 1 ? (c < columns / 2 ? 0 : 1) : of(r, c, e));
       return static_cast<float>(loss(cell, E));
     });
   }
@@ -233,7 +248,8 @@ TEST(ReproduceBoundaries, AStepAGradualChangeAndARoughField) {
   const Report step = analyse_boundaries(diagrams([](std::size_t, std::size_t c, int) { return c < 7 ? 0.0 : 1.0; }));
   EXPECT_EQ(ruling_on(step, {"A/2 expert 1", "norm"}), Ruling::not_met);
   // To and fro between neighbours with jumps of 2: low concentration, and not gradual at all.
-  const Report rough = analyse_boundaries(diagrams([](std::size_t r, std::size_t c, int) { return 2.0 * ((r + c) % 2); }));
+  const Report rough =
+      analyse_boundaries(diagrams([](std::size_t r, std::size_t c, int) { return 2.0 * ((r + c) % 2); }));
   EXPECT_EQ(ruling_on(rough, {"A/2 expert 1", "norm"}), Ruling::differs);
   EXPECT_EQ(rough.picture.at("rows").size(), 2u * 3);  // norm and interference of A/1 and both experts of A/2
 }

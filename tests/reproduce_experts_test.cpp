@@ -26,7 +26,7 @@ Trained planes(const std::function<int(const std::string& variant, std::size_t c
     const std::string variant = sweep.name.substr(5);
     add_results(trained, sweep, [&](OwnedModel& model, std::size_t cell) {
       const int count = regions(variant, cell);
-      if (count >= 2) model.G(1, 0) = 1, model.G(0, 1) = 1;      // expert 2 where x_1 > x_2
+      if (count >= 2) model.G(1, 0) = 1, model.G(0, 1) = 1;        // expert 2 where x_1 > x_2
       if (count >= 3) model.G(2, 0) = 0.7f, model.G(2, 1) = 0.7f;  // expert 3 between
       return loss(variant, cell);
     });
@@ -35,13 +35,16 @@ Trained planes(const std::function<int(const std::string& variant, std::size_t c
 }
 
 float published_loss(const std::string& variant, std::size_t cell) {
-  return static_cast<float>(published().at("fig5").at(variant).get<double>() + 0.001 * (static_cast<double>(cell) - 4.5));
+  return static_cast<float>(published().at("fig5").at(variant).get<double>() +
+                            0.001 * (static_cast<double>(cell) - 4.5));
 }
 
 TEST(ReproduceFigure5, AsPublished) {
-  const Report report = analyse_fig5(planes([](const std::string& v, std::size_t) {
-    return v == "zero" ? 1 : v == "xavier" ? 2 : 3;
-  }, published_loss), published());
+  const Report report = analyse_fig5(
+      planes([](const std::string& v, std::size_t) { return v == "zero"     ? 1
+                                                            : v == "xavier" ? 2
+                                                                            : 3; }, published_loss),
+      published());
   for (const Verdict& verdict : report.verdicts) EXPECT_EQ(verdict.ruling, Ruling::met) << verdict.claim;
   EXPECT_EQ(verdict_on(report, {"diagonal router: distributes"}).ours, "10 of 10 seeds");
   ASSERT_EQ(report.picture.at("panels").size(), 3u);
@@ -53,9 +56,12 @@ TEST(ReproduceFigure5, AsPublished) {
 }
 
 TEST(ReproduceFigure5, OtherRegionsAndLosses) {
-  const Report report = analyse_fig5(planes([](const std::string& v, std::size_t cell) {
-    return v == "zero" ? 1 : v == "xavier" ? (cell < 4 ? 2 : 1) : 2;
-  }, [](const std::string&, std::size_t) { return 0.05f; }), published());
+  const Report report = analyse_fig5(planes(
+                                         [](const std::string& v, std::size_t cell) {
+                                           return v == "zero" ? 1 : v == "xavier" ? (cell < 4 ? 2 : 1) : 2;
+                                         },
+                                         [](const std::string&, std::size_t) { return 0.05f; }),
+                                     published());
   EXPECT_EQ(ruling_on(report, {"zero router: routes all"}), Ruling::met);
   EXPECT_EQ(ruling_on(report, {"xavier router: routes a small"}), Ruling::not_met);
   EXPECT_EQ(verdict_on(report, {"xavier router: routes a small"}).ours, "4 of 10 seeds");
@@ -65,11 +71,15 @@ TEST(ReproduceFigure5, OtherRegionsAndLosses) {
 }
 
 TEST(ReproduceFigure5, EvenRegionsAndLowLosses) {
-  const auto regions = [](const std::string& v, std::size_t cell) { return v == "xavier" ? (cell % 2 == 0 ? 2 : 1) : 1; };
+  const auto regions = [](const std::string& v, std::size_t cell) {
+    return v == "xavier" ? (cell % 2 == 0 ? 2 : 1) : 1;
+  };
   const auto with = [&](float even, float odd) {
-    return analyse_fig5(planes(regions, [=](const std::string&, std::size_t cell) {
-      return (cell % 2 == 0 ? even : odd) + 0.001f * static_cast<float>(cell);
-    }), published());
+    return analyse_fig5(planes(regions,
+                               [=](const std::string&, std::size_t cell) {
+                                 return (cell % 2 == 0 ? even : odd) + 0.001f * static_cast<float>(cell);
+                               }),
+                        published());
   };
   EXPECT_EQ(ruling_on(with(0.02f, 0.09f), {"the more even the regions"}), Ruling::met);
   EXPECT_EQ(ruling_on(with(0.09f, 0.02f), {"the more even the regions"}), Ruling::not_met);
@@ -111,16 +121,20 @@ int most_important(const std::vector<double>& importance, int e) {
 }
 
 TEST(ReproduceFigure6, AsTheTextSays) {
-  const Fill own = [](OwnedModel& m, const std::vector<double>&) { for (int e = 0; e < 4; ++e) represent(m, e, {e}); };
+  const Fill own = [](OwnedModel& m, const std::vector<double>&) {
+    for (int e = 0; e < 4; ++e) represent(m, e, {e});
+  };
   const Fill four = [](OwnedModel& m, const std::vector<double>&) { represent(m, 0, {0, 1, 2, 3}); };
   const Fill best = [](OwnedModel& m, const std::vector<double>& importance) {
     for (int e = 0; e < 4; ++e) represent(m, e, {most_important(importance, e)});
   };
-  const Report report =
-      analyse_fig6(router_inits({{"a_diagonal", own}, {"b_described", four}, {"b_published", four}, {"c_random", best}}), published());
-  for (const char* claim : {"(a) each expert", "(a) and no other", "(b) as described: expert 1", "(b) as described: the others",
-                            "(b) as published (zero router)", "(b) as published: the others", "(c) each expert",
-                            "(c) and only that one", "(c) the same, counted", "all features are in superposition"}) {
+  const Report report = analyse_fig6(
+      router_inits({{"a_diagonal", own}, {"b_described", four}, {"b_published", four}, {"c_random", best}}),
+      published());
+  for (const char* claim :
+       {"(a) each expert", "(a) and no other", "(b) as described: expert 1", "(b) as described: the others",
+        "(b) as published (zero router)", "(b) as published: the others", "(c) each expert", "(c) and only that one",
+        "(c) the same, counted", "all features are in superposition"}) {
     EXPECT_EQ(ruling_on(report, {claim}), Ruling::met) << claim;
   }
   EXPECT_EQ(verdict_on(report, {"(a) each expert"}).ours, "4 of 4 seeds");
@@ -131,7 +145,9 @@ TEST(ReproduceFigure6, AsTheTextSays) {
 
 TEST(ReproduceFigure6, MissesAreCounted) {
   // (a) a second feature beside its own; (b) the others represent one of their own; (c) the wrong feature.
-  const Fill second = [](OwnedModel& m, const std::vector<double>&) { for (int e = 0; e < 4; ++e) represent(m, e, {e, e + 8}); };
+  const Fill second = [](OwnedModel& m, const std::vector<double>&) {
+    for (int e = 0; e < 4; ++e) represent(m, e, {e, e + 8});
+  };
   const Fill three = [](OwnedModel& m, const std::vector<double>&) {
     represent(m, 0, {0, 1, 2});
     represent(m, 1, {5});
@@ -139,8 +155,9 @@ TEST(ReproduceFigure6, MissesAreCounted) {
   const Fill wrong = [](OwnedModel& m, const std::vector<double>& importance) {
     for (int e = 0; e < 4; ++e) represent(m, e, {(most_important(importance, e) + 5) % 20});
   };
-  const Report report = analyse_fig6(router_inits({{"a_diagonal", second}, {"b_described", three}, {"c_random", wrong},
-                                                   {"d_uniform", second}}), published());
+  const Report report = analyse_fig6(
+      router_inits({{"a_diagonal", second}, {"b_described", three}, {"c_random", wrong}, {"d_uniform", second}}),
+      published());
   EXPECT_EQ(ruling_on(report, {"(a) each expert"}), Ruling::met);
   EXPECT_EQ(ruling_on(report, {"(a) and no other"}), Ruling::not_met);
   // The published reading does not show four either, so the zero router explains nothing.
@@ -160,7 +177,8 @@ TEST(ReproduceFigure6, ASharedUnitIsNotMonosemantic) {
       m.W(e, e + 4, 0) = 0.3f;  // interference 0.09: polysemanticity 0.3
     }
   };
-  EXPECT_EQ(ruling_on(analyse_fig6(router_inits({{"a_diagonal", shared}}), published()), {"(a) each expert"}), Ruling::not_met);
+  EXPECT_EQ(ruling_on(analyse_fig6(router_inits({{"a_diagonal", shared}}), published()), {"(a) each expert"}),
+            Ruling::not_met);
 }
 
 // ---------------------------------------------------------------- Table 1
@@ -178,14 +196,16 @@ void specialise(OwnedModel& model, int e, int first, int features) {
 std::vector<int> in_proportion(const Json& experts) {
   std::vector<int> features;
   for (std::size_t i = 0; i < experts.size(); ++i) {
-    features.insert(features.end(), static_cast<std::size_t>(std::lround(experts[i].get<double>() / 5)), static_cast<int>(i));
+    features.insert(features.end(), static_cast<std::size_t>(std::lround(experts[i].get<double>() / 5)),
+                    static_cast<int>(i));
   }
   features.resize(200, 0);
   return features;
 }
 
 // wins(i): whether expert number i is the one that its own features are routed to.
-Trained table(const std::vector<int>& xavier, const std::vector<int>& k_hot, const std::function<bool(std::size_t)>& wins) {
+Trained table(const std::vector<int>& xavier, const std::vector<int>& k_hot,
+              const std::function<bool(std::size_t)>& wins) {
   Trained trained;
   for (const Sweep& sweep : sweeps_of("table1", {"axes.seed={ start = 0, stop = 19, step = 1 }"})) {
     const bool is_k_hot = sweep.name == "table1_k_hot";
@@ -204,9 +224,10 @@ Trained table(const std::vector<int>& xavier, const std::vector<int>& k_hot, con
 
 TEST(ReproduceTable1, CountsAsPublished) {
   const Json& reference = published().at("table1");
-  const Report report = analyse_table1(table(in_proportion(reference.at("xavier").at("experts")),
-                                             in_proportion(reference.at("k_hot").at("experts")),
-                                             [](std::size_t) { return true; }), published());
+  const Report report =
+      analyse_table1(table(in_proportion(reference.at("xavier").at("experts")),
+                           in_proportion(reference.at("k_hot").at("experts")), [](std::size_t) { return true; }),
+                     published());
   for (const char* title : {"Xavier: experts with ", "random k-hot: experts with "}) {
     for (int features = 0; features <= 5; ++features) {
       EXPECT_EQ(ruling_on(report, {title + std::to_string(features)}), Ruling::met) << title << features;
@@ -221,14 +242,15 @@ TEST(ReproduceTable1, CountsAsPublished) {
   }
   EXPECT_EQ(verdict_on(report, {"random k-hot, experts with 1", "only feature(s) active"}).ours, 100.0);
   // Rows of 50 published experts or fewer have no usage verdict.
-  for (const Verdict& verdict : report.verdicts) EXPECT_EQ(verdict.claim.find("experts with 3: usage"), std::string::npos);
+  for (const Verdict& verdict : report.verdicts)
+    EXPECT_EQ(verdict.claim.find("experts with 3: usage"), std::string::npos);
   ASSERT_EQ(report.picture.at("tables").size(), 2u);
   EXPECT_EQ(report.picture.at("tables")[0].at("rows")[0].size(), 11u);
 }
 
 TEST(ReproduceTable1, OtherCountsAreNotMet) {
-  const Report report = analyse_table1(table(std::vector<int>(200, 2), std::vector<int>(200, 0), [](std::size_t) { return true; }),
-                                       published());
+  const Report report = analyse_table1(
+      table(std::vector<int>(200, 2), std::vector<int>(200, 0), [](std::size_t) { return true; }), published());
   EXPECT_EQ(ruling_on(report, {"Xavier: experts with 0"}), Ruling::not_met);
   EXPECT_EQ(ruling_on(report, {"Xavier: experts with 2"}), Ruling::not_met);
   EXPECT_EQ(ruling_on(report, {"Xavier: experts with 5"}), Ruling::met);  // none published, none of ours
@@ -238,15 +260,15 @@ TEST(ReproduceTable1, OtherCountsAreNotMet) {
 // 2 points is what was asked for. That chance would explain a miss is said, and changes nothing.
 TEST(ReproduceTable1, AUsageThreePointsOffIsNotMetThoughChanceWouldAllowIt) {
   // Alone, a feature goes to its own expert or to the next: usage is 100 or 0. 128 of 200 is 64 % against 67.18 %.
-  const Report report = analyse_table1(table(std::vector<int>(200, 1), std::vector<int>(200, 1),
-                                             [](std::size_t i) { return i < 128; }), published());
+  const Report report = analyse_table1(
+      table(std::vector<int>(200, 1), std::vector<int>(200, 1), [](std::size_t i) { return i < 128; }), published());
   const Verdict& verdict = verdict_on(report, {"Xavier, experts with 1", "only feature(s) active"});
   EXPECT_NEAR(verdict.ours.get<double>(), 64, 1e-9);
   EXPECT_EQ(verdict.ruling, Ruling::not_met);
   EXPECT_NE(verdict.note.find("within what chance makes"), std::string::npos) << verdict.note;
   // 134 of 200: 67 %.
-  const Report near = analyse_table1(table(std::vector<int>(200, 1), std::vector<int>(200, 1),
-                                           [](std::size_t i) { return i < 134; }), published());
+  const Report near = analyse_table1(
+      table(std::vector<int>(200, 1), std::vector<int>(200, 1), [](std::size_t i) { return i < 134; }), published());
   EXPECT_EQ(ruling_on(near, {"Xavier, experts with 1", "only feature(s) active"}), Ruling::met);
 }
 
@@ -307,11 +329,13 @@ TEST(ReproduceResidue, TheSameSeedGivesTheSameModelAndResidueMovesAZeroRouter) {
 
 // Our plain float32 trainer and the kernels train models of one distribution, where both are exact.
 TEST(ReproduceResidue, WithoutItLossesAreThoseOfTheKernels) {
-  Sweep sweep = sweep_of("fig5", "diagonal", {"train.steps=1000", "axes.seed={ start = 0, stop = 39, step = 1 }",
-                                              "train.stop_below=0", "train.drop_below=0"});
+  Sweep sweep = sweep_of(
+      "fig5", "diagonal",
+      {"train.steps=1000", "axes.seed={ start = 0, stop = 39, step = 1 }", "train.stop_below=0", "train.drop_below=0"});
   const Results kernels = train(sweep);
   std::vector<double> ours, theirs(kernels.final_losses.begin(), kernels.final_losses.end());
-  for (int seed = 0; seed < 40; ++seed) ours.push_back(train_with_residue(sweep, static_cast<std::uint64_t>(seed), false).loss);
+  for (int seed = 0; seed < 40; ++seed)
+    ours.push_back(train_with_residue(sweep, static_cast<std::uint64_t>(seed), false).loss);
   double a = 0, b = 0, aa = 0, bb = 0;
   for (std::size_t i = 0; i < 40; ++i) {
     a += ours[i] / 40, b += theirs[i] / 40;

@@ -14,7 +14,9 @@
 
 namespace phasegrid::testing {
 
-inline std::string experiment(const std::string& name) { return std::string(PHASEGRID_SOURCE_DIR "/experiments/") + name; }
+inline std::string experiment(const std::string& name) {
+  return std::string(PHASEGRID_SOURCE_DIR "/experiments/") + name;
+}
 
 inline const reproduce::Json& published() {
   static const reproduce::Json kPublished = reproduce::load_json(experiment("published.json"));
@@ -33,7 +35,8 @@ inline void add_results(reproduce::Trained& trained, const Sweep& sweep, const M
     OwnedModel model(sweep.shape);
     const float loss = make(model, cell);
     std::vector<float> snapshots;
-    for (std::size_t t = 0; t < T; ++t) snapshots.insert(snapshots.end(), model.parameters.begin(), model.parameters.end());
+    for (std::size_t t = 0; t < T; ++t)
+      snapshots.insert(snapshots.end(), model.parameters.begin(), model.parameters.end());
     for (int restart = 0; restart < sweep.restarts; ++restart) {
       results.take(cell, restart, loss, kTrained, model.parameters, std::vector<float>(T, loss), snapshots);
     }

@@ -1,6 +1,4 @@
 // Reports: what is written is what is read, files are whole or absent, and REPRODUCTION.md holds every verdict.
-#include "reproduce/report.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +7,7 @@
 #include "phasegrid/error.hpp"
 #include "phasegrid/results_file.hpp"
 #include "reproduce/finished.hpp"
+#include "reproduce/report.hpp"
 #include "reproduce/reproduction.hpp"
 #include "test_files.hpp"
 #include "test_results.hpp"
@@ -52,7 +51,8 @@ TEST(ReproduceReport, RoundTrip) {
   EXPECT_EQ(read.at("picture").at("values"), Json::parse("[1.0, null, null]"));
   const Json& verdicts = read.at("verdicts");
   ASSERT_EQ(verdicts.size(), 4u);
-  EXPECT_EQ(verdicts[0], Json::parse(R"({"claim": "a claim", "published": 1.5, "ours": 1.25, "spread": 0.125, "seeds": 3,
+  EXPECT_EQ(verdicts[0],
+            Json::parse(R"({"claim": "a claim", "published": 1.5, "ours": 1.25, "spread": 0.125, "seeds": 3,
                                          "verdict": "met", "note": "why | so"})"));
   EXPECT_EQ(verdicts[1].at("verdict"), "not met");
   EXPECT_EQ(verdicts[2].at("verdict"), "differs");

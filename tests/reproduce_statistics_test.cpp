@@ -1,10 +1,10 @@
 // Statistics of verdicts, against values known from elsewhere.
-#include "reproduce/statistics.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
+
+#include "reproduce/statistics.hpp"
 
 namespace phasegrid::reproduce {
 namespace {

@@ -25,11 +25,12 @@ TEST(Statistics, MeanAndDeviation) {
 }
 
 TEST(Statistics, FishersExactTest) {
-  EXPECT_NEAR(fisher_p_value(3, 4, 1, 4), 0.4857143, 1e-6);    // the lady tasting tea, R: fisher.test(matrix(c(3,1,1,3),2))
+  EXPECT_NEAR(fisher_p_value(3, 4, 1, 4), 0.4857143,
+              1e-6);  // the lady tasting tea, R: fisher.test(matrix(c(3,1,1,3),2))
   // By hand: C(12, x) C(14, 12 - x) of x = 0, 1, 10, 11, 12, out of C(26, 12).
   EXPECT_NEAR(fisher_p_value(10, 12, 2, 14), (91 + 4368 + 6006 + 168 + 1) / 9657700.0, 1e-9);
   EXPECT_NEAR(fisher_p_value(5, 10, 5, 10), 1.0, 1e-12);
-  EXPECT_NEAR(fisher_p_value(0, 5, 5, 5), 2.0 / 252, 1e-9);    // both extremes
+  EXPECT_NEAR(fisher_p_value(0, 5, 5, 5), 2.0 / 252, 1e-9);  // both extremes
 }
 
 TEST(Statistics, CompatibleCountsHoldTheirOwn) {
@@ -55,8 +56,8 @@ TEST(Statistics, WilsonInterval) {
 // ---------------------------------------------------------------- verdicts on models made by hand
 
 // One result a seed, every model the same.
-Results results_of_models(const std::string& name, const Shape& shape, int seeds, const std::vector<float>& model, float loss,
-                          double sparsity = 0.9) {
+Results results_of_models(const std::string& name, const Shape& shape, int seeds, const std::vector<float>& model,
+                          float loss, double sparsity = 0.9) {
   Sweep sweep;
   sweep.name = name;
   sweep.shape = shape;
@@ -77,7 +78,9 @@ const Verdict& verdict(const Report& report, const std::string& part) {
   throw std::runtime_error("no verdict about " + part);
 }
 
-std::vector<float> model_of(const Shape& shape) { return std::vector<float>(static_cast<std::size_t>(shape.parameter_count())); }
+std::vector<float> model_of(const Shape& shape) {
+  return std::vector<float>(static_cast<std::size_t>(shape.parameter_count()));
+}
 void set_weight(std::vector<float>& model, const Shape& s, int e, int f, int j, float value) {
   model[static_cast<std::size_t>((e * s.n_features + f) * s.n_hidden + j)] = value;
 }
@@ -126,28 +129,26 @@ TEST(Figure3, PointsWithinThreeDeviationsOrFourPercent) {
   Trained trained;
   for (const auto& [name, shape] : variants) {
     std::vector<float> model = model_of(shape);
-    std::fill(model.begin(), model.begin() + shape.weight_count(), 0.1f);  // ||W||^2 / m = 100 * 0.01 = 1 for each expert
+    std::fill(model.begin(), model.begin() + shape.weight_count(),
+              0.1f);  // ||W||^2 / m = 100 * 0.01 = 1 for each expert
     trained[name] = results_of_models(name, shape, 2, model, std::exp(-2.5f), 0.5);
   }
   Json published;
   published["fig3"] = {{"feature_density", {0.5}},
-                       {"dense_m20", {1.0}},           // equal
-                       {"experts4_m5_k1", {1.03}},     // within 4 %
-                       {"experts10_m2_k2", {0.5}},     // with the 1/k
-                       {"experts20_m1_k5", {0.3}}};    // far: ours is 0.2
-  published["fig7"] = {{"least_difference", 0.03},
-                       {"largest_difference", 0.08},
-                       {"inverse_density", {2}},
-                       {"dense_m20", {-2.5}},
-                       {"experts4_m5_k1", {-2.52}},
-                       {"experts10_m2_k2", {-2.56}},
+                       {"dense_m20", {1.0}},         // equal
+                       {"experts4_m5_k1", {1.03}},   // within 4 %
+                       {"experts10_m2_k2", {0.5}},   // with the 1/k
+                       {"experts20_m1_k5", {0.3}}};  // far: ours is 0.2
+  published["fig7"] = {{"least_difference", 0.03}, {"largest_difference", 0.08}, {"inverse_density", {2}},
+                       {"dense_m20", {-2.5}},      {"experts4_m5_k1", {-2.52}},  {"experts10_m2_k2", {-2.56}},
                        {"experts20_m1_k5", {-2.5}}};
   const Report report = analyse_fig3(trained, published);
   EXPECT_EQ(verdict(report, "dense, m = 20: published").ruling, Ruling::met);
   EXPECT_EQ(verdict(report, "4 experts, m = 5, k = 1: published").ruling, Ruling::met);
   EXPECT_EQ(verdict(report, "10 experts, m = 2, k = 2: published").ruling, Ruling::met);
   EXPECT_EQ(verdict(report, "20 experts, m = 1, k = 5: published").ruling, Ruling::not_met);
-  EXPECT_NE(verdict(report, "20 experts, m = 1, k = 5: published").note.find("p = 0.50: 0.300 against 0.200"), std::string::npos);
+  EXPECT_NE(verdict(report, "20 experts, m = 1, k = 5: published").note.find("p = 0.50: 0.300 against 0.200"),
+            std::string::npos);
   EXPECT_EQ(verdict(report, "all architectures").ruling, Ruling::not_met);  // 3 of 4
   EXPECT_NEAR(verdict(report, "10 experts, m = 2, k = 2: without").ours.get<double>(), 1.0, 1e-6);
   EXPECT_NEAR(report.picture["series"][2]["mean"][0].get<double>(), 0.5, 1e-6);
@@ -244,7 +245,8 @@ TEST(Table1, CountsAndUsage) {
   const Report report = analyse_table1(trained, published);
   for (const Verdict& v : report.verdicts) EXPECT_NE(v.ruling, Ruling::not_met) << v.claim << " " << v.note;
   EXPECT_EQ(verdict(report, "Xavier: experts with 1").ours, 1000.0);
-  EXPECT_NEAR(verdict(report, "random k-hot, experts with 1: usage (%), feature(s) active").ours.get<double>(), 23.98, 1.0);
+  EXPECT_NEAR(verdict(report, "random k-hot, experts with 1: usage (%), feature(s) active").ours.get<double>(), 23.98,
+              1.0);
   EXPECT_NEAR(verdict(report, "k-hot: usage with 1 feature(s) active, if all").ours.get<double>(), 20.3, 1.0);
   published["table1"]["xavier"]["experts"] = {500, 500, 0, 0, 0, 0};
   published["table1"]["k_hot"]["usage_active"][1] = 40.0;

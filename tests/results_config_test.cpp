@@ -149,19 +149,26 @@ TEST_F(ResultsConfigTest, BrokenSettingsAreRefusedForWhatTheyAre) {
     changes.push_back({"\"importance\":\"uniform\"", fmt::format("\"importance\":{}", to), reason});
   }
   const std::pair<const char*, const char*> sparsities[] = {
-      {"[]", "sparsity must not be an empty list"}, {"[0.5]", "not of 1"},       {"[0.5,1]", "data.sparsity must be"},
-      {"[0.5,\"x\"]", "sparsity must be a number"}, {"true", "sparsity must be a number"},
+      {"[]", "sparsity must not be an empty list"}, {"[0.5]", "not of 1"},
+      {"[0.5,1]", "data.sparsity must be"},         {"[0.5,\"x\"]", "sparsity must be a number"},
+      {"true", "sparsity must be a number"},
   };
   for (const auto& [to, reason] : sparsities) {
     changes.push_back({"\"sparsity\":0.5", fmt::format("\"sparsity\":{}", to), reason});
   }
   const std::pair<const char*, const char*> snapshots[] = {
-      {"5", "snapshots must be a list"},          {"null", "snapshots must be a list"},
-      {"{\"a\":1}", "snapshots must be a list"},  {"[0.5]", "snapshots must be whole numbers"},
-      {"[-1]", "snapshots must be whole numbers"}, {"[\"1\"]", "snapshots must be whole numbers"},
-      {"[1e300]", "snapshots must be whole numbers"}, {"[4294967296]", "snapshots must be whole numbers"},
-      {"[true]", "snapshots must be whole numbers"}, {"[5001]", "train.snapshots must be steps"},
-      {"[2,1]", "ascending"},                     {"[0]", "has no array 'snapshot_steps'"},
+      {"5", "snapshots must be a list"},
+      {"null", "snapshots must be a list"},
+      {"{\"a\":1}", "snapshots must be a list"},
+      {"[0.5]", "snapshots must be whole numbers"},
+      {"[-1]", "snapshots must be whole numbers"},
+      {"[\"1\"]", "snapshots must be whole numbers"},
+      {"[1e300]", "snapshots must be whole numbers"},
+      {"[4294967296]", "snapshots must be whole numbers"},
+      {"[true]", "snapshots must be whole numbers"},
+      {"[5001]", "train.snapshots must be steps"},
+      {"[2,1]", "ascending"},
+      {"[0]", "has no array 'snapshot_steps'"},
   };
   for (const auto& [to, reason] : snapshots) {
     changes.push_back({"\"snapshots\":[]", fmt::format("\"snapshots\":{}", to), reason});

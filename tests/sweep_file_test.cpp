@@ -75,8 +75,9 @@ sparsity = { start = 0, stop = 0.4, step = 0.2 }
   EXPECT_EQ(sweep.data.last_importance, 2.0);
   EXPECT_FALSE(sweep.data.sparsity);
   EXPECT_EQ(sweep.init, (InitSettings{RouterInit::zero, BiasInit::zero}));
-  EXPECT_EQ(sweep.train, (TrainSettings{5000, 64, 1.0, 0.5, 0.0, Loss::sum, Keep::evaluation, Schedule::cosine, 0.25,
-                                        0.75, 0.125, {0, 10}}));
+  EXPECT_EQ(sweep.train,
+            (TrainSettings{
+                5000, 64, 1.0, 0.5, 0.0, Loss::sum, Keep::evaluation, Schedule::cosine, 0.25, 0.75, 0.125, {0, 10}}));
   EXPECT_EQ(sweep.axes, (std::vector<Axis>{{AxisName::sparsity, {0, 0.2, 0.4}}, {AxisName::steps, {30, 10}}}));
 }
 
@@ -109,8 +110,9 @@ TEST(SweepFile, ReadsOtherLineEnds) {
 
 TEST(UnknownKey, ListsTheKeysThereAre) {
   const std::string model = "n_features, n_hidden, n_experts, top_k", data = "importance, sparsity, last_importance",
-                    train = "steps, batch, learning_rate, weight_decay, load_balance, loss, keep, schedule, drop_below, "
-                            "drop_factor, stop_below, snapshots",
+                    train =
+                        "steps, batch, learning_rate, weight_decay, load_balance, loss, keep, schedule, drop_below, "
+                        "drop_factor, stop_below, snapshots",
                     axes = "sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance, seed",
                     top = "name, restarts, seed, model, data, init, train, axes, presets, variants";
   const std::vector<std::pair<std::string, std::string>> cases = {

@@ -114,7 +114,9 @@ TEST(Layers, StandAtTheTop) {
       expect_sentence(refusal(text + "[" + inner + ".deep]\nseed = 8\n"), {inner + " must stand at the top"});
     }
     for (const std::string value : {".deep.seed=9", "=3", "={}"}) {
-      expect_sentence(testing::refusal([&] { parse("data.sparsity = 0\n", {{outer + value}, "paper"}); }),
+      expect_sentence(testing::refusal([&] {
+                        parse("data.sparsity = 0\n", {{outer + value}, "paper"});
+                      }),
                       {"--set " + outer, outer + " must stand at the top"});
     }
   }

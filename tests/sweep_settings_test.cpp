@@ -42,8 +42,10 @@ TEST(Settings, ImportancesByRule) {
 }
 
 TEST(Settings, BadImportanceRules) {
-  for (const char* rule : {"{ geometric = 0 }", "{ geometric = 1.5 }", "{ geometric = nan }", "{ geometric = \"a\" }"}) {
-    expect_sentence(refusal(std::string(kBase) + "data.importance = " + rule), {":4: ", "data.importance", "geometric"});
+  for (const char* rule :
+       {"{ geometric = 0 }", "{ geometric = 1.5 }", "{ geometric = nan }", "{ geometric = \"a\" }"}) {
+    expect_sentence(refusal(std::string(kBase) + "data.importance = " + rule),
+                    {":4: ", "data.importance", "geometric"});
   }
   expect_sentence(refusal(std::string(kBase) + "data.importance = { geometric = 1, shuffled_geometric = 1 }"),
                   {":4: data.importance must be ", "a table"});
@@ -54,9 +56,11 @@ TEST(Settings, ASparsityAFeature) {
   EXPECT_EQ(sweep.data.feature_sparsity, (std::vector<double>{0.1, 0.2, 0}));
   EXPECT_EQ(Grid(sweep).cell(0).sparsity, (std::vector<double>{0.1, 0.2, 0}));
   EXPECT_TRUE(std::isnan(Grid(sweep).dimensions()[0].values[0]));
-  expect_sentence(refusal("model.n_features = 3\ndata.sparsity = [0.1, 0.2]\n"), {":2: data.sparsity", "3 numbers", "of 2"});
+  expect_sentence(refusal("model.n_features = 3\ndata.sparsity = [0.1, 0.2]\n"),
+                  {":2: data.sparsity", "3 numbers", "of 2"});
   expect_sentence(refusal("model.n_features = 2\ndata.sparsity = [0.1, 1]\n"), {":2: data.sparsity[1]", "below 1"});
-  expect_sentence(refusal("model.n_features = 2\naxes.sparsity = [0.5]\ndata.sparsity = [0.1, 0.2]\n"), {"sparsity stands"});
+  expect_sentence(refusal("model.n_features = 2\naxes.sparsity = [0.5]\ndata.sparsity = [0.1, 0.2]\n"),
+                  {"sparsity stands"});
 }
 
 TEST(Settings, Routers) {
@@ -69,12 +73,14 @@ TEST(Settings, Routers) {
     EXPECT_EQ(parse(std::string(kBase) + "init.router = \"" + word + "\"\n").init.router, router);
   }
   EXPECT_EQ(parse(std::string(kBase) + "init.bias = \"zero\"\n").init.bias, BiasInit::zero);
-  expect_sentence(refusal(std::string(kBase) + "init.bias = 0\n"), {":4: init.bias must be \"xavier\" or \"zero\", not 0"});
+  expect_sentence(refusal(std::string(kBase) + "init.bias = 0\n"),
+                  {":4: init.bias must be \"xavier\" or \"zero\", not 0"});
   expect_sentence(refusal(std::string(kBase) + "init.gate = 0\n"), {":4: unknown key 'init.gate'", "router, bias"});
   for (const char* word : {"ordered-k-hot", "random-k-hot"}) {
-    expect_sentence(refusal(std::string("model.n_features = 7\nmodel.n_experts = 3\ndata.sparsity = 0\ninit.router = \"") +
-                            word + "\"\n"),
-                    {":4: init.router", word, "divides model.n_features = 7", "not 3"});
+    expect_sentence(
+        refusal(std::string("model.n_features = 7\nmodel.n_experts = 3\ndata.sparsity = 0\ninit.router = \"") + word +
+                "\"\n"),
+        {":4: init.router", word, "divides model.n_features = 7", "not 3"});
   }
 }
 
@@ -88,7 +94,8 @@ TEST(Settings, SchedulesAndThresholds) {
   EXPECT_EQ(train.drop_factor, 0.5);
   EXPECT_EQ(train.stop_below, 0.01);
   EXPECT_EQ(parse(std::string(kBase) + "train.schedule = \"linear\"\n").train.schedule, Schedule::linear);
-  expect_sentence(refusal(std::string(kBase) + "train.schedule = \"step\"\n"), {"train.schedule", "\"cosine\"", "\"step\""});
+  expect_sentence(refusal(std::string(kBase) + "train.schedule = \"step\"\n"),
+                  {"train.schedule", "\"cosine\"", "\"step\""});
   expect_sentence(refusal(std::string(kBase) + "train.drop_factor = 2\n"), {"train.drop_factor", "from 0 to 1"});
   expect_sentence(refusal(std::string(kBase) + "train.stop_below = nan\n"), {"train.stop_below", "from 0"});
 }
@@ -105,7 +112,8 @@ TEST(Settings, Snapshots) {
                     {":5: train.snapshots"});
   }
   // With steps as an axis every cell must reach them.
-  expect_sentence(refusal(std::string(kBase) + "train.snapshots = [60]\naxes.steps = [100, 50]\n"), {"train.snapshots", "50"});
+  expect_sentence(refusal(std::string(kBase) + "train.snapshots = [60]\naxes.steps = [100, 50]\n"),
+                  {"train.snapshots", "50"});
   Sweep huge = parse(std::string(kBase) + "model.n_hidden = 1\n");
   huge.restarts = 1'000'000;
   huge.axes = {{AxisName::seed, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}};
@@ -164,12 +172,14 @@ TEST(Variants, Mistakes) {
   SweepFileOptions options;
   options.variant = "five";
   expect_sentence(refusal([&] { parse_sweeps(kVariants, kOrigin, options); }), {"no variant 'five'", "dense, four"});
-  expect_sentence(refusal([&] { parse_sweeps("data.sparsity = 0\n", kOrigin, options); }), {"no variant 'five'", "none"});
+  expect_sentence(refusal([&] { parse_sweeps("data.sparsity = 0\n", kOrigin, options); }),
+                  {"no variant 'five'", "none"});
   expect_sentence(refusal("data.sparsity = 0\n[variants.odd.model]\nn_hidden = 0\n"),
                   {":3: model.n_hidden", "(with variant 'odd')"});
   expect_sentence(refusal("data.sparsity = 0\nvariants = 3\n"), {":2: variants must be a table of tables"});
   expect_sentence(refusal("data.sparsity = 0\n[variants]\nodd = 3\n"), {":3: variants.odd must be a table"});
-  expect_sentence(refusal("data.sparsity = 0\n[variants.a.variants.b]\nseed = 3\n"), {"variants must stand at the top"});
+  expect_sentence(refusal("data.sparsity = 0\n[variants.a.variants.b]\nseed = 3\n"),
+                  {"variants must stand at the top"});
 }
 
 }  // namespace

@@ -268,8 +268,8 @@ TEST(SweepCheck, WantsOneSourceOfSparsityAndImportance) {
     Sweep sweep = usable_sweep();
     sweep.data.sparsity.reset();
     sweep.data.feature_sparsity = list;
-    expect_sentence(refusal(sweep), {"data.sparsity", "a list of model.n_features = 3",
-                                     "not of " + std::to_string(list.size())});
+    expect_sentence(refusal(sweep),
+                    {"data.sparsity", "a list of model.n_features = 3", "not of " + std::to_string(list.size())});
   }
   Sweep sweep = usable_sweep();
   sweep.data.feature_sparsity = {0.5, 0.5, 0.5};

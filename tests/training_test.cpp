@@ -69,7 +69,8 @@ TEST(Bits, ACellAloneEqualsItselfInTheGrid) {
       alone.data.last_importance = grid.axes[1].values[r];
       const Results one = train(alone, on_cpu());
       const std::size_t cell = s * 2 + r;
-      EXPECT_EQ(std::bit_cast<std::uint32_t>(one.final_losses[0]), std::bit_cast<std::uint32_t>(all.final_losses[cell]));
+      EXPECT_EQ(std::bit_cast<std::uint32_t>(one.final_losses[0]),
+                std::bit_cast<std::uint32_t>(all.final_losses[cell]));
       EXPECT_EQ(one.kept[0], all.kept[cell]);
       const auto here = all.expert_weights(cell);
       EXPECT_TRUE(std::ranges::equal(one.expert_weights(0), here));

@@ -1,6 +1,6 @@
 // Lets g++ compile the CUDA side of the kernels (kernels/machine/cuda.hpp and all that is built on it): the CUDA words
-// they use, on threads that stand for the lanes of a block's warps. Slow, but every shuffle and barrier is executed, and
-// ThreadSanitizer sees a missing barrier as a data race.
+// they use, on threads that stand for the lanes of a block's warps. Slow, but every shuffle and barrier is executed,
+// and ThreadSanitizer sees a missing barrier as a data race.
 #pragma once
 
 #define PHASEGRID_EMULATE_WARP

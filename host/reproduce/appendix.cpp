@@ -41,9 +41,7 @@ Report analyse_a2() {
   report.figure = "a2";
   report.title = "Appendix A.2: a monosemantic mixture for sparse inputs";
   report.device = "float64, built by hand";
-  const struct {
-    int n, m, a;
-  } cases[] = {{4, 2, 1}, {5, 2, 2}, {6, 3, 2}, {8, 4, 3}, {10, 4, 4}};
+  const struct { int n, m, a; } cases[] = {{4, 2, 1}, {5, 2, 2}, {6, 3, 2}, {8, 4, 3}, {10, 4, 4}};
   for (const auto& [n, m, a] : cases) {
     const std::vector<std::vector<float>> inputs = sparse_inputs(n, a);
     const SubsetMixture mixture = SubsetMixture::monosemantic(n, m, a);
@@ -61,17 +59,20 @@ Report analyse_a2() {
       }
     }
     const std::string shape = fmt::format("n = {}, m = {}, a = {}", n, m, a);
-    report.add({fmt::format("{}: the monosemantic mixture reconstructs every input without error", shape), 0, identity, nullptr, 0,
-                met_if(identity < 1e-12),
+    report.add({fmt::format("{}: the monosemantic mixture reconstructs every input without error", shape), 0, identity,
+                nullptr, 0, met_if(identity < 1e-12),
                 fmt::format("largest error over all {} supports, {} experts", inputs.size(), mixture.n_experts())});
     report.add({fmt::format("{}: so does an ordinary k = 1 model with a linear router", shape), 0, by_model, nullptr, 0,
-                met_if(by_model < 1e-6), "one expert a subset of a features; the router's row is the subset's indicator"});
-    report.add({fmt::format("{}: tied experts equal a random dense model", shape), 0, by_tied, nullptr, 0, met_if(by_tied < 1e-9),
+                met_if(by_model < 1e-6),
+                "one expert a subset of a features; the router's row is the subset's indicator"});
+    report.add({fmt::format("{}: tied experts equal a random dense model", shape), 0, by_tied, nullptr, 0,
+                met_if(by_tied < 1e-9),
                 "exact, but these experts keep the dense model's interference: they are not monosemantic"});
   }
-  report.add({"the router of the text, support(x) = S with subsets of exactly a features", "answers every input",
-              "no expert answers to fewer than a active features", nullptr, 0, Ruling::differs,
-              "ours takes an expert whose subset holds the support; and the number of experts is n over a, not n over m"});
+  report.add(
+      {"the router of the text, support(x) = S with subsets of exactly a features", "answers every input",
+       "no expert answers to fewer than a active features", nullptr, 0, Ruling::differs,
+       "ours takes an expert whose subset holds the support; and the number of experts is n over a, not n over m"});
   return report;
 }
 
@@ -100,18 +101,23 @@ Report analyse_a3(const Trained& trained) {
     }
     const bool one = results.sweep.shape.top_k == 1;
     const int seeds = static_cast<int>(models);
-    report.add({fmt::format("{}: closed under positive scaling", label), 0, all.scaling, nullptr, seeds, met_if(all.scaling == 0),
+    report.add({fmt::format("{}: closed under positive scaling", label), 0, all.scaling, nullptr, seeds,
+                met_if(all.scaling == 0),
                 fmt::format("violations among {} scaled inputs, trained routers", all.scaled)});
-    report.add({fmt::format("{}: an expert's region is {}closed under addition", label, one ? "" : "not "), one ? Json(0) : Json("> 0"),
-                all.expert_addition, nullptr, seeds, met_if(one == (all.expert_addition == 0)),
-                fmt::format("violations among {} pairs; of the region of a set of experts: {} among {}", all.expert_pairs,
-                            all.set_addition, all.set_pairs)});
+    report.add({fmt::format("{}: an expert's region is {}closed under addition", label, one ? "" : "not "),
+                one ? Json(0) : Json("> 0"), all.expert_addition, nullptr, seeds,
+                met_if(one == (all.expert_addition == 0)),
+                fmt::format("violations among {} pairs; of the region of a set of experts: {} among {}",
+                            all.expert_pairs, all.set_addition, all.set_pairs)});
   }
   const ConstructedModel example = addition_counter_example();
   const float a[] = {1, 0}, b[] = {0, 1}, sum[] = {1, 1};
-  const auto has = [&](std::span<const float> x) { return std::ranges::count(route(example.view(), x).experts, 1) > 0; };
-  report.add({"k = 2, built by hand: expert 2 is active for (1, 0) and (0, 1) but not for their sum", "a union of cones",
-              fmt::format("{}, {}, {}", has(a), has(b), has(sum)), nullptr, 0, met_if(has(a) && has(b) && !has(sum)), ""});
+  const auto has = [&](std::span<const float> x) {
+    return std::ranges::count(route(example.view(), x).experts, 1) > 0;
+  };
+  report.add({"k = 2, built by hand: expert 2 is active for (1, 0) and (0, 1) but not for their sum",
+              "a union of cones", fmt::format("{}, {}, {}", has(a), has(b), has(sum)), nullptr, 0,
+              met_if(has(a) && has(b) && !has(sum)), ""});
   return report;
 }
 

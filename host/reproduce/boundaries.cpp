@@ -29,8 +29,8 @@ Json triple(const Estimate& e) { return {number(e.value), number(e.low), number(
 
 std::string text(const Estimate& e) { return fmt::format("{:.3f} ({:.3f}-{:.3f})", e.value, e.low, e.high); }
 
-// The largest norm of any expert in each cell. Which expert has which number is chance and may swap between neighbouring
-// cells, which makes a field of one expert rough; this one it leaves alone.
+// The largest norm of any expert in each cell. Which expert has which number is chance and may swap between
+// neighbouring cells, which makes a field of one expert rough; this one it leaves alone.
 std::vector<double> largest_norm(const Results& results) {
   std::vector<double> largest = field_of(results, 0).norm;
   for (int e = 1; e < results.sweep.shape.n_experts; ++e) {
@@ -41,8 +41,8 @@ std::vector<double> largest_norm(const Results& results) {
 }
 
 void add_dense(Report& report, const char* family, const char* what, const Sharpness& dense) {
-  report.add({fmt::format("{}/1 dense: concentration of the changes of the last feature's {}", family, what), "phase change",
-              dense.concentration.value, text(dense.concentration), 1, Ruling::recorded,
+  report.add({fmt::format("{}/1 dense: concentration of the changes of the last feature's {}", family, what),
+              "phase change", dense.concentration.value, text(dense.concentration), 1, Ruling::recorded,
               fmt::format("jump {}, roughness {}: what the experts below are held against", text(dense.jump),
                           text(dense.roughness))});
 }
@@ -53,13 +53,14 @@ void add_mixture(Report& report, const std::string& claim, const Sharpness& ours
                  const std::string& note) {
   const bool less = ours.concentration.high < dense.concentration.low;
   const bool rough = ours.jump.low > dense.jump.high;
-  report.add({claim, "no discrete phase change", ours.concentration.value, text(ours.concentration), 1,
-              less && rough ? Ruling::differs : met_if(less),
-              fmt::format("jump {} (dense {:.3f}), roughness {} (dense {:.3f}){}{}", text(ours.jump), dense.jump.value,
-                          text(ours.roughness), dense.roughness.value,
-                          less && rough ? ": not a gradual change but a rough one, with larger jumps than the dense model's"
-                                        : "",
-                          note)});
+  report.add(
+      {claim, "no discrete phase change", ours.concentration.value, text(ours.concentration), 1,
+       less && rough ? Ruling::differs : met_if(less),
+       fmt::format(
+           "jump {} (dense {:.3f}), roughness {} (dense {:.3f}){}{}", text(ours.jump), dense.jump.value,
+           text(ours.roughness), dense.roughness.value,
+           less && rough ? ": not a gradual change but a rough one, with larger jumps than the dense model's" : "",
+           note)});
 }
 
 Json row(const std::string& label, int expert, const char* field, const Sharpness& sharpness) {
@@ -99,15 +100,16 @@ Report analyse_boundaries(const Trained& trained) {
             dense[i] = sharpness;
             add_dense(report, family, what, sharpness);
           } else {
-            add_mixture(report, fmt::format("{} expert {}: {} less concentrated than dense", label, e + 1, what), sharpness,
-                        dense[i], "");
+            add_mixture(report, fmt::format("{} expert {}: {} less concentrated than dense", label, e + 1, what),
+                        sharpness, dense[i], "");
           }
         }
       }
       if (E == 1) continue;
-      add_mixture(report, fmt::format("{} largest norm of any expert: less concentrated than dense", label),
-                  boundary_sharpness(largest_norm(results), extents[0], extents[1]), dense[0],
-                  "; free of swapped expert numbers between neighbouring cells, which add to the roughness of the rows above");
+      add_mixture(
+          report, fmt::format("{} largest norm of any expert: less concentrated than dense", label),
+          boundary_sharpness(largest_norm(results), extents[0], extents[1]), dense[0],
+          "; free of swapped expert numbers between neighbouring cells, which add to the roughness of the rows above");
     }
   }
   report.picture = {{"rows", rows}};

@@ -19,8 +19,12 @@ int seeds_of(const Sweep& sweep) {
 }
 
 Json settings_of(const Sweep& sweep) {
-  return {{"n_features", sweep.shape.n_features}, {"n_hidden", sweep.shape.n_hidden}, {"n_experts", sweep.shape.n_experts},
-          {"top_k", sweep.shape.top_k},           {"steps", sweep.train.steps},       {"batch", sweep.train.batch},
+  return {{"n_features", sweep.shape.n_features},
+          {"n_hidden", sweep.shape.n_hidden},
+          {"n_experts", sweep.shape.n_experts},
+          {"top_k", sweep.shape.top_k},
+          {"steps", sweep.train.steps},
+          {"batch", sweep.train.batch},
           {"seeds", seeds_of(sweep)}};
 }
 
@@ -30,7 +34,8 @@ Json expert_panel(const ModelView& model, int expert, const std::string& title) 
   auto dot = [&](int i, int j) {
     double sum = 0;
     for (int h = 0; h < m; ++h) {
-      sum += static_cast<double>(W[static_cast<std::size_t>(i * m + h)]) * static_cast<double>(W[static_cast<std::size_t>(j * m + h)]);
+      sum += static_cast<double>(W[static_cast<std::size_t>(i * m + h)]) *
+             static_cast<double>(W[static_cast<std::size_t>(j * m + h)]);
     }
     return sum;
   };

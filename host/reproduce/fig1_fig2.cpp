@@ -58,24 +58,28 @@ Report begin(const Results& results, const char* figure, const std::string& titl
     panels.push_back(expert_panel(model, e, model.shape.n_experts == 1 ? "dense" : fmt::format("expert {}", e + 1)));
     indices.push_back(e);
   }
-  report.picture = {{"panels", panels}, {"groups", Json::array({{{"title", title + ", seed 0"}, {"panels", indices}}})}};
+  report.picture = {{"panels", panels},
+                    {"groups", Json::array({{{"title", title + ", seed 0"}, {"panels", indices}}})}};
   return report;
 }
 
 // The other reading: biases that start at zero, as Table 1 needs them.
 void add_zero_biases(Report& report, const Measures& xavier, const Measures& zero) {
-  report.add({"biases that start at zero instead of Xavier: final loss", fmt::format("{:.4f} (ours, Xavier)", mean(xavier.loss)),
-              mean(zero.loss), standard_deviation(zero.loss), static_cast<int>(zero.loss.size()), Ruling::differs,
-              fmt::format("represented features {:.1f} instead of {:.1f}, their mean interference {:.3f} instead of {:.3f}",
-                          mean(zero.represented), mean(xavier.represented), mean(zero.interference), mean(xavier.interference))});
+  report.add(
+      {"biases that start at zero instead of Xavier: final loss",
+       fmt::format("{:.4f} (ours, Xavier)", mean(xavier.loss)), mean(zero.loss), standard_deviation(zero.loss),
+       static_cast<int>(zero.loss.size()), Ruling::differs,
+       fmt::format("represented features {:.1f} instead of {:.1f}, their mean interference {:.3f} instead of {:.3f}",
+                   mean(zero.represented), mean(xavier.represented), mean(zero.interference),
+                   mean(xavier.interference))});
 }
 
 void add_capacity(Report& report, const Results& results, const Measures& measures) {
   const double most = results.sweep.shape.n_experts * results.sweep.shape.n_hidden;
   const double got = mean(measures.capacity);
-  report.add({"total capacity (sum of feature dimensionalities) is about E m", most, got, standard_deviation(measures.capacity),
-              static_cast<int>(measures.capacity.size()), met_if(std::abs(got - most) <= 0.1 * most),
-              "paper 3.2; within 10 %"});
+  report.add({"total capacity (sum of feature dimensionalities) is about E m", most, got,
+              standard_deviation(measures.capacity), static_cast<int>(measures.capacity.size()),
+              met_if(std::abs(got - most) <= 0.1 * most), "paper 3.2; within 10 %"});
 }
 
 }  // namespace
@@ -87,10 +91,11 @@ Report analyse_fig1(const Trained& trained, const Json& published) {
   const double loss = published.at("fig1").at("final_loss").get<double>();
   const double low = std::ranges::min(ours.loss), high = std::ranges::max(ours.loss);
   const int seeds = static_cast<int>(ours.loss.size());
-  report.add({"final loss of the authors' run lies among those of our seeds", loss, mean(ours.loss),
-              standard_deviation(ours.loss), seeds, met_if(low <= loss && loss <= high),
-              fmt::format("ours run from {:.4f} to {:.4f}; one more seed of ours would lie outside in {:.0f} % of cases",
-                          low, high, 200.0 / (seeds + 1))});
+  report.add(
+      {"final loss of the authors' run lies among those of our seeds", loss, mean(ours.loss),
+       standard_deviation(ours.loss), seeds, met_if(low <= loss && loss <= high),
+       fmt::format("ours run from {:.4f} to {:.4f}; one more seed of ours would lie outside in {:.0f} % of cases", low,
+                   high, 200.0 / (seeds + 1))});
   std::vector<double> whole, others;
   for (std::size_t i = 0; i < ours.loss.size(); ++i) (ours.whole[i] ? whole : others).push_back(ours.loss[i]);
   report.add({fmt::format("final loss of the seeds that represent all of the {} most important features", kImportant),
@@ -118,20 +123,24 @@ Report analyse_fig2(const Trained& trained, const Json&) {
   Report report = begin(moe, "fig2", "Figure 2: a mixture of experts, n = 20, m = 2, E = 3, k = 1");
   const int seeds = static_cast<int>(mixture.loss.size());
   const double ratio = mean(mixture.represented) / mean(dense.represented);
-  report.add({"it represents about as many features as the dense model", fmt::format("{:.1f} (ours, dense)", mean(dense.represented)),
-              mean(mixture.represented), standard_deviation(mixture.represented), seeds, met_if(ratio > 0.75 && ratio < 4.0 / 3),
+  report.add({"it represents about as many features as the dense model",
+              fmt::format("{:.1f} (ours, dense)", mean(dense.represented)), mean(mixture.represented),
+              standard_deviation(mixture.represented), seeds, met_if(ratio > 0.75 && ratio < 4.0 / 3),
               "features of a norm of at least 0.5 in some expert; within a quarter"});
   const double less = mean(mixture.interference) / mean(dense.interference);
-  report.add({"its features interfere far less", fmt::format("{:.3f} (ours, dense)", mean(dense.interference)),
-              mean(mixture.interference), standard_deviation(mixture.interference), seeds, met_if(less < 0.5),
-              fmt::format("mean interference of represented features; {:.2f} of the dense model's, \"far less\" read as "
-                          "less than half", less)});
+  report.add(
+      {"its features interfere far less", fmt::format("{:.3f} (ours, dense)", mean(dense.interference)),
+       mean(mixture.interference), standard_deviation(mixture.interference), seeds, met_if(less < 0.5),
+       fmt::format("mean interference of represented features; {:.2f} of the dense model's, \"far less\" read as "
+                   "less than half",
+                   less)});
   report.add({"final loss", nullptr, mean(mixture.loss), standard_deviation(mixture.loss), seeds, Ruling::recorded,
               "not published"});
   add_capacity(report, moe, mixture);
   add_zero_biases(report, mixture, mixture_zero);
-  report.add({"with zero biases: its features interfere far less", fmt::format("{:.3f} (ours, dense)", mean(dense_zero.interference)),
-              mean(mixture_zero.interference), standard_deviation(mixture_zero.interference), seeds,
+  report.add({"with zero biases: its features interfere far less",
+              fmt::format("{:.3f} (ours, dense)", mean(dense_zero.interference)), mean(mixture_zero.interference),
+              standard_deviation(mixture_zero.interference), seeds,
               met_if(mean(mixture_zero.interference) < 0.5 * mean(dense_zero.interference)), "the same measure"});
   return report;
 }

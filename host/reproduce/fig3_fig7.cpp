@@ -94,29 +94,31 @@ Report analyse_fig3(const Trained& trained, const Json& published) {
       means.push_back(mean(series.features[i]));
       deviations.push_back(standard_deviation(series.features[i]));
       without.push_back(mean(series.features_without_k[i]));
-      theirs.push_back(published_at(reference.at("feature_density"), reference.at(architecture.variant), series.density[i]));
+      theirs.push_back(
+          published_at(reference.at("feature_density"), reference.at(architecture.variant), series.density[i]));
       if (std::isnan(theirs.back())) continue;
       ++points;
       const double allowed = std::fmax(3 * deviations.back(), 0.04 * means.back());  // one seed has no deviation
       if (std::abs(theirs.back() - means.back()) <= allowed) {
         ++within;
       } else {
-        outside += fmt::format("{}p = {:.2f}: {:.3f} against {:.3f} +- {:.3f}", outside.empty() ? "" : "; ", series.density[i],
-                               theirs.back(), means.back(), deviations.back());
+        outside += fmt::format("{}p = {:.2f}: {:.3f} against {:.3f} +- {:.3f}", outside.empty() ? "" : "; ",
+                               series.density[i], theirs.back(), means.back(), deviations.back());
       }
     }
     seeds = static_cast<int>(series.features[0].size());
-    report.add({fmt::format("{}: published points within 3 sd or 4 %", architecture.label), fmt::format("{} points", points),
-                fmt::format("{} within", within), nullptr, seeds, met_if(within >= 0.95 * points),
-                outside.empty() ? "" : "outside: " + outside});
+    report.add({fmt::format("{}: published points within 3 sd or 4 %", architecture.label),
+                fmt::format("{} points", points), fmt::format("{} within", within), nullptr, seeds,
+                met_if(within >= 0.95 * points), outside.empty() ? "" : "outside: " + outside});
     within_all += within;
     points_all += points;
     const int k = results.sweep.shape.top_k;
     if (k > 1) {
-      report.add({fmt::format("{}: without the authors' 1/k the curve stands {} times as high", architecture.label, k),
-                  means.back(), without.back(), nullptr, seeds, Ruling::differs,
-                  fmt::format("features per dimension at p = {:.2f}, with and without; the paper calls above 1 superposition",
-                              series.density.back())});
+      report.add(
+          {fmt::format("{}: without the authors' 1/k the curve stands {} times as high", architecture.label, k),
+           means.back(), without.back(), nullptr, seeds, Ruling::differs,
+           fmt::format("features per dimension at p = {:.2f}, with and without; the paper calls above 1 superposition",
+                       series.density.back())});
     }
     series_json.push_back({{"label", architecture.label},
                            {"published", numbers(theirs)},
@@ -155,8 +157,8 @@ Report analyse_fig7(const Trained& trained, const Json& published) {
     for (std::size_t i = 0; i < at.size(); ++i) {
       for (std::size_t d = 0; d < inverses.size(); ++d) {
         if (std::abs(inverses[d] - at[i].get<double>()) > 1e-6) continue;
-        report.add({fmt::format("{}: log loss at 1/p = {:.4g}", architecture.label, inverses[d]), theirs[i], logs[d], deviations[d],
-                    seeds, met_if(std::abs(logs[d] - theirs[i].get<double>()) <= 0.03), ""});
+        report.add({fmt::format("{}: log loss at 1/p = {:.4g}", architecture.label, inverses[d]), theirs[i], logs[d],
+                    deviations[d], seeds, met_if(std::abs(logs[d] - theirs[i].get<double>()) <= 0.03), ""});
       }
     }
     series_json.push_back({{"label", architecture.label},
@@ -171,7 +173,8 @@ Report analyse_fig7(const Trained& trained, const Json& published) {
     lowest += std::ranges::all_of(losses, [&](const auto& l) { return losses[0][d] <= l[d]; }) ? 1 : 0;
   }
   report.add({"the dense model's loss is the lowest at every density", fmt::format("{} of {}", densities, densities),
-              fmt::format("{} of {}", lowest, densities), nullptr, seeds, met_if(lowest == densities), "paper 3.2 and A.1"});
+              fmt::format("{} of {}", lowest, densities), nullptr, seeds, met_if(lowest == densities),
+              "paper 3.2 and A.1"});
   // [1] to [3] have 4, 10 and 20 experts.
   int ordered = 0;
   double least = std::numeric_limits<double>::infinity(), largest = -least;
@@ -183,9 +186,10 @@ Report analyse_fig7(const Trained& trained, const Json& published) {
     }
   }
   report.add({"the more experts, the closer the loss to the dense model's, at every density",
-              fmt::format("{} of {}", densities, densities), fmt::format("{} of {}", ordered, densities), nullptr, seeds,
-              met_if(ordered == densities), "paper, Figure 7; 4, 10 and 20 experts"});
-  const double low = reference.at("least_difference").get<double>(), high = reference.at("largest_difference").get<double>();
+              fmt::format("{} of {}", densities, densities), fmt::format("{} of {}", ordered, densities), nullptr,
+              seeds, met_if(ordered == densities), "paper, Figure 7; 4, 10 and 20 experts"});
+  const double low = reference.at("least_difference").get<double>(),
+               high = reference.at("largest_difference").get<double>();
   // What the published curves themselves say, where they were read off.
   double published_largest = 0;
   const Json& read_off = reference.at(kArchitectures[0].variant);
@@ -197,11 +201,15 @@ Report analyse_fig7(const Trained& trained, const Json& published) {
     }
   }
   const bool as_stated = low <= least && largest <= high;
-  report.add({"the mixtures' losses are above the dense model's by", fmt::format("{} - {}", low, high),
-              fmt::format("{:.4f} - {:.4f}", least, largest), nullptr, seeds,
-              as_stated ? Ruling::met : published_largest < high ? Ruling::differs : Ruling::not_met,
-              fmt::format("paper 3.2; the largest difference of the published curves, where read off, is {:.4f}, so the "
-                          "text does not describe these curves there", published_largest)});
+  report.add(
+      {"the mixtures' losses are above the dense model's by", fmt::format("{} - {}", low, high),
+       fmt::format("{:.4f} - {:.4f}", least, largest), nullptr, seeds,
+       as_stated                  ? Ruling::met
+       : published_largest < high ? Ruling::differs
+                                  : Ruling::not_met,
+       fmt::format("paper 3.2; the largest difference of the published curves, where read off, is {:.4f}, so the "
+                   "text does not describe these curves there",
+                   published_largest)});
   report.picture["series"] = series_json;
   return report;
 }

@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& files, const std::string& reference) {
+std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& files,
+                                                       const std::string& reference) {
   std::vector<std::pair<std::string, std::string>> both;
   for (const std::string& file : files) {
     const fs::path theirs = fs::path(reference) / fs::path(file).filename();
@@ -35,7 +36,8 @@ Report compare_fig4(const std::vector<std::string>& files, const std::string& re
     print(comparison, stdout);
     for (const ComparisonRow& row : comparison.rows) {
       const double difference = row.relative ? 100 * row.difference : row.difference;
-      report.add({fmt::format("{}: {}", comparison.shape, row.what), row.reference, row.ours, nullptr, 1, met_if(row.within),
+      report.add({fmt::format("{}: {}", comparison.shape, row.what), row.reference, row.ours, nullptr, 1,
+                  met_if(row.within),
                   fmt::format("difference {:+.3g}{}, allowed {:.3g}{}", difference, row.relative ? " %" : "",
                               row.relative ? 100 * row.tolerance : row.tolerance, row.relative ? " %" : "")});
     }

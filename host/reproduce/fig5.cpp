@@ -38,10 +38,9 @@ Report analyse_fig5(const Trained& trained, const Json& published) {
   report.title = "Figure 5: routing of the plane from three routers";
   Json panels = Json::array();
   std::vector<double> losses;
-  const std::pair<const char*, const char*> claims[] = {
-      {"zero", "routes all inputs to one expert"},
-      {"xavier", "routes a small portion to a second expert"},
-      {"diagonal", "distributes the inputs among all three experts"}};
+  const std::pair<const char*, const char*> claims[] = {{"zero", "routes all inputs to one expert"},
+                                                        {"xavier", "routes a small portion to a second expert"},
+                                                        {"diagonal", "distributes the inputs among all three experts"}};
   for (std::size_t i = 0; i < std::size(claims); ++i) {
     const auto& [variant, claim] = claims[i];
     const Results& results = results_of(trained, std::string("fig5_") + variant);
@@ -74,8 +73,11 @@ Report analyse_fig5(const Trained& trained, const Json& published) {
     const Interval interval = wilson_interval(met, seeds);
     const bool impossible = std::string_view(variant) == "diagonal";
     report.add({fmt::format("{} router: {}", variant, claim), fmt::format("{} regions", expected),
-                fmt::format("{} of {} seeds", met, seeds), fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high),
-                seeds, met > seeds / 2 ? Ruling::met : impossible ? Ruling::differs : Ruling::not_met,
+                fmt::format("{} of {} seeds", met, seeds),
+                fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high), seeds,
+                met > seeds / 2 ? Ruling::met
+                : impossible    ? Ruling::differs
+                                : Ruling::not_met,
                 fmt::format("seeds with 1, 2, 3 regions: {}, {}, {}{}", counts[1], counts[2], counts[3],
                             impossible ? "; with k = 1 no gradient reaches the router, whose third row stays 0 and so "
                                          "never wins: exact training cannot make the published third region (the "
@@ -94,7 +96,8 @@ Report analyse_fig5(const Trained& trained, const Json& published) {
     const ModelView model = kept_model(results, median);
     Json router = Json::array();
     for (int e = 0; e < 3; ++e) router.push_back({model.router(e)[0], model.router(e)[1]});
-    panels.push_back({{"title", variant}, {"loss", number(loss[median])}, {"published_loss", theirs}, {"router", router}});
+    panels.push_back(
+        {{"title", variant}, {"loss", number(loss[median])}, {"published_loss", theirs}, {"router", router}});
   }
   report.add({"loss falls from zero over Xavier to diagonal router", "0.08 > 0.04 > 0.025",
               fmt::format("{:.4f}, {:.4f}, {:.4f}", losses[0], losses[1], losses[2]), nullptr,

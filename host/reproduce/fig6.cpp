@@ -1,5 +1,5 @@
-// Figure 6: what four experts represent after training from routers that start on chosen features; the sentences of paper
-// section 5 as counts over seeds.
+// Figure 6: what four experts represent after training from routers that start on chosen features; the sentences of
+// paper section 5 as counts over seeds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,10 +18,12 @@ std::vector<int> monosemantic(const ModelView& model, int e) {
   return monosemantic_features(model.expert(e), model.shape.n_features, model.shape.n_hidden, kThreshold, kNorm);
 }
 
-bool has(const std::vector<int>& features, int feature) { return std::ranges::find(features, feature) != features.end(); }
+bool has(const std::vector<int>& features, int feature) {
+  return std::ranges::find(features, feature) != features.end();
+}
 
-// Features that expert e's router row started on. The routers of k-hot variants only shrink while k = 1, so the features
-// with the expert's largest weights are those that it started on.
+// Features that expert e's router row started on. The routers of k-hot variants only shrink while k = 1, so the
+// features with the expert's largest weights are those that it started on.
 std::vector<int> started_on(const ModelView& model, int e) {
   std::vector<int> features;
   for (int f = 0; f < model.shape.n_features; ++f) {
@@ -112,8 +114,8 @@ Report analyse_fig6(const Trained& trained, const Json& published) {
   add_panels(report, as_published, "(b) zero router, as published");
   add_panels(report, random, "(c) random k-hot");
 
-  count(report, diagonal, "(a) each expert represents its own feature monosemantically", "norm >= 0.5, polysemanticity < 0.2",
-        [](const ModelView& model) {
+  count(report, diagonal, "(a) each expert represents its own feature monosemantically",
+        "norm >= 0.5, polysemanticity < 0.2", [](const ModelView& model) {
           for (int e = 0; e < model.shape.n_experts; ++e) {
             if (!has(monosemantic(model, e), e)) return false;
           }
@@ -143,7 +145,8 @@ Report analyse_fig6(const Trained& trained, const Json& published) {
   // The notebook's router explains a miss of the described one only where the notebook's shows what was published.
   const char* other_router = "the published picture is of the notebook's run, whose router is zero: see the next rows";
   const auto explained = [&](const auto& holds) {
-    return 2 * holding(as_published, holds) > static_cast<int>(as_published.cells()) ? Ruling::differs : Ruling::not_met;
+    return 2 * holding(as_published, holds) > static_cast<int>(as_published.cells()) ? Ruling::differs
+                                                                                     : Ruling::not_met;
   };
   count(report, described, "(b) as described: expert 1 represents four of its five features", other_router, first_four,
         explained(first_four));
@@ -159,8 +162,9 @@ Report analyse_fig6(const Trained& trained, const Json& published) {
       own.push_back(static_cast<double>(monosemantic(kept_model(*results, cell), 0).size()));
       loss.push_back(static_cast<double>(results->final_losses[cell]));
     }
-    report.add({fmt::format("(b) {}: monosemantic features of expert 1", results == &described ? "as described" : "as published"), 4,
-                mean(own), standard_deviation(own), static_cast<int>(own.size()), Ruling::differs,
+    report.add({fmt::format("(b) {}: monosemantic features of expert 1",
+                            results == &described ? "as described" : "as published"),
+                4, mean(own), standard_deviation(own), static_cast<int>(own.size()), Ruling::differs,
                 fmt::format("mean; final loss {:.4f} +- {:.4f}", mean(loss), standard_deviation(loss))});
   }
 

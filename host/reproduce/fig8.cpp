@@ -54,14 +54,15 @@ void add_losses(Report& report, const Family& family, int E, const Results& fewe
   }
   const double fall = mean(falls), error = standard_deviation(falls) / std::sqrt(static_cast<double>(falls.size()));
   report.add({fmt::format("{}: the mean loss falls from {} to {} experts", family.name, E, E + 1), "falls",
-              fmt::format("falls by {:.3g}", fall), fmt::format("{:.3g} - {:.3g}", fall - 1.96 * error, fall + 1.96 * error),
-              1, met_if(fall - 1.96 * error > 0), "paper, Figure 8; spread: 95 % interval over cells"});
+              fmt::format("falls by {:.3g}", fall),
+              fmt::format("{:.3g} - {:.3g}", fall - 1.96 * error, fall + 1.96 * error), 1,
+              met_if(fall - 1.96 * error > 0), "paper, Figure 8; spread: 95 % interval over cells"});
   const double calm = local_deviation(fewer), rough = local_deviation(more);
-  report.add({fmt::format("{}: the loss varies more between neighbouring cells with {} experts than with {}", family.name,
-                          E + 1, E),
+  report.add({fmt::format("{}: the loss varies more between neighbouring cells with {} experts than with {}",
+                          family.name, E + 1, E),
               "more", rough, nullptr, 1, met_if(rough > calm),
-              fmt::format("{:.3g} with {}; root mean square of a cell's loss less the mean of its four neighbours'", calm,
-                          E)});
+              fmt::format("{:.3g} with {}; root mean square of a cell's loss less the mean of its four neighbours'",
+                          calm, E)});
 }
 
 // ---------------------------------------------------------------- colours
@@ -89,8 +90,8 @@ double scale(const std::vector<double>& values) {
   return largest > 0 ? largest : 1;
 }
 
-// Share of a panel's cells that look red: y x, the red of (yx + 1 - y, 1 - y, y (1 - x) + 1 - y) over its white, above a
-// half.
+// Share of a panel's cells that look red: y x, the red of (yx + 1 - y, 1 - y, y (1 - x) + 1 - y) over its white, above
+// a half.
 double red(const Panel& panel, double norm_scale, double score_scale) {
   double count = 0;
   for (std::size_t i = 0; i < panel.norm.size(); ++i) {
@@ -121,12 +122,15 @@ void add_colours(Report& report, const Family& family, const Trained& trained) {
     most = std::max(most, std::abs(own - shared));
     text += fmt::format("{}{} {:.1f} -> {:.1f} %", text.empty() ? "" : ", ", names[i], 100 * own, 100 * shared);
   }
-  report.add({fmt::format("{}: one colour scale for all panels instead of one a panel: most that a panel's share of red "
-                          "cells changes by (points)", family.name),
-              "one scale a panel", 100 * most, nullptr, 1, Ruling::differs,
-              fmt::format("red cells by panel, own -> shared scale: {}. The published pictures scale every panel by its own "
-                          "largest norm and score, so equal colours of two panels are not equal scores; the same models, "
-                          "so there is no spread", text)});
+  report.add(
+      {fmt::format("{}: one colour scale for all panels instead of one a panel: most that a panel's share of red "
+                   "cells changes by (points)",
+                   family.name),
+       "one scale a panel", 100 * most, nullptr, 1, Ruling::differs,
+       fmt::format("red cells by panel, own -> shared scale: {}. The published pictures scale every panel by its own "
+                   "largest norm and score, so equal colours of two panels are not equal scores; the same models, "
+                   "so there is no spread",
+                   text)});
 }
 
 }  // namespace

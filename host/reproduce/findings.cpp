@@ -19,7 +19,8 @@ std::vector<double> losses_of(const Results& results) {
 
 // ---------------------------------------------------------------- routers that never learn
 
-// Share of inputs that the model before the first step sends to other experts than the trained one, in percent, by seed.
+// Share of inputs that the model before the first step sends to other experts than the trained one, in percent, by
+// seed.
 std::vector<double> moved(const Results& results) {
   std::vector<double> shares;
   const auto n = static_cast<std::size_t>(results.sweep.shape.n_features);
@@ -41,20 +42,20 @@ std::vector<double> moved(const Results& results) {
 }
 
 void add_learning(Report& report, const Trained& trained) {
-  constexpr std::pair<const char*, const char*> kVariants[] = {{"findings_k1", "k = 1"},
-                                                               {"findings_k1_balanced", "k = 1 with load balance"},
-                                                               {"findings_k2", "k = 2"}};
+  constexpr std::pair<const char*, const char*> kVariants[] = {
+      {"findings_k1", "k = 1"}, {"findings_k1_balanced", "k = 1 with load balance"}, {"findings_k2", "k = 2"}};
   for (const auto& [name, label] : kVariants) {
     const Results& results = results_of(trained, name);
     const std::vector<double> shares = moved(results), loss = losses_of(results);
     const bool still = std::ranges::max(shares) < 0.1;
-    report.add({fmt::format("{}: inputs that training moves to other experts (%)", label), "a learned router", mean(shares),
-                standard_deviation(shares), static_cast<int>(shares.size()), still ? Ruling::differs : Ruling::met,
-                fmt::format("final loss {:.4f} +- {:.4f}{}{}", mean(loss), standard_deviation(loss),
-                            results.sweep.train.load_balance > 0 ? ", load balance included" : "",
-                            still ? "; the renormalised gate is 1, so no gradient reaches the router, which only shrinks: "
-                                    "its routing is that of its first step"
-                                  : "")});
+    report.add(
+        {fmt::format("{}: inputs that training moves to other experts (%)", label), "a learned router", mean(shares),
+         standard_deviation(shares), static_cast<int>(shares.size()), still ? Ruling::differs : Ruling::met,
+         fmt::format("final loss {:.4f} +- {:.4f}{}{}", mean(loss), standard_deviation(loss),
+                     results.sweep.train.load_balance > 0 ? ", load balance included" : "",
+                     still ? "; the renormalised gate is 1, so no gradient reaches the router, which only shrinks: "
+                             "its routing is that of its first step"
+                           : "")});
   }
 }
 
@@ -97,23 +98,26 @@ std::vector<double> seed_losses(const Results& results) {
 }
 
 void add_selection(Report& report, const Trained& trained) {
-  const Results &last = results_of(trained, "selection_last_batch"), &fair = results_of(trained, "selection_evaluation");
+  const Results &last = results_of(trained, "selection_last_batch"),
+                &fair = results_of(trained, "selection_evaluation");
   const std::vector<double> lucky = seed_losses(last), honest = seed_losses(fair);
   std::vector<double> excess;
   for (std::size_t s = 0; s < lucky.size(); ++s) excess.push_back(100 * (honest[s] / lucky[s] - 1));
   const int seeds = static_cast<int>(excess.size());
-  report.add({"restarts compared on a large fresh batch instead of their last training batch: mean kept loss rises by (%)",
-              "last batch", mean(excess), standard_deviation(excess), seeds, Ruling::differs,
-              fmt::format("n = 3, m = 2, dense, {} restarts a cell: the best of so many last batches is a lucky one. Spread "
-                          "over seeds", last.sweep.restarts)});
+  report.add(
+      {"restarts compared on a large fresh batch instead of their last training batch: mean kept loss rises by (%)",
+       "last batch", mean(excess), standard_deviation(excess), seeds, Ruling::differs,
+       fmt::format("n = 3, m = 2, dense, {} restarts a cell: the best of so many last batches is a lucky one. Spread "
+                   "over seeds",
+                   last.sweep.restarts)});
   const std::vector<double> by_last = agreements(last), by_fair = agreements(fair);
   report.add({"the same: cells in which two seeds agree on the last feature's class",
-              fmt::format("{:.3f} (ours, last batch)", mean(by_last)), mean(by_fair), standard_deviation(by_fair), seeds,
-              Ruling::differs,
+              fmt::format("{:.3f} (ours, last batch)", mean(by_last)), mean(by_fair), standard_deviation(by_fair),
+              seeds, Ruling::differs,
               fmt::format("ignored, superposed or monosemantic; means over {} pairs of seeds{}", by_fair.size(),
-                          by_last.size() > 1 ? fmt::format(", with a deviation of {:.3f} by last batches",
-                                                           standard_deviation(by_last))
-                                             : "")});
+                          by_last.size() > 1
+                              ? fmt::format(", with a deviation of {:.3f} by last batches", standard_deviation(by_last))
+                              : "")});
 }
 
 // ---------------------------------------------------------------- rounding residue
@@ -144,13 +148,14 @@ void add_residue(Report& report, const Trained& trained, int seeds) {
                             by_regions[1], by_regions[2], by_regions[3]);
     }
     const Interval interval = wilson_interval(more[1], seeds);
-    report.add({fmt::format("Figure 5, {} router: models whose router's rounding residue makes a further region", router),
-                fmt::format("{} of {} (exact training)", more[0], seeds), fmt::format("{} of {}", more[1], seeds),
-                fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high), seeds,
-                more[1] > more[0] ? Ruling::differs : Ruling::recorded,
-                fmt::format("float32, P / P differentiated as PyTorch does; final loss {:.4f} +- {:.4f} with, {:.4f} +- "
-                            "{:.4f} without{}", mean(loss[1]), standard_deviation(loss[1]), mean(loss[0]),
-                            standard_deviation(loss[0]), counts)});
+    report.add(
+        {fmt::format("Figure 5, {} router: models whose router's rounding residue makes a further region", router),
+         fmt::format("{} of {} (exact training)", more[0], seeds), fmt::format("{} of {}", more[1], seeds),
+         fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high), seeds,
+         more[1] > more[0] ? Ruling::differs : Ruling::recorded,
+         fmt::format("float32, P / P differentiated as PyTorch does; final loss {:.4f} +- {:.4f} with, {:.4f} +- "
+                     "{:.4f} without{}",
+                     mean(loss[1]), standard_deviation(loss[1]), mean(loss[0]), standard_deviation(loss[0]), counts)});
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace phasegrid::reproduce {
 
-// A list in FOLDER/.finished, one path a line, while a reproduction is under way. A finished results file that is not on it
-// belongs to an older run and is trained anew.
+// A list in FOLDER/.finished, one path a line, while a reproduction is under way. A finished results file that is not
+// on it belongs to an older run and is trained anew.
 class FinishedFiles {
  public:
   // Reads the list that an interrupted run left; with `fresh`, forgets it.

@@ -17,10 +17,14 @@ namespace {
 
 std::string_view word(Ruling ruling) {
   switch (ruling) {
-    case Ruling::met: return "met";
-    case Ruling::not_met: return "not met";
-    case Ruling::differs: return "differs";
-    case Ruling::recorded: return "recorded";
+    case Ruling::met:
+      return "met";
+    case Ruling::not_met:
+      return "not met";
+    case Ruling::differs:
+      return "differs";
+    case Ruling::recorded:
+      return "recorded";
   }
   return "?";
 }
@@ -59,7 +63,8 @@ void print(const Report& report, std::FILE* stream) {
   }
   fmt::print(stream, "\n{} (preset {}, {})\n", report.title, report.preset, report.device);
   if (report.preset != "paper") {
-    fmt::print(stream, "trained for less than the paper's models, on fewer seeds: verdicts of preset paper may differ\n");
+    fmt::print(stream,
+               "trained for less than the paper's models, on fewer seeds: verdicts of preset paper may differ\n");
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;

@@ -24,10 +24,10 @@ struct Verdict {
 
 struct Report {
   std::string figure, title, preset, device;
-  double seconds = 0;       // of training, in this run
+  double seconds = 0;  // of training, in this run
   Json settings = Json::object();
   std::vector<Verdict> verdicts;
-  Json picture = nullptr;   // see experiments/draw_paper.py
+  Json picture = nullptr;  // see experiments/draw_paper.py
 
   void add(Verdict verdict) { verdicts.push_back(std::move(verdict)); }
 };

@@ -11,8 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4",   "boundaries", "fig8", "fig5",
-                                    "fig6", "fig7", "table1", "a2", "a3",         "findings"};
+constexpr const char* kFigures[] = {"fig1", "fig2", "fig3",   "fig4", "boundaries", "fig8",    "fig5",
+                                    "fig6", "fig7", "table1", "a2",   "a3",         "findings"};
 
 std::string cell(const Json& value) {
   if (value.is_null()) return "–";
@@ -55,9 +55,9 @@ std::string section(const Json& report, const fs::path& folder) {
   if (report.at("verdicts").empty()) return text;
   text += "| claim | published | ours | spread over seeds | seeds | verdict | note |\n|---|---|---|---|---|---|---|\n";
   for (const Json& v : report.at("verdicts")) {
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", cell(v.at("claim")), cell(v.at("published")), cell(v.at("ours")),
-                        cell(v.at("spread")), v.at("seeds") == 0 ? "–" : cell(v.at("seeds")), cell(v.at("verdict")),
-                        cell(v.at("note")));
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", cell(v.at("claim")), cell(v.at("published")),
+                        cell(v.at("ours")), cell(v.at("spread")), v.at("seeds") == 0 ? "–" : cell(v.at("seeds")),
+                        cell(v.at("verdict")), cell(v.at("note")));
   }
   return text + "\n";
 }
@@ -77,18 +77,19 @@ void write_reproduction(const std::string& folder, const std::string& command) {
                            counts.not_met, counts.differs, counts.recorded);
     for (const Json& v : report.at("verdicts")) {
       if (v.at("verdict") != "differs") continue;
-      findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")), cell(v.at("ours")),
-                              cell(v.at("note")));
+      findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")),
+                              cell(v.at("ours")), cell(v.at("note")));
     }
     sections += section(report, folder);
   }
-  save_text(fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
-                        "Written by `{}`; {:.0f} s of training in that run. Published values are those of the paper, of the "
-                        "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
-                        "| figure or table | met | not met | differs | recorded |\n|---|---|---|---|---|\n{}\n"
-                        "## Where paper, public code and we differ\n\n{}\n{}",
-                        command, seconds, summary, findings, sections),
-            (fs::path(folder) / "REPRODUCTION.md").string());
+  save_text(
+      fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
+                  "Written by `{}`; {:.0f} s of training in that run. Published values are those of the paper, of the "
+                  "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
+                  "| figure or table | met | not met | differs | recorded |\n|---|---|---|---|---|\n{}\n"
+                  "## Where paper, public code and we differ\n\n{}\n{}",
+                  command, seconds, summary, findings, sections),
+      (fs::path(folder) / "REPRODUCTION.md").string());
 }
 
 }  // namespace phasegrid::reproduce

@@ -10,8 +10,8 @@ double mean(std::span<const double> values);
 // Of a sample: divided by n - 1; NaN for fewer than two values.
 double standard_deviation(std::span<const double> values);
 
-// Two-sided p-value of Fisher's exact test: x of n and y of m are draws of one proportion. Its sum takes in every outcome
-// that is at most as likely as the observed one.
+// Two-sided p-value of Fisher's exact test: x of n and y of m are draws of one proportion. Its sum takes in every
+// outcome that is at most as likely as the observed one.
 double fisher_p_value(int x, int n, int y, int m);
 
 // The counts out of m that are compatible with x of n at the given level: Fisher's p-value at least 1 - level.
@@ -26,8 +26,8 @@ struct Interval {
 };
 Interval wilson_interval(int x, int n);
 
-// Pearson's correlation, NaN where one side does not vary, and its 95 % interval by Fisher's transformation (of at least
-// four pairs).
+// Pearson's correlation, NaN where one side does not vary, and its 95 % interval by Fisher's transformation (of at
+// least four pairs).
 double correlation(std::span<const double> x, std::span<const double> y);
 Interval correlation_interval(double correlation, int pairs);
 

@@ -63,8 +63,8 @@ std::vector<Row> measure(const Results& results, bool other_reading) {
 
 // The criterion is 2 points, whatever chance allows: the note of a miss says whether the means of so many experts as
 // theirs and ours may differ by as much.
-void add_usage(Report& report, const std::string& what, const Json& theirs, int their_experts, const std::vector<double>& ours,
-               int seeds) {
+void add_usage(Report& report, const std::string& what, const Json& theirs, int their_experts,
+               const std::vector<double>& ours, int seeds) {
   if (theirs.is_null() || their_experts <= 50 || ours.size() < 2) return;
   const double spread = standard_deviation(ours);
   const double error = spread * std::sqrt(1.0 / their_experts + 1.0 / static_cast<double>(ours.size()));
@@ -103,8 +103,9 @@ Report analyse_table1(const Trained& trained, const Json& published) {
       const CountRange range = compatible_counts(theirs, 1000, experts);
       const bool inside = range.low <= rows[i].experts && rows[i].experts <= range.high;
       report.add({fmt::format("{}: experts with {} monosemantic features", title, features), theirs,
-                  1000.0 * rows[i].experts / experts, fmt::format("{:.0f}-{:.0f}", 1000.0 * range.low / experts, 1000.0 * range.high / experts),
-                  seeds, met_if(inside), "per 1,000; spread: what 99 % of equal experiments would count"});
+                  1000.0 * rows[i].experts / experts,
+                  fmt::format("{:.0f}-{:.0f}", 1000.0 * range.low / experts, 1000.0 * range.high / experts), seeds,
+                  met_if(inside), "per 1,000; spread: what 99 % of equal experiments would count"});
       const std::string with = fmt::format("{}, experts with {}: usage (%)", title, features);
       add_usage(report, with + ", random inputs", reference.at("usage")[i], theirs, rows[i].random, seeds);
       add_usage(report, with + ", feature(s) active", reference.at("usage_active")[i], theirs, rows[i].together, seeds);
@@ -113,21 +114,25 @@ Report analyse_table1(const Trained& trained, const Json& published) {
                        reference.at("usage")[i], number(mean(rows[i].together)), reference.at("usage_active")[i],
                        number(mean(rows[i].alone)), reference.at("usage_only")[i]});
     }
-    tables.push_back({{"title", title},
-                      {"columns",
-                       {"monosemantic features", "experts", "published experts", "low", "high", "usage", "published usage",
-                        "usage, features active", "published", "usage, only features active", "published"}},
-                      {"rows", table}});
+    tables.push_back(
+        {{"title", title},
+         {"columns",
+          {"monosemantic features", "experts", "published experts", "low", "high", "usage", "published usage",
+           "usage, features active", "published", "usage, only features active", "published"}},
+         {"rows", table}});
   }
 
   // The two readings of "feature(s) active".
   const Results& k_hot = results_of(trained, "table1_k_hot");
   for (std::size_t features = 1; features <= 2; ++features) {
-    report.add({fmt::format("k-hot: usage with {} feature(s) active, if all features are present and those at 1 (%)", features),
-                published.at("table1").at("k_hot").at("usage_active")[features], number(mean(all[1][features].dense_together)), nullptr,
-                static_cast<int>(k_hot.cells()), Ruling::differs,
-                fmt::format("the notebook's last state; the published numbers are those of p = 0.1 and one uniform draw ({:.2f})",
-                            mean(all[1][features].together))});
+    report.add(
+        {fmt::format("k-hot: usage with {} feature(s) active, if all features are present and those at 1 (%)",
+                     features),
+         published.at("table1").at("k_hot").at("usage_active")[features], number(mean(all[1][features].dense_together)),
+         nullptr, static_cast<int>(k_hot.cells()), Ruling::differs,
+         fmt::format(
+             "the notebook's last state; the published numbers are those of p = 0.1 and one uniform draw ({:.2f})",
+             mean(all[1][features].together))});
   }
   // Biases as the public code starts them.
   const Results& zero = results_of(trained, "table1_xavier");
@@ -139,11 +144,12 @@ Report analyse_table1(const Trained& trained, const Json& published) {
   const std::vector<Row> rows = measure(biased, false);
   const int experts = static_cast<int>(biased.cells()) * biased.sweep.shape.n_experts;
   std::string counts;
-  for (const Row& row : rows) counts += fmt::format("{}{:.0f}", counts.empty() ? "" : ", ", 1000.0 * row.experts / experts);
+  for (const Row& row : rows)
+    counts += fmt::format("{}{:.0f}", counts.empty() ? "" : ", ", 1000.0 * row.experts / experts);
   report.add({"Xavier biases instead of zero: final loss, as a multiple", "twice as high (code against log)",
               mean_loss(biased) / mean_loss(zero), nullptr, static_cast<int>(biased.cells()), Ruling::differs,
-              fmt::format("loss {:.3g} against {:.3g}; experts per 1,000 with 0 to 5 monosemantic features: {}", mean_loss(biased),
-                          mean_loss(zero), counts)});
+              fmt::format("loss {:.3g} against {:.3g}; experts per 1,000 with 0 to 5 monosemantic features: {}",
+                          mean_loss(biased), mean_loss(zero), counts)});
   report.add({"final loss from zero biases", published.at("table1").at("final_loss"), mean_loss(zero), nullptr,
               static_cast<int>(zero.cells()),
               met_if(std::abs(mean_loss(zero) / published.at("table1").at("final_loss").get<double>() - 1) < 0.05),

@@ -89,12 +89,12 @@ ConstructedModel monosemantic_model(int n_features, int n_hidden, int active);
 //   addition for k = 1 (where it is the region of a set) and k = E (where it is everything), but else in general not.
 // A violation counts when an active expert falls behind by more than 1e-12 of the scores' scale: rounding makes none.
 struct ConeViolations {
-  std::int64_t scaled = 0;            // inputs times a positive factor, from 2^-10 to 2^10
-  std::int64_t scaling = 0;           // of these, whose set is another: 0
-  std::int64_t set_pairs = 0;         // pairs of inputs with the same set
-  std::int64_t set_addition = 0;      // of these, whose sum has another set: 0
-  std::int64_t expert_pairs = 0;      // pairs of inputs and an expert active in both
-  std::int64_t expert_addition = 0;   // of these, whose sum does not have it active: 0 for k = 1 and k = E
+  std::int64_t scaled = 0;           // inputs times a positive factor, from 2^-10 to 2^10
+  std::int64_t scaling = 0;          // of these, whose set is another: 0
+  std::int64_t set_pairs = 0;        // pairs of inputs with the same set
+  std::int64_t set_addition = 0;     // of these, whose sum has another set: 0
+  std::int64_t expert_pairs = 0;     // pairs of inputs and an expert active in both
+  std::int64_t expert_addition = 0;  // of these, whose sum does not have it active: 0 for k = 1 and k = E
 };
 // `samples` inputs; each is scaled, and added to the last one before it with the same set and the last ones before it
 // with each of its experts. Throws InputError where the router has weights that are not finite.

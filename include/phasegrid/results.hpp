@@ -27,8 +27,8 @@ struct Results {
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
   std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
 
-  // With train.snapshots, of length T, what models were like after so many steps; empty without. The loss is that of the
-  // batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later steps.
+  // With train.snapshots, of length T, what models were like after so many steps; empty without. The loss is that of
+  // the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later steps.
   std::vector<float> snapshot_losses;      // [cell][restart][T]
   std::vector<float> snapshot_parameters;  // [cell][T][parameter_count()] of the kept model
 

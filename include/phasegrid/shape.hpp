@@ -22,8 +22,7 @@ struct Shape {
   constexpr int router_offset() const { return weight_count() + bias_count(); }
 
   friend constexpr bool operator==(const Shape& a, const Shape& b) {
-    return a.n_features == b.n_features && a.n_hidden == b.n_hidden && a.n_experts == b.n_experts &&
-           a.top_k == b.top_k;
+    return a.n_features == b.n_features && a.n_hidden == b.n_hidden && a.n_experts == b.n_experts && a.top_k == b.top_k;
   }
   friend constexpr bool operator!=(const Shape& a, const Shape& b) { return !(a == b); }
 };

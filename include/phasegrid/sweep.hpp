@@ -25,17 +25,17 @@ enum class Schedule { constant, linear, cosine };
 
 // Settings of one training run. Defaults are those of the paper's Figure 4.
 struct TrainSettings {
-  int steps = 5000;              // >= 1
-  int batch = 512;               // samples a step, 1 .. 16,777,216
-  double learning_rate = 1e-3;   // >= 0
-  double weight_decay = 0.01;    // >= 0, decoupled (AdamW), on every parameter
-  double load_balance = 0.01;    // alpha >= 0; 0 turns the load-balance loss off
+  int steps = 5000;             // >= 1
+  int batch = 512;              // samples a step, 1 .. 16,777,216
+  double learning_rate = 1e-3;  // >= 0
+  double weight_decay = 0.01;   // >= 0, decoupled (AdamW), on every parameter
+  double load_balance = 0.01;   // alpha >= 0; 0 turns the load-balance loss off
   Loss loss = Loss::mean;
   Keep keep = Keep::last_batch;
   Schedule schedule = Schedule::constant;
-  double drop_below = 0;         // the learning rate falls, once, when a batch's loss is below this; 0: never
-  double drop_factor = 0.1;      // by this factor
-  double stop_below = 0;         // training ends, before the step, when a batch's loss is below this; 0: never
+  double drop_below = 0;     // the learning rate falls, once, when a batch's loss is below this; 0: never
+  double drop_factor = 0.1;  // by this factor
+  double stop_below = 0;     // training ends, before the step, when a batch's loss is below this; 0: never
   // Steps after which losses and parameters are kept (0: the initial model), ascending, each from 0 to the smallest
   // number of steps of the sweep.
   std::vector<int> snapshots = {};
@@ -49,8 +49,8 @@ enum class ImportanceRule { list, geometric, shuffled_geometric };
 
 // The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1).
 struct DataSettings {
-  std::optional<double> sparsity;         // S in [0,1); needed here, or as one number a feature, unless it is an axis
-  std::vector<double> feature_sparsity;   // S_f in [0,1), length n; empty means that all have `sparsity`
+  std::optional<double> sparsity;        // S in [0,1); needed here, or as one number a feature, unless it is an axis
+  std::vector<double> feature_sparsity;  // S_f in [0,1), length n; empty means that all have `sparsity`
   ImportanceRule importance_rule = ImportanceRule::list;
   std::vector<double> importance;         // rule list: I_f >= 0, length n; empty means uniform (all 1)
   double importance_ratio = 1;            // the other rules: above 0, at most 1
@@ -91,13 +91,13 @@ std::vector<double> range(double start, double stop, double step);
 
 struct Sweep {
   std::string name = "sweep";
-  int restarts = 10;        // models a cell, >= 1
+  int restarts = 10;  // models a cell, >= 1
   std::uint64_t seed = 0;
   Shape shape;
   DataSettings data;
   InitSettings init;
   TrainSettings train;
-  std::vector<Axis> axes;   // any order; cells are laid out in the order of AxisName
+  std::vector<Axis> axes;  // any order; cells are laid out in the order of AxisName
 
   // Throws InputError, naming the key and what is allowed, unless every setting is usable.
   void check() const;
@@ -130,7 +130,7 @@ class Grid {
   Cell cell(std::size_t i) const;
 
  private:
-  Cell base_;                       // what no axis changes
+  Cell base_;  // what no axis changes
   std::vector<Dimension> dimensions_;
   std::size_t cells_ = 1;
 };

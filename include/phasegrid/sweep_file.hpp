@@ -19,8 +19,8 @@ struct SweepFileOptions {
 };
 
 // Reads and checks the sweeps of a file: one, or where it has [variants.NAME] tables one for each, named NAME_OF_FILE
-// and "_" and NAME, in alphabetical order. Throws InputError naming file, key and what is allowed: no file, broken TOML,
-// unknown key, preset or variant, wrong type, value out of range.
+// and "_" and NAME, in alphabetical order. Throws InputError naming file, key and what is allowed: no file, broken
+// TOML, unknown key, preset or variant, wrong type, value out of range.
 std::vector<Sweep> read_sweeps(const std::string& path, const SweepFileOptions& options = {});
 // The same where it is one sweep: throws where there are several variants and `options` names none.
 Sweep read_sweep(const std::string& path, const SweepFileOptions& options = {});

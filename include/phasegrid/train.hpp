@@ -22,10 +22,10 @@ bool is_supported(InstructionSet set);
 InstructionSet best_instruction_set();
 
 struct Progress {
-  std::int64_t models_done = 0;   // of all sweeps together, resumed ones included
+  std::int64_t models_done = 0;  // of all sweeps together, resumed ones included
   std::int64_t models_total = 0;
-  double share_done = 0;          // 0 .. 1, weighted by the work of each model
-  double seconds = 0;             // since train() began
+  double share_done = 0;  // 0 .. 1, weighted by the work of each model
+  double seconds = 0;     // since train() began
 };
 
 struct TrainOptions {

@@ -17,12 +17,14 @@ struct BlockProblem {
 
 struct BlockCpuKernels {
   // Trains model `index` of the job, as TinyCpuKernels::train does.
-  int32_t (*train)(const Job& job, int index, const Shape& shape, const BlockLayout& layout, float* workspace) = nullptr;
+  int32_t (*train)(const Job& job, int index, const Shape& shape, const BlockLayout& layout,
+                   float* workspace) = nullptr;
 
   // As in TinyCpuKernels.
   void (*draw_batch)(const BlockProblem& problem, int restart, int step, float* inputs) = nullptr;
   float (*loss)(const BlockProblem& problem, int restart, int step, const float* parameters) = nullptr;
-  void (*gradient)(const BlockProblem& problem, int restart, int step, const float* parameters, float* gradient) = nullptr;
+  void (*gradient)(const BlockProblem& problem, int restart, int step, const float* parameters,
+                   float* gradient) = nullptr;
   void (*initial)(const BlockProblem& problem, int restart, float* parameters) = nullptr;
 };
 

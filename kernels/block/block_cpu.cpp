@@ -73,9 +73,8 @@ void gradient(const BlockProblem& problem, int restart, int step, const float* p
 }
 
 void initial(const BlockProblem& problem, int restart, float* parameters) {
-  with_model(problem, restart, nullptr, [&](BlockModel& model, const BlockStorage&) {
-    model.write_parameters(parameters);
-  });
+  with_model(problem, restart, nullptr,
+             [&](BlockModel& model, const BlockStorage&) { model.write_parameters(parameters); });
 }
 
 }  // namespace

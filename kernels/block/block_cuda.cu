@@ -34,9 +34,9 @@ PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, int pa
   if (team.thread() == 0) *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
 }
 
-__global__ void __launch_bounds__(kThreads, 1) train_models(const __grid_constant__ Job job,
-                                                            const __grid_constant__ Shape shape,
-                                                            const __grid_constant__ BlockLayout layout) {
+__global__ void __launch_bounds__(kThreads, 1)
+    train_models(const __grid_constant__ Job job, const __grid_constant__ Shape shape,
+                 const __grid_constant__ BlockLayout layout) {
   extern __shared__ float4 arena[];  // aligned to 16 bytes
   const BlockTeam team;
   float* moments = job.moments + static_cast<size_t>(blockIdx.x) * 2u * static_cast<size_t>(layout.parameter_floats);
@@ -65,7 +65,8 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int
   if (cudaError_t e = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device); e != cudaSuccess) {
     return e;
   }
-  if (cudaError_t e = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device); e != cudaSuccess) {
+  if (cudaError_t e = cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+      e != cudaSuccess) {
     return e;
   }
   if (cudaError_t e = cudaFuncGetAttributes(&attributes, cuda::train_models); e != cudaSuccess) return e;
@@ -91,9 +92,8 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int
       e != cudaSuccess) {
     return e;
   }
-  if (cudaError_t e = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_per_processor, cuda::train_models,
-                                                                    cuda::kThreads,
-                                                                    static_cast<size_t>(launch->shared_bytes));
+  if (cudaError_t e = cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+          &blocks_per_processor, cuda::train_models, cuda::kThreads, static_cast<size_t>(launch->shared_bytes));
       e != cudaSuccess) {
     return e;
   }

@@ -19,8 +19,8 @@ PG_STAGE void draw_tile(const BlockStorage& s, const Batch& batch, int first_row
   PG_NO_UNROLL
   for (int i = team.thread(); i < kLanes * calls; i += team.threads()) {
     const int lane = i / calls, call = i % calls;
-    const auto block = philox<kRounds>(first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane), batch.step,
-                                       batch.stream, batch.key);
+    const auto block = philox<kRounds>(first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane),
+                                       batch.step, batch.stream, batch.key);
     PG_UNROLL
     for (int word = 0; word < 4; ++word) {
       const int position = 4 * call + word;

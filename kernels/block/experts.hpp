@@ -45,8 +45,9 @@ PG_STAGE void through_weights(const BlockStorage& s, BlockTeam team, Rows&& rows
 }
 
 PG_STAGE void hidden_units(const BlockStorage& s, BlockTeam team) {
-  through_weights(s, team, [&](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
-                  [&](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
+  through_weights(
+      s, team, [&](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
+      [&](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
 }
 
 // finish(entry, sample, column, z) for z = W h + b of every entry and register of columns.
@@ -96,9 +97,8 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
 // k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
 template <class Weigh>
 PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team, Weigh&& weigh) {
-  outputs(s, team, [&](int p, int, int column, Floats z) PG_INLINE_LAMBDA {
-    store(s.row(p) + column, keep(is_open(z), z));
-  });
+  outputs(s, team,
+          [&](int p, int, int column, Floats z) PG_INLINE_LAMBDA { store(s.row(p) + column, keep(is_open(z), z)); });
   const int registers = registers_of(s.l.n), k = s.l.k;
   PG_NO_UNROLL
   for (int sample = team.worker(); sample < samples; sample += team.workers()) {

@@ -48,8 +48,8 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scal
 }
 
 // entry_slope becomes dL/ds of the entry's expert: the gates are a softmax over the active experts, so
-// dL/ds_e = gate_e (dL/dgate_e - sum over active a of gate_a dL/dgate_a). With a load balance it is added to that part of
-// dL/ds instead (balance_tile): one sum over the samples, so that its order does not depend on the tile.
+// dL/ds_e = gate_e (dL/dgate_e - sum over active a of gate_a dL/dgate_a). With a load balance it is added to that part
+// of dL/ds instead (balance_tile): one sum over the samples, so that its order does not depend on the tile.
 PG_STAGE void score_slopes(const BlockStorage& s, int samples, bool balance, BlockTeam team) {
   PG_NO_UNROLL
   for (int sample = team.thread(); sample < samples; sample += team.threads()) {
@@ -73,7 +73,8 @@ PG_STAGE void score_slopes(const BlockStorage& s, int samples, bool balance, Blo
   team.barrier();
 }
 
-// Adds g h^T + x (dL/dh)^T of an expert's entries to rows of dL/dW: four hidden units by a block of registers at a time.
+// Adds g h^T + x (dL/dh)^T of an expert's entries to rows of dL/dW: four hidden units by a block of registers at a
+// time.
 template <int kUnits, int kCount>
 PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r) {
   Floats sums[kUnits][kCount];
@@ -227,8 +228,9 @@ PG_STAGE void block_gradient(const BlockStorage& s, const CellSettings& cell, co
       output_slopes_top_k(s, samples, cell.loss_scale, team);
       score_slopes(s, samples, balance, team);
     }
-    through_weights(s, team, [&](int p) PG_INLINE_LAMBDA { return s.row(p); },
-                    [&](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
+    through_weights(
+        s, team, [&](int p) PG_INLINE_LAMBDA { return s.row(p); },
+        [&](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
     add_expert_gradients(s, balance, team);
     if (balance) add_router_gradients(s, samples, team);
   });

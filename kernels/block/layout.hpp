@@ -14,34 +14,34 @@ namespace phasegrid {
 struct BlockLayout {
   int32_t n, m, E, k;
   int32_t n_padded;
-  int32_t m_padded;        // hidden units of an entry, a multiple of 4
-  int32_t expert_rows;     // rows of one expert's parameters: m columns of W, the bias, the router
-  int32_t tile;            // T, a multiple of 32
+  int32_t m_padded;     // hidden units of an entry, a multiple of 4
+  int32_t expert_rows;  // rows of one expert's parameters: m columns of W, the bias, the router
+  int32_t tile;         // T, a multiple of 32
 
   // Offsets into the arena, in floats (4 bytes each, some of them integers).
-  int32_t parameters;      // [E][m + 2][n_padded]
-  int32_t gradient;        // the same
-  int32_t features;        // [4][n_padded]: present_limit, scale, offset, importance
-  int32_t x;               // [T][n_padded] inputs
-  int32_t rows;            // [T k][n_padded] of an entry: its output y, then the gradient g with respect to it
-  int32_t hidden;          // [T k][m_padded] h = W^T x
-  int32_t hidden_slope;    // [T k][m_padded] dL/dh = W^T g
-  int32_t error;           // [T][n_padded] x' - x, k > 1
-  int32_t score;           // [E][T], E > 1, as the next four
-  int32_t gate;            // [E][T], 0 where not active
-  int32_t ordinal;         // [E][T] how many experts before e are active, k > 1
-  int32_t probability;     // [E][T] softmax of all experts, with a load balance; then its part of dL/dscore
-  int32_t balance;         // [E] what the load balance adds to dL/dP of each sample
-  int32_t counts;          // [E] integers: entries of each expert in the tile
-  int32_t first;           // [E + 1] integers: first entry of each expert
-  int32_t sample;          // [T k] integers: sample of an entry
-  int32_t entry_gate;      // [T k], k > 1, as the next two
-  int32_t entry_slope;     // [T k] dL/dgate, then dL/dscore
-  int32_t slots;           // [T][k] integers: entries of a sample by rising expert
-  int32_t sample_loss;     // [T]
-  int32_t totals;          // [1 + 2 E][32]: lanes of the batch's loss, probabilities and counts
-  int32_t stream;          // [tile / 32 * n_padded + 64] random words of one lane, CPU only
-  int32_t size;            // of the arena
+  int32_t parameters;    // [E][m + 2][n_padded]
+  int32_t gradient;      // the same
+  int32_t features;      // [4][n_padded]: present_limit, scale, offset, importance
+  int32_t x;             // [T][n_padded] inputs
+  int32_t rows;          // [T k][n_padded] of an entry: its output y, then the gradient g with respect to it
+  int32_t hidden;        // [T k][m_padded] h = W^T x
+  int32_t hidden_slope;  // [T k][m_padded] dL/dh = W^T g
+  int32_t error;         // [T][n_padded] x' - x, k > 1
+  int32_t score;         // [E][T], E > 1, as the next four
+  int32_t gate;          // [E][T], 0 where not active
+  int32_t ordinal;       // [E][T] how many experts before e are active, k > 1
+  int32_t probability;   // [E][T] softmax of all experts, with a load balance; then its part of dL/dscore
+  int32_t balance;       // [E] what the load balance adds to dL/dP of each sample
+  int32_t counts;        // [E] integers: entries of each expert in the tile
+  int32_t first;         // [E + 1] integers: first entry of each expert
+  int32_t sample;        // [T k] integers: sample of an entry
+  int32_t entry_gate;    // [T k], k > 1, as the next two
+  int32_t entry_slope;   // [T k] dL/dgate, then dL/dscore
+  int32_t slots;         // [T][k] integers: entries of a sample by rising expert
+  int32_t sample_loss;   // [T]
+  int32_t totals;        // [1 + 2 E][32]: lanes of the batch's loss, probabilities and counts
+  int32_t stream;        // [tile / 32 * n_padded + 64] random words of one lane, CPU only
+  int32_t size;          // of the arena
 
   int32_t parameter_floats;  // E (m + 2) n_padded; AdamW's two moments, as many floats each, may lie elsewhere
 };

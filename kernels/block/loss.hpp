@@ -20,7 +20,8 @@ PG_INLINE void for_each_tile(const BlockStorage& s, const Batch& batch, bool bal
   }
 }
 
-// Lanes of totals: 0 the loss, 1 + e the probabilities of expert e; 1 + E + e (lane 0) how many samples were routed to it.
+// Lanes of totals: 0 the loss, 1 + e the probabilities of expert e; 1 + E + e (lane 0) how many samples were routed to
+// it.
 PG_INLINE void clear_totals(const BlockStorage& s, BlockTeam team) {
   for (int i = team.thread(); i < (1 + 2 * s.l.E) * kLanes; i += team.threads()) s.total(0)[i] = 0.0f;
   team.barrier();
@@ -74,7 +75,8 @@ PG_INLINE float sum_of_lanes(const float* lanes) {
   }
 }
 
-PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {
+PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale,
+                          BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
   clear_totals(s, team);
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {

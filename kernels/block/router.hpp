@@ -26,9 +26,8 @@ PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) 
     Floats sums[16];
     dot_four_by_four(router, x, 4, registers, sums);
     // Experts beyond the last repeat it, and write the same numbers to the same place.
-    team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA {
-      return s.score(smaller(first_expert + i, s.l.E - 1)) + first_sample;
-    });
+    team.sum_sixteen(
+        sums, [&](int i) PG_INLINE_LAMBDA { return s.score(smaller(first_expert + i, s.l.E - 1)) + first_sample; });
   }
   team.barrier();
 }

@@ -18,8 +18,8 @@ struct Count {
   static constexpr int value = kCount;
 };
 
-// body(r, Count): blocks of at most kMost registers from r on, of `registers` in all. Count is known at compile time, so
-// that sums stay in registers.
+// body(r, Count): blocks of at most kMost registers from r on, of `registers` in all. Count is known at compile time,
+// so that sums stay in registers.
 template <int kMost, class Body>
 PG_INLINE void for_each_block(int registers, Body&& body) {
   int r = 0;

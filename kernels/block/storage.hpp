@@ -13,8 +13,12 @@ struct BlockStorage {
   float* second_moment;  // [parameter_floats]
 
   // Rows of expert e: 0 .. m - 1 columns of W, m its bias, m + 1 its router.
-  PG_INLINE float* parameter_row(int e, int row) const { return arena + l.parameters + (e * l.expert_rows + row) * l.n_padded; }
-  PG_INLINE float* gradient_row(int e, int row) const { return arena + l.gradient + (e * l.expert_rows + row) * l.n_padded; }
+  PG_INLINE float* parameter_row(int e, int row) const {
+    return arena + l.parameters + (e * l.expert_rows + row) * l.n_padded;
+  }
+  PG_INLINE float* gradient_row(int e, int row) const {
+    return arena + l.gradient + (e * l.expert_rows + row) * l.n_padded;
+  }
   PG_INLINE float* x(int sample) const { return arena + l.x + sample * l.n_padded; }
   PG_INLINE float* row(int entry) const { return arena + l.rows + entry * l.n_padded; }
   PG_INLINE float* hidden(int entry) const { return arena + l.hidden + entry * l.m_padded; }

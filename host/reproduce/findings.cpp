@@ -154,8 +154,11 @@ void add_residue(Report& report, const Trained& trained, int seeds) {
          fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high), seeds,
          more[1] > more[0] ? Ruling::differs : Ruling::recorded,
          fmt::format("float32, P / P differentiated as PyTorch does; final loss {:.4f} +- {:.4f} with, {:.4f} +- "
-                     "{:.4f} without{}",
-                     mean(loss[1]), standard_deviation(loss[1]), mean(loss[0]), standard_deviation(loss[0]), counts)});
+                     "{:.4f} without{}{}",
+                     mean(loss[1]), standard_deviation(loss[1]), mean(loss[0]), standard_deviation(loss[0]), counts,
+                     exact == 2 && more[1] == 0 ? "; so this residue does not explain the third region of the "
+                                                  "published picture"
+                                                : "")});
   }
 }
 

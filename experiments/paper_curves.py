@@ -32,6 +32,10 @@ class Curve:
     published_at: Array
     published: Array
 
+    @property
+    def has_published(self) -> bool:
+        return bool(np.isfinite(self.published).any())
+
 
 def read_density(picture: Entry) -> Array:
     density = picture["inverse_density"].numbers(None)
@@ -78,6 +82,8 @@ def draw_curves(axes: Axes, density: Array, curves: Sequence[Curve], palette: Pa
         alone = without_neighbours(curve.ours)
         axes.plot(density, curve.ours, color=colour, linewidth=LINE, marker=".", markersize=6, markevery=alone)
     for curve, colour, marker in zip(curves, palette.series, MARKERS, strict=False):
+        if not curve.has_published:
+            continue  # Matplotlib would reserve room for an empty line at the corner of the page
         axes.plot(curve.published_at, curve.published, zorder=3, clip_on=False, **open_marker(marker, colour, size))
 
 
@@ -89,10 +95,10 @@ def legend_entries(
     for curve, colour, marker in zip(curves, palette.series, MARKERS, strict=False):
         line = Line2D([], [], color=colour, linewidth=LINE)
         dots = Line2D([], [], **open_marker(marker, colour))
-        names.append(((line, dots) if len(curve.published) else line, curve.label))
+        names.append(((line, dots) if curve.has_published else line, curve.label))
     band = Patch(color=QUIET, alpha=BAND, linewidth=0)
     keys: list[tuple[Handle, str]] = [((band, key_line(linewidth=LINE)), f"ours: {sd_label(report)}")]
-    if any(len(curve.published) for curve in curves):
+    if any(curve.has_published for curve in curves):
         keys.append((Line2D([], [], **open_marker("o", QUIET)), published))
     return names, keys
 

@@ -176,6 +176,14 @@ class Curves(unittest.TestCase):
         whole = draw("fig3").axes[0]
         self.assertEqual(lines(whole, color=PAPER.series[0], linestyle="-")[0].get_markevery(), [])
 
+    def test_absent_published_values_take_no_room(self) -> None:
+        for theirs in (None, [None] * 4):
+            entry = series("dense", 1.0, published=theirs)
+            figure = draw("fig3", picture={**FIG3, "series": [entry]})
+            box = figure.axes[0].get_tightbbox(laid_out(figure))
+            self.assertTrue(0 < box.y0 < 0.1 * figure.bbox.height)
+            self.assertFalse(any("published" in text for text in legend_texts(figure)))
+
     def test_one_density(self) -> None:
         one = {"inverse_density": [2.0], "series": [{**FIG7["series"][0], "log_loss": [-2.5], "sd": [0.1]}]}
         axes = draw("fig7", picture=one).axes[0]

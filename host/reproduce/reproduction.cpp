@@ -23,6 +23,8 @@ std::string cell(const Json& value) {
   return text;
 }
 
+constexpr int kMostListed = 4;  // findings of one figure at the top; all of them stand in its section
+
 struct Counts {
   int met = 0, not_met = 0, differs = 0, recorded = 0;
 };
@@ -75,10 +77,14 @@ void write_reproduction(const std::string& folder, const std::string& command) {
     seconds += report.at("seconds").is_null() ? 0 : report.at("seconds").get<double>();
     summary += fmt::format("| {} | {} | {} | {} | {} |\n", report.at("title").get<std::string>(), counts.met,
                            counts.not_met, counts.differs, counts.recorded);
+    int listed = 0;
     for (const Json& v : report.at("verdicts")) {
-      if (v.at("verdict") != "differs") continue;
+      if (v.at("verdict") != "differs" || ++listed > kMostListed) continue;
       findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")),
                               cell(v.at("ours")), cell(v.at("note")));
+    }
+    if (listed > kMostListed) {
+      findings += fmt::format("- and {} more of {}, below\n", listed - kMostListed, report.at("title").get<std::string>());
     }
     sections += section(report, folder);
   }

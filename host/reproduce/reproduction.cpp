@@ -84,7 +84,8 @@ void write_reproduction(const std::string& folder, const std::string& command) {
                               cell(v.at("ours")), cell(v.at("note")));
     }
     if (listed > kMostListed) {
-      findings += fmt::format("- and {} more of {}, below\n", listed - kMostListed, report.at("title").get<std::string>());
+      findings +=
+          fmt::format("- and {} more of {}, below\n", listed - kMostListed, report.at("title").get<std::string>());
     }
     sections += section(report, folder);
   }

@@ -1,12 +1,15 @@
 // The CUDA side of the block mapping, run by emulated warps, gives the bits of the CPU side: gathers, sums and
 // barriers, with one warp and with two. The launcher alone is left to the gpu tests.
+// clang-format off: the emulator says that this is CUDA, before anything asks
+#include "warp_emulator.hpp"
+// clang-format on
+
 #include <gtest/gtest.h>
 
 #include <bit>
 
 #include "block/model.hpp"
 #include "block_problem.hpp"
-#include "warp_emulator.hpp"
 
 namespace phasegrid {
 namespace {

@@ -91,7 +91,8 @@ void write_reproduction(const std::string& folder, const std::string& command) {
   }
   save_text(
       fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
-                  "Written by `{}`; {:.0f} s of training in that run. Published values are those of the paper, of the "
+                  "Written by `{}`; {:.0f} s of training in that run, in which models that an earlier run had finished "
+                  "count nothing. Published values are those of the paper, of the "
                   "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
                   "| figure or table | met | not met | differs | recorded |\n|---|---|---|---|---|\n{}\n"
                   "## Where paper, public code and we differ\n\n{}\n{}",

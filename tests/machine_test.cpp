@@ -208,7 +208,7 @@ TEST(BlockTeam, SumsSixteenInTheOrderOfTeam) {
     values[v] = fold(groups);
   }
   float out[4][8];
-  BlockTeam::sum_sixteen(values, [&](int i) { return out[i] + 2; });
+  BlockTeam::sum_sixteen(values, 4, [&](int i) { return out[i] + 2; });
   for (int v = 0; v < 16; ++v) {
     for (int half = kLanes / 2; half > 0; half /= 2) {
       for (int l = 0; l < half; ++l) numbers[v][l] += numbers[v][l + half];

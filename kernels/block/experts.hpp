@@ -1,6 +1,6 @@
 // The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs y = ReLU(W h + b), and the errors
 // x' - x of a tile. Entries of one expert go four at a time, so that a weight read is used four times; past an expert's
-// last entry a four repeats it, which writes the same numbers to the same place.
+// last entry a four repeats it.
 #pragma once
 
 #include "block/router.hpp"
@@ -38,7 +38,7 @@ PG_STAGE void through_weights(const BlockStorage& s, BlockTeam team, Rows&& rows
       for (int i = 0; i < 4; ++i) w[i] = s.parameter_row(e, smaller(j + i, s.l.m - 1));
       Floats sums[16];
       dot_four_by_four(a, w, s.l.m - j, registers, sums);
-      team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA { return out(smaller(first + i, last)) + j; });
+      team.sum_sixteen(sums, last - first + 1, [&](int i) PG_INLINE_LAMBDA { return out(first + i) + j; });
     }
   });
   team.barrier();

@@ -42,7 +42,7 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scal
         });
       }
     }
-    team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA { return s.entry_slope() + first + 4 * i; });
+    team.sum_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.entry_slope() + first + 4 * i; });
   }
   team.barrier();
 }

@@ -60,7 +60,7 @@ PG_STAGE void sum_errors(const BlockStorage& s, int samples, BlockTeam team) {
         return fma(load(s.importance() + column) * e, e, sum);
       });
     }
-    team.sum_sixteen(sums, [&](int i) PG_INLINE_LAMBDA { return s.sample_loss() + first + 4 * i; });
+    team.sum_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.sample_loss() + first + 4 * i; });
   }
   team.barrier();
 }

@@ -25,9 +25,8 @@ PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) 
     }
     Floats sums[16];
     dot_four_by_four(router, x, 4, registers, sums);
-    // Experts beyond the last repeat it, and write the same numbers to the same place.
-    team.sum_sixteen(
-        sums, [&](int i) PG_INLINE_LAMBDA { return s.score(smaller(first_expert + i, s.l.E - 1)) + first_sample; });
+    team.sum_sixteen(sums, s.l.E - first_expert,
+                     [&](int i) PG_INLINE_LAMBDA { return s.score(first_expert + i) + first_sample; });
   }
   team.barrier();
 }
@@ -104,7 +103,7 @@ PG_STAGE void gather_entries(const BlockStorage& s, BlockTeam team) {
         count += team.count(greater(load(s.gate(e) + base + lane), Floats(0.0f)));
       });
     }
-    s.counts()[e] = count;
+    if (Team::rank() == 0) s.counts()[e] = count;
   }
   team.barrier();  // an expert's first entry follows from the counts of those before it
   PG_NO_UNROLL
@@ -112,8 +111,10 @@ PG_STAGE void gather_entries(const BlockStorage& s, BlockTeam team) {
     int first = 0;
     PG_NO_UNROLL
     for (int before = 0; before < e; ++before) first += s.counts()[before];
-    s.first()[e] = first;
-    if (e == E - 1) s.first()[E] = first + s.counts()[e];
+    if (Team::rank() == 0) {
+      s.first()[e] = first;
+      if (e == E - 1) s.first()[E] = first + s.counts()[e];
+    }
     int at = first;
     PG_NO_UNROLL
     for (int base = 0; base < s.l.tile; base += kLanes) {

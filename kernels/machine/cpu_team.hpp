@@ -96,9 +96,9 @@ class BlockTeam {
   }
 
   // Sums of sixteen numbers over the 32 lanes, each added up to one register before, in the order of Team::reduce: sum
-  // 4 i + j goes to destination(i)[j].
+  // 4 i + j goes to destination(i)[j] for i < rows.
   template <class Destination>
-  PG_INLINE static void sum_sixteen(const Floats (&values)[16], Destination&& destination) {
+  PG_INLINE static void sum_sixteen(const Floats (&values)[16], int rows, Destination&& destination) {
     alignas(64) float sums[16];
     PG_UNROLL
     for (int first = 0; first < 16; first += kWidth) {
@@ -108,7 +108,9 @@ class BlockTeam {
       store(sums + first, sum_lanes(part) + Floats(0.0f));
     }
     PG_UNROLL
-    for (int i = 0; i < 4; ++i) __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
+    for (int i = 0; i < 4; ++i) {
+      if (i < rows) __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
+    }
   }
 
   // Appends the numbers first + l of the lanes l that are set to list[count], in ascending order; returns the new count.

@@ -154,13 +154,13 @@ class BlockTeam {
   }
 
   template <class Destination>
-  PG_INLINE static void sum_sixteen(const float (&values)[16], Destination&& destination) {
+  PG_INLINE static void sum_sixteen(const float (&values)[16], int rows, Destination&& destination) {
     float numbers[16];
     PG_UNROLL
     for (int i = 0; i < 16; ++i) numbers[i] = values[i];
     const float sum = transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
     const int v = Team::rank() / 2;
-    if (Team::rank() % 2 == 0) destination(v / 4)[v % 4] = sum;
+    if (Team::rank() % 2 == 0 && v / 4 < rows) destination(v / 4)[v % 4] = sum;
   }
 
   // By the 32 lanes of a warp together; `first` is this lane's number.

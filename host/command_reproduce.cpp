@@ -70,7 +70,6 @@ std::vector<Figure> asked(const std::string& name) {
 struct Training {
   std::vector<Sweep> sweeps;
   std::vector<std::string> paths;
-  double seconds = 0;
 };
 
 std::string path_of(const fs::path& out, const std::string& name) { return (out / (name + ".npz")).string(); }

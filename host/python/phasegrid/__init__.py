@@ -1,0 +1,38 @@
+"""phasegrid: trains tiny mixture-of-experts autoencoders by the hundred thousand and maps their phase diagrams.
+
+    import numpy as np
+    import phasegrid
+
+    results = phasegrid.train(n_features=3, n_hidden=2, n_experts=2, top_k=1, restarts=10, steps=2000,
+                              sparsity=np.linspace(0, 0.95, 20), last_importance=np.geomspace(0.1, 10, 20))
+    results.draw("diagram.png")
+    results.explore("diagram.html")
+
+What trains needs the compiled part, `phasegrid._core`; pictures, the explorer and result files do not, so each name is
+loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phasegrid.arrays import open_arrays as open_arrays
+
+# Public name -> the module that has it.
+_HOMES = {
+    "open_arrays": "phasegrid.arrays",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'phasegrid' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

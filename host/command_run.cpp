@@ -1,52 +1,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "training_files.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where a run keeps what is finished until its results file is written.
-std::string checkpoint_path(const std::string& path) { return path + ".partial"; }
-
-bool same_models(const Sweep& a, const Sweep& b) {
-  return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
-         a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
-}
-
-std::int64_t models_done(const Results& results) {
-  std::int64_t done = 0;
-  for (std::int32_t status : results.status) done += status != kNotTrained ? 1 : 0;
-  return done;
-}
-
-// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read or holds another sweep is
-// passed over, and so is a finished results file: it will be replaced as any older output is. A finished checkpoint
-// counts: the run it belongs to was killed while it trained its other sweeps.
-Results earlier_results(const Sweep& sweep, const std::string& path, const TrainingArguments& arguments) {
-  if (!arguments.fresh) {
-    for (const std::string& candidate : {checkpoint_path(path), path}) {
-      if (!fs::is_regular_file(candidate)) continue;
-      try {
-        Results earlier = load_results(candidate);
-        const bool replace = earlier.complete() && candidate == path && !arguments.finished.contains(path);
-        if (!same_models(earlier.sweep, sweep) || replace) continue;
-        fmt::print("{}: going on from {} of {} models\n", candidate, models_done(earlier), earlier.status.size());
-        return earlier;
-      } catch (const InputError&) {
-        continue;
-      }
-    }
-  }
-  return Results(sweep);
-}
 
 void print_summary(const Results& results, const std::string& path, double seconds) {
   std::int64_t diverged = 0;
@@ -76,19 +43,18 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
+  TrainingFiles files(sweeps, paths, arguments.layout);
   std::vector<Results> earlier;
-  std::vector<ReservedFile> files;
-  for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    sweeps[s].check();  // before a file is made for it
-    files.emplace_back(paths[s], sweeps[s], arguments.layout);
-    earlier.push_back(earlier_results(sweeps[s], paths[s], arguments));
+  if (!arguments.fresh) {
+    earlier = files.earlier(arguments.finished, [](const std::string& path, const Results& results) {
+      fmt::print("{}: going on from {} of {} models\n", path, models_done(results), results.status.size());
+    });
   }
 
   const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
-  std::vector<bool> saved_whole(sweeps.size(), false);
   TrainOptions options;
   options.device = arguments.device;
   options.threads = arguments.threads;
@@ -102,11 +68,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
-      for (std::size_t s = 0; s < so_far.size(); ++s) {
-        if (saved_whole[s]) continue;
-        save_results(so_far[s], checkpoint_path(paths[s]));
-        saved_whole[s] = so_far[s].complete();
-      }
+      files.checkpoint(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
       if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
@@ -115,21 +77,9 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   const std::vector<Results> results = train(sweeps, options);
   line.clear();
 
-  bool complete = true;
-  for (std::size_t s = 0; s < results.size(); ++s) {
-    // The authors' layout has no place for what is missing, so an interrupted run keeps its own file beside it.
-    if (!results[s].complete() && arguments.layout == Layout::authors) {
-      save_results(results[s], checkpoint_path(paths[s]));
-    }
-    files[s].save(results[s]);
-    if (results[s].complete() || arguments.layout == Layout::phasegrid) {
-      std::error_code ignored;  // it may never have been written
-      fs::remove(checkpoint_path(paths[s]), ignored);
-    }
-    print_summary(results[s], paths[s], seconds);
-    complete = complete && results[s].complete();
-  }
-  if (complete) return 0;
+  files.save(results);
+  for (std::size_t s = 0; s < results.size(); ++s) print_summary(results[s], paths[s], seconds);
+  if (std::ranges::all_of(results, &Results::complete)) return 0;
   fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
   return 130;
 }

@@ -89,14 +89,8 @@ void read_snapshots(const Json& steps, std::vector<int>& snapshots) {
   }
 }
 
-}  // namespace
-
-std::string config_of(const Results& results) {
-  const Sweep& sweep = results.sweep;
-  Json config;
-  config["phasegrid"] = version();
-  config["device"] = results.device;
-  config["complete"] = results.complete();
+// Adds every setting.
+void add_settings(const Sweep& sweep, Json& config) {
   config["name"] = sweep.name;
   config["restarts"] = sweep.restarts;
   config["seed"] = sweep.seed;
@@ -125,8 +119,27 @@ std::string config_of(const Results& results) {
                      {"snapshots", sweep.train.snapshots}};
   config["axes"] = Json::object();
   for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
-  // ASCII; a device whose name is not UTF-8 is no reason to lose a training.
-  return config.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+// ASCII; a device whose name is not UTF-8 is no reason to lose a training.
+std::string text_of(const Json& config) { return config.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string config_of(const Results& results) {
+  Json config;
+  config["phasegrid"] = version();
+  config["device"] = results.device;
+  config["complete"] = results.complete();
+  add_settings(results.sweep, config);
+  return text_of(config);
+}
+
+std::string config_of(const Sweep& sweep) {
+  Json config;
+  config["phasegrid"] = version();
+  add_settings(sweep, config);
+  return text_of(config);
 }
 
 Config parse_config(const std::string& text) {

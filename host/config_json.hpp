@@ -8,6 +8,8 @@
 namespace phasegrid {
 
 std::string config_of(const Results& results);
+// The same of a sweep: no device, nothing about completeness.
+std::string config_of(const Sweep& sweep);
 
 // The sweep and device of a config. Throws std::runtime_error saying what is wrong.
 struct Config {

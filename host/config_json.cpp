@@ -144,9 +144,13 @@ std::string config_of(const Sweep& sweep) {
 
 Config parse_config(const std::string& text) {
   const Json config = Json::parse(text);  // its errors are std::exceptions
-  Config result;
-  Sweep& sweep = result.sweep;
-  result.device = config.at("device").get<std::string>();
+  std::string device = config.at("device").get<std::string>();
+  return {parse_settings(text), std::move(device)};
+}
+
+Sweep parse_settings(const std::string& text) {
+  const Json config = Json::parse(text);
+  Sweep sweep;
   sweep.name = config.at("name").get<std::string>();
   sweep.restarts = whole(config, "restarts");
   if (!config.at("seed").is_number_unsigned()) throw std::runtime_error("seed must be a whole number");
@@ -192,7 +196,7 @@ Config parse_config(const std::string& text) {
     if (axes.contains(key)) sweep.axes.push_back({name, numbers(axes.at(key), key.c_str())});
   }
   sweep.check();
-  return result;
+  return sweep;
 }
 
 }  // namespace phasegrid

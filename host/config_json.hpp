@@ -17,5 +17,7 @@ struct Config {
   std::string device;
 };
 Config parse_config(const std::string& text);
+// The sweep alone, also of the config of a sweep.
+Sweep parse_settings(const std::string& text);
 
 }  // namespace phasegrid

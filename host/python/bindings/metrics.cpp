@@ -52,7 +52,7 @@ void check_inputs(const Results& results, const Floats& inputs) {
   }
 }
 
-nb::tuple feature_arrays(const Results& r) {
+nb::typed<nb::tuple, FloatArray, FloatArray, FloatArray, FloatArray> feature_arrays(const Results& r) {
   FeatureMetrics metrics;
   {
     const nb::gil_scoped_release release;
@@ -81,7 +81,7 @@ DoubleArray cones(const Results& r, int samples, std::uint64_t seed) {
   return array_of(std::move(numbers), {r.cells(), experts(r)});
 }
 
-nb::tuple usage(const Results& r, int samples, std::uint64_t seed) {
+nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int samples, std::uint64_t seed) {
   check_samples(samples);
   std::vector<double> gate, active;
   {
@@ -150,7 +150,7 @@ DoubleArray reconstructions(const Results& r, std::int64_t cell, const Floats& i
   return array_of(std::move(outputs), {samples, n});
 }
 
-nb::tuple routes(const Results& r, std::int64_t cell, const Floats& inputs) {
+nb::typed<nb::tuple, IntArray, DoubleArray> routes(const Results& r, std::int64_t cell, const Floats& inputs) {
   check_inputs(r, inputs);
   const ModelView model = checked_model(r, cell);
   const std::size_t n = features(r), k = static_cast<std::size_t>(r.sweep.shape.top_k), samples = inputs.shape(0);
@@ -174,7 +174,7 @@ FloatArray inputs_from(const Doubles& sparsity, int samples, std::uint64_t seed)
                   {static_cast<std::size_t>(samples), list.size()});
 }
 
-nb::dict sharpness(const Doubles& field, std::uint64_t seed) {
+nb::typed<nb::dict, nb::str, nb::typed<nb::tuple, double, double, double>> sharpness(const Doubles& field, std::uint64_t seed) {
   if (field.ndim() != 2) throw InputError("field must have two dimensions");
   const Sharpness s = boundary_sharpness(std::span(field.data(), field.size()), field.shape(0), field.shape(1), seed);
   nb::dict all;

@@ -15,5 +15,5 @@ NB_MODULE(_core, module) {
   python::bind_metrics(module);
   python::bind_train(module);
   module.def("devices", &describe_devices, "One line a device: what it offers, or why it cannot be used.");
-  module.attr("__version__") = std::string(version());
+  module.attr("version") = std::string(version());
 }

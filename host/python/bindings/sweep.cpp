@@ -19,7 +19,7 @@ void bind_sweep(nb::module_& module) {
           "Every setting, as the JSON of a results file has them.")
       .def_prop_ro(
           "dimensions",
-          [](const Sweep& s) {
+          [](const Sweep& s) -> nb::typed<nb::list, nb::typed<nb::tuple, nb::str, DoubleArray>> {
             nb::list dimensions;
             const Grid grid(s);
             for (const Grid::Dimension& d : grid.dimensions()) {
@@ -31,9 +31,7 @@ void bind_sweep(nb::module_& module) {
   module.def(
       "parse_sweep", [](const std::string& text, const std::string& origin) { return parse_sweep(text, origin); },
       nb::arg("text"), nb::arg("origin"), "A sweep from TOML; ValueError where it cannot be used.");
-  module.def(
-      "parse_config", [](const std::string& config) { return parse_config(config).sweep; }, nb::arg("config"),
-      "The sweep of a `config`.");
+  module.def("parse_config", &parse_settings, nb::arg("config"), "The sweep of a `config`.");
   module.def(
       "read_sweeps",
       [](const std::string& path, std::vector<std::string> set, std::string preset, std::string variant) {

@@ -57,7 +57,7 @@ InstructionSet set_of(const std::string& word) {
 }
 
 // (results, interrupted). progress(models_done, models_total, share_done, seconds) may be None; so may files.
-nb::tuple train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
+nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
                        const std::string& instruction_set, nb::object progress, TrainingFiles* files,
                        double checkpoint_seconds, const std::vector<const Results*>& resume) {
   Listener listener;

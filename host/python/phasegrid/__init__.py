@@ -18,9 +18,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from phasegrid._core import __version__ as __version__
-    from phasegrid._core import devices as devices
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.machine import __version__ as __version__
+    from phasegrid.machine import devices as devices
     from phasegrid.results import Results as Results
     from phasegrid.results import boundary_sharpness as boundary_sharpness
     from phasegrid.results import draw_inputs as draw_inputs
@@ -43,8 +43,8 @@ _HOMES = {
     "boundary_sharpness": "phasegrid.results",
     "draw_inputs": "phasegrid.results",
     "load": "phasegrid.results",
-    "devices": "phasegrid._core",
-    "__version__": "phasegrid._core",
+    "devices": "phasegrid.machine",
+    "__version__": "phasegrid.machine",
 }
 
 __all__ = list(_HOMES)

@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasegrid import _core
 from phasegrid.arrays import Arrays
-from phasegrid.sweep import Sweep, shown
+from phasegrid.sweep import Sweep, is_sequence, shown
 
 if TYPE_CHECKING:
     import xarray
@@ -26,6 +27,7 @@ DoubleArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 
 _NOT_TRAINED = -1
+_MOST_NUMBERS = 100_000_000  # of a list that is made an array
 
 
 class Results:
@@ -91,7 +93,7 @@ class Results:
 
     @property
     def status(self) -> IntArray:
-        """(S,R,A..,restarts): 0 trained, -1 not trained, else the step (from 1) at which the loss stopped being finite."""
+        """(S,R,A..,restarts): 0 trained, -1 not trained, else the step (from 1) whose loss was not finite."""
         return self._grid(self.core.status)
 
     @property
@@ -179,8 +181,8 @@ class Results:
         return self._grid(_core.total_capacity(self.core))
 
     def expert_usage(self, samples: int = 4096, seed: int = 0) -> tuple[DoubleArray, DoubleArray]:
-        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs routed to it, over `samples` inputs
-        of the cell's own sparsity. Paper 3.2.
+        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs that is routed to it, over
+        `samples` inputs of the cell's own sparsity. Paper 3.2.
         """
         gate, active = _core.expert_usage(self.core, _whole("samples", samples), _seed(seed))
         return self._grid(gate), self._grid(active)
@@ -210,16 +212,19 @@ class Results:
         """(samples, k) twice: the experts that inputs (samples, n) go to, by falling score, and their gates."""
         return _core.route(self.core, self._cell(cell), _inputs(inputs))
 
-    def _cell(self, index: int | tuple[int, ...]) -> int:
-        try:
-            if isinstance(index, tuple):
-                return int(np.ravel_multi_index(index, self._extents))
-            return int(np.arange(math.prod(self._extents))[index])
-        except (ValueError, IndexError, TypeError):
-            raise ValueError(
-                f"cell must be an index into the grid {self._extents} or a whole number below "
-                f"{math.prod(self._extents)}, not {shown(index)}"
-            ) from None
+    def _cell(self, index: object) -> int:
+        cells = math.prod(self._extents)
+        parts = index if isinstance(index, tuple) else (index,)
+        extents = self._extents if isinstance(index, tuple) else (cells,)
+        if len(parts) == len(extents) and all(
+            isinstance(i, int | np.integer) and not isinstance(i, bool) and -extent <= i < extent
+            for i, extent in zip(parts, extents, strict=True)
+        ):
+            inside = tuple(int(i) % extent for i, extent in zip(parts, extents, strict=True))
+            return int(np.ravel_multi_index(inside, extents))
+        raise ValueError(
+            f"cell must be an index into the grid {self._extents} or a whole number below {cells}, not {shown(index)}"
+        )
 
     # ---------------------------------------------------------------- out of here
     def arrays(self) -> Arrays:
@@ -304,10 +309,7 @@ def load(path: str | os.PathLike[str]) -> Results:
 
 def draw_inputs(sparsity: ArrayLike, samples: int, seed: int = 0) -> FloatArray:
     """(samples, n): inputs of a sparsity a feature (n,): 0 with that probability, else uniform in [0, 1)."""
-    try:
-        rates = np.ascontiguousarray(sparsity, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"sparsity must be a sequence of numbers, not {shown(sparsity)}") from None
+    rates = _converted("sparsity", "numbers (n_features,)", sparsity, np.float64)
     return _core.draw_inputs(rates, _whole("samples", samples), _seed(seed))
 
 
@@ -315,18 +317,22 @@ def boundary_sharpness(field: ArrayLike, seed: int = 0) -> dict[str, tuple[float
     """How abrupt the boundaries of a field (rows, columns) are: concentration, jump and roughness, each (value, low,
     high) with a 95 % interval (include/phasegrid/metrics.hpp).
     """
+    return _core.boundary_sharpness(_converted("field", "numbers (rows, columns)", field, np.float64), _seed(seed))
+
+
+def _converted(name: str, kind: str, values: ArrayLike, dtype: type) -> NDArray[Any]:
+    if not isinstance(values, np.ndarray) and is_sequence(values) and len(values) > _MOST_NUMBERS:  # type: ignore[arg-type]
+        raise ValueError(f"{name} has {len(values)} entries; at most {_MOST_NUMBERS} are allowed")  # type: ignore[arg-type]
     try:
-        numbers = np.ascontiguousarray(field, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"field must be numbers (rows, columns), not {shown(field)}") from None
-    return _core.boundary_sharpness(numbers, _seed(seed))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # complex numbers, which would lose their imaginary part
+            return np.ascontiguousarray(values, dtype)
+    except (TypeError, ValueError, OverflowError, MemoryError, Warning):
+        raise ValueError(f"{name} must be {kind}, not {shown(values)}") from None
 
 
 def _inputs(inputs: ArrayLike) -> FloatArray:
-    try:
-        return np.ascontiguousarray(inputs, np.float32)
-    except (TypeError, ValueError):
-        raise ValueError(f"inputs must be numbers (samples, n_features), not {shown(inputs)}") from None
+    return _converted("inputs", "numbers (samples, n_features)", inputs, np.float32)
 
 
 def _whole(name: str, value: object) -> int:

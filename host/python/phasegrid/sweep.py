@@ -8,6 +8,7 @@ import math
 import numbers
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
@@ -118,7 +119,7 @@ def _as_float(whole: int) -> float:
     try:
         return float(whole)
     except OverflowError:
-        return math.copysign(1.7976931348623157e308, whole)
+        return -sys.float_info.max if whole < 0 else sys.float_info.max
 
 
 def _or_list(keyword: str) -> str:

@@ -20,7 +20,7 @@ InstructionSet: TypeAlias = Literal["auto", "baseline", "avx2", "avx512"]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during train(). `results` has what was finished, as train() would have returned it; pass it as `resume`."""
+    """Ctrl-C during train(). `results` has what was finished, as train() would have returned it; `resume` takes it."""
 
     def __init__(self, results: Results | list[Results]) -> None:
         parts = results if isinstance(results, list) else [results]
@@ -124,7 +124,9 @@ def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any
     if sweep is None:
         return [Sweep(**settings)]
     if settings:
-        raise ValueError(f"settings ({', '.join(settings)}) and a sweep exclude each other; make them part of the sweep")
+        raise ValueError(
+            f"settings ({', '.join(settings)}) and a sweep exclude each other; make them part of the sweep"
+        )
     if isinstance(sweep, Sweep):
         return [sweep]
     if isinstance(sweep, str) or not isinstance(sweep, Sequence) or not all(isinstance(s, Sweep) for s in sweep):

@@ -7,59 +7,14 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "training_files.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where a run keeps what is finished until its results file is written.
-std::string checkpoint_path(const std::string& path) { return path + ".partial"; }
-
-bool same_models(const Sweep& a, const Sweep& b) {
-  return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
-         a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
-}
-
-// How far a run is with the cells it trains: all of them, or those of its shard.
-struct Done {
-  std::int64_t models = 0, of = 0;
-  bool all() const { return models == of; }
-};
-Done models_done(const Results& results, const std::vector<bool>& mine) {
-  Done done;
-  for (std::size_t i = 0; i < results.status.size(); ++i) {
-    if (!mine[i / static_cast<std::size_t>(results.sweep.restarts)]) continue;
-    ++done.of;
-    done.models += results.status[i] != kNotTrained ? 1 : 0;
-  }
-  return done;
-}
-
-// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read or holds another sweep is
-// passed over, and so is a finished results file: it will be replaced as any older output is. A finished checkpoint
-// counts: the run it belongs to was killed while it trained its other sweeps.
-Results earlier_results(const Sweep& sweep, const std::vector<bool>& mine, const std::string& path,
-                        const TrainingArguments& arguments) {
-  if (!arguments.fresh) {
-    for (const std::string& candidate : {checkpoint_path(path), path}) {
-      if (!fs::is_regular_file(candidate)) continue;
-      try {
-        Results earlier = load_results(candidate);
-        if (!same_models(earlier.sweep, sweep)) continue;
-        const Done done = models_done(earlier, mine);
-        if (done.all() && candidate == path && !arguments.finished.contains(path)) continue;
-        fmt::print("{}: going on from {} of {} models\n", candidate, done.models, done.of);
-        return earlier;
-      } catch (const InputError&) {
-        continue;
-      }
-    }
-  }
-  return Results(sweep);
-}
-
-void print_summary(const Results& results, const Done& done, const std::string& path, double seconds) {
+void print_summary(const Results& results, const ModelsDone& done, const std::string& path, double seconds) {
   std::int64_t diverged = 0;
   for (std::int32_t status : results.status) diverged += status > 0 ? 1 : 0;
   double sum = 0;
@@ -94,20 +49,18 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
-  // Checks the sweeps, before a file is made for any.
-  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, arguments.shard);
+  TrainingFiles files(sweeps, paths, arguments.layout, arguments.shard);
   std::vector<Results> earlier;
-  std::vector<ReservedFile> files;
-  for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    files.emplace_back(paths[s], sweeps[s], arguments.layout);
-    earlier.push_back(earlier_results(sweeps[s], mine[s], paths[s], arguments));
+  if (!arguments.fresh) {
+    earlier = files.earlier(arguments.finished, [](const std::string& path, const ModelsDone& done) {
+      fmt::print("{}: going on from {} of {} models\n", path, done.models, done.of);
+    });
   }
 
   const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
-  std::vector<bool> saved_whole(sweeps.size(), false);
   TrainOptions options;
   options.device = arguments.device;
   options.threads = arguments.threads;
@@ -122,11 +75,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
-      for (std::size_t s = 0; s < so_far.size(); ++s) {
-        if (saved_whole[s]) continue;
-        save_results(so_far[s], checkpoint_path(paths[s]));
-        saved_whole[s] = models_done(so_far[s], mine[s]).all();
-      }
+      files.checkpoint(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
       if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
@@ -135,18 +84,10 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   const std::vector<Results> results = train(sweeps, options);
   line.clear();
 
+  files.save(results);
   bool complete = true;
   for (std::size_t s = 0; s < results.size(); ++s) {
-    const Done done = models_done(results[s], mine[s]);
-    // The authors' layout has no place for what is missing, so an interrupted run keeps its own file beside it.
-    if (!done.all() && arguments.layout == Layout::authors) {
-      save_results(results[s], checkpoint_path(paths[s]));
-    }
-    files[s].save(results[s]);
-    if (done.all() || arguments.layout == Layout::phasegrid) {
-      std::error_code ignored;  // it may never have been written
-      fs::remove(checkpoint_path(paths[s]), ignored);
-    }
+    const ModelsDone done = files.done(s, results[s]);
     print_summary(results[s], done, paths[s], seconds);
     complete = complete && done.all();
   }

@@ -89,11 +89,7 @@ void read_snapshots(const Json& steps, std::vector<int>& snapshots) {
   }
 }
 
-}  // namespace
-
-namespace {
-
-// The settings of a sweep, behind what stands in `config` already.
+// Adds every setting.
 void add_settings(const Sweep& sweep, Json& config) {
   config["name"] = sweep.name;
   config["restarts"] = sweep.restarts;
@@ -125,6 +121,9 @@ void add_settings(const Sweep& sweep, Json& config) {
   for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
 }
 
+// ASCII; a device whose name is not UTF-8 is no reason to lose a training.
+std::string text_of(const Json& config) { return config.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
 }  // namespace
 
 std::string config_of(const Results& results) {
@@ -133,8 +132,14 @@ std::string config_of(const Results& results) {
   config["device"] = results.device;
   config["complete"] = results.complete();
   add_settings(results.sweep, config);
-  // ASCII; a device whose name is not UTF-8 is no reason to lose a training.
-  return config.dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text_of(config);
+}
+
+std::string config_of(const Sweep& sweep) {
+  Json config;
+  config["phasegrid"] = version();
+  add_settings(sweep, config);
+  return text_of(config);
 }
 
 std::string first_difference(const Sweep& a, const Sweep& b) {
@@ -158,9 +163,13 @@ std::string first_difference(const Sweep& a, const Sweep& b) {
 
 Config parse_config(const std::string& text) {
   const Json config = Json::parse(text);  // its errors are std::exceptions
-  Config result;
-  Sweep& sweep = result.sweep;
-  result.device = config.at("device").get<std::string>();
+  std::string device = config.at("device").get<std::string>();
+  return {parse_settings(text), std::move(device)};
+}
+
+Sweep parse_settings(const std::string& text) {
+  const Json config = Json::parse(text);
+  Sweep sweep;
   sweep.name = config.at("name").get<std::string>();
   sweep.restarts = whole(config, "restarts");
   if (!config.at("seed").is_number_unsigned()) throw std::runtime_error("seed must be a whole number");
@@ -207,7 +216,7 @@ Config parse_config(const std::string& text) {
     }
   }
   sweep.check();
-  return result;
+  return sweep;
 }
 
 }  // namespace phasegrid

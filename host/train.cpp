@@ -1,6 +1,7 @@
 #include "phasegrid/train.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -94,6 +95,23 @@ InstructionSet instruction_set(InstructionSet asked) {
   return asked;
 }
 
+// A sweep that the machine cannot hold is refused before it is begun, not killed for it on the way. Every model's
+// parameters are kept until its cell is finished, and then those of the kept one.
+void check_memory(std::span<const Sweep> sweeps) {
+  double bytes = 0;
+  for (const Sweep& sweep : sweeps) {
+    const double cells = static_cast<double>(Grid(sweep).cells()), models = cells * sweep.restarts;
+    const double parameters = sweep.shape.parameter_count(), shots = static_cast<double>(sweep.train.snapshots.size());
+    bytes += 4 * (models + cells) * (1 + shots) * (parameters + 3);
+  }
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory) {
+    throw InputError(fmt::format("the results of these sweeps need {:.3g} GB of memory and this machine has {:.3g} GB; "
+                                 "take fewer cells, restarts or snapshots, or smaller models",
+                                 bytes * 1e-9, memory * 1e-9));
+  }
+}
+
 // With `automatic`, a sweep that no GPU here can train makes it the CPU for all.
 bool use_cuda(DeviceChoice choice, std::span<const PlannedSweep> planned) {
   if (choice == DeviceChoice::cpu) return false;
@@ -115,6 +133,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
   const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks the sweeps
+  check_memory(sweeps);
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {

@@ -41,7 +41,7 @@ for line in "${SOURCES[@]}"; do
   (cd "$package" && cp -r --parents "${files[@]:1}" "$folder/src/$package/")
   echo "${archive#./}" >>"$folder/VERSIONS"
 done
-rm -rf "$folder"/src/zlib/{contrib,doc,examples,win32,os400,watcom,nintendods,qnx,msdos,amiga,old}
+rm -rf "$folder"/src/zlib/{contrib,doc,examples,os400,watcom,nintendods,qnx,msdos,amiga,old}
 for line in "${HEADERS[@]}"; do
   read -r package include <<<"$line"
   "${apt[@]}" download "$package"

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 # Debian's source packages, and which files of each are carried.
 SOURCES=(
-  "fmtlib CMakeLists.txt include src support"
+  "fmtlib CMakeLists.txt README.rst ChangeLog.rst include src support"
   "googletest CMakeLists.txt googletest/CMakeLists.txt googletest/cmake googletest/include googletest/src"
   "benchmark CMakeLists.txt cmake include src tools"
   "zlib ."
@@ -42,6 +42,7 @@ for line in "${SOURCES[@]}"; do
   echo "${archive#./}" >>"$folder/VERSIONS"
 done
 rm -rf "$folder"/src/zlib/{contrib,doc,examples,os400,watcom,nintendods,qnx,msdos,amiga,old}
+mkdir -p "$folder/src/zlib/win32" && touch "$folder/src/zlib/win32/zlib1.rc"  # named by its CMake file, read on Windows
 for line in "${HEADERS[@]}"; do
   read -r package include <<<"$line"
   "${apt[@]}" download "$package"

@@ -14,7 +14,7 @@ SOURCES=(
   "googletest CMakeLists.txt googletest/CMakeLists.txt googletest/cmake googletest/include googletest/src"
   "benchmark CMakeLists.txt cmake include src tools"
   "zlib ."
-  "libzip CMakeLists.txt cmake cmake-config.h.in cmake-compat cmake-zipconf.h.in libzip.pc.in libzip-config.cmake.in lib"
+  "libzip ."
 )
 # Packages of headers alone, and the folder of each under /usr/include.
 HEADERS=("librandom123-dev Random123" "libtomlplusplus-dev toml++" "libcli11-dev CLI" "nlohmann-json3-dev nlohmann")

@@ -1,107 +1,161 @@
-// One GPU trains every sweep of a command at once: a launch a sweep, each on its own stream, so that the tail of one
-// overlaps with the start of the next. The kernels write results and progress to mapped host memory and read the stop
-// flag from it; the host looks on and copies nothing while they run.
+// Every usable GPU trains a part of every launch plan of a command, each launch on its own stream, so that the tail of
+// one overlaps with the start of the next. The kernels write results and progress to mapped host memory and read the
+// stop flag from it; the host looks on and copies nothing while they run.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <exception>
 #include <limits>
+#include <memory>
 #include <thread>
 
 #include "backend.hpp"
 #include "block/block_cuda.hpp"
 #include "cuda_memory.hpp"
+#include "launch_plan.hpp"
 #include "tiny_cuda.hpp"
 
 namespace phasegrid {
 namespace {
 
-// How the current GPU would train a sweep of the block mapping.
-BlockLaunch block_launch(const PlannedSweep& sweep) {
+// How the current GPU would train models of the block mapping.
+BlockLaunch block_launch(const PlannedModels& planned) {
   BlockLaunch launch;
-  check_cuda(describe_block(sweep.shape, sweep.largest_batch, sweep.load_balance, static_cast<int>(sweep.models.size()),
-                            &launch),
+  check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance,
+                            static_cast<int>(planned.models.size()), &launch),
              "description of the block kernel");
   return launch;
 }
 
-// What one sweep's launch owns while it runs.
-struct Launch {
-  explicit Launch(PlannedSweep& planned)
-      : sweep(planned),
-        correction_table(bias_corrections(planned.most_steps)),
-        cells(planned.cells),
-        features(planned.features),
-        models(planned.models),
-        snapshots(planned.snapshots),
-        corrections(correction_table),
-        next(std::span<const std::int32_t>(&kZero, 1)),
-        block(planned.mapping == Mapping::block ? block_launch(planned) : BlockLaunch{}),
-        moments(static_cast<std::size_t>(block.blocks) * 2 * static_cast<std::size_t>(block.layout.parameter_floats)),
-        losses(planned.losses.size(), 0.0f),
-        parameters(planned.parameters.size(), 0.0f),
-        snapshot_losses(planned.snapshot_losses.size(), std::numeric_limits<float>::quiet_NaN()),
-        snapshot_parameters(planned.snapshot_parameters.size(), std::numeric_limits<float>::quiet_NaN()),
-        status(planned.status.size(), kNotTrained) {}
+// The GPUs that this build has code for.
+std::vector<int> usable_devices() {
+  int count = 0;
+  PHASEGRID_CUDA(cudaGetDeviceCount(&count));
+  std::vector<int> devices;
+  for (int device = 0; device < count; ++device) {
+    const CurrentDevice current(device);
+    TinyLaunch launch;
+    if (describe_tiny(Shape{}, 1, &launch) == cudaSuccess) devices.push_back(device);
+  }
+  return devices;
+}
 
-  void start(const MappedArray<std::int32_t>& stop) {
-    if (sweep.models.empty()) return;
-    Job job = job_of(sweep, correction_table);
-    job.cells = cells.data();
-    job.features = features.data();
-    job.models = models.data();
-    job.corrections = corrections.data();
-    job.snapshots = snapshots.data();
-    job.stop = stop.device();
-    job.losses = losses.device();
-    job.parameters = parameters.device();
-    job.snapshot_losses = snapshot_losses.device();
-    job.snapshot_parameters = snapshot_parameters.device();
-    job.status = status.device();
-    job.next = next.data();
-    if (sweep.mapping == Mapping::tiny) {
-      check_cuda(launch_tiny(sweep.shape, job, stream.get()), "launch of the training kernel");
-      return;
-    }
-    job.moments = moments.data();
-    check_cuda(launch_block(sweep.shape, block, job, stream.get()), "launch of the block kernel");
+bool device_fits(int device, const PlannedModels& planned) {
+  if (planned.mapping == Mapping::tiny) return true;
+  const CurrentDevice current(device);
+  return block_launch(planned).layout.tile > 0;
+}
+
+// What one launch owns while it runs.
+class Launch {
+ public:
+  // `device` is the current one.
+  Launch(int device, LaunchPlan from)
+      : device_(device),
+        plan_(std::move(from)),
+        correction_table_(bias_corrections(plan_.most_steps)),
+        cells_(plan_.cells),
+        features_(plan_.features),
+        models_(plan_.models),
+        snapshots_(plan_.snapshots),
+        corrections_(correction_table_),
+        next_(std::span<const std::int32_t>(&kZero, 1)),
+        block_(plan_.mapping == Mapping::block ? block_launch(plan_) : BlockLaunch{}),
+        moments_(static_cast<std::size_t>(block_.blocks) * 2 *
+                 static_cast<std::size_t>(block_.layout.parameter_floats)),
+        stop_(1, 0),
+        losses_(models(), kNan),
+        parameters_(models() * parameter_count(), kNan),
+        snapshot_losses_(models() * shots(), kNan),
+        snapshot_parameters_(models() * shots() * parameter_count(), kNan),
+        status_(models(), kNotTrained),
+        collected_(models(), false) {}
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+  // The kernel must end before its memory does.
+  ~Launch() {
+    request_stop();
+    stream_.wait();
   }
 
-  // Copies what has finished since the last call.
-  void collect() {
-    for (std::size_t i = 0; i < status.size(); ++i) {
-      if (sweep.status[i] != kNotTrained) continue;
-      const auto now = std::atomic_ref<std::int32_t>(status.host()[i]).load(std::memory_order_acquire);
+  void start() {
+    const CurrentDevice current(device_);
+    Job job = job_of(plan_, correction_table_);
+    job.cells = cells_.data();
+    job.features = features_.data();
+    job.models = models_.data();
+    job.corrections = corrections_.data();
+    job.snapshots = snapshots_.data();
+    job.stop = stop_.device();
+    job.losses = losses_.device();
+    job.parameters = parameters_.device();
+    job.snapshot_losses = snapshot_losses_.device();
+    job.snapshot_parameters = snapshot_parameters_.device();
+    job.status = status_.device();
+    job.next = next_.data();
+    job.moments = moments_.data();
+    if (plan_.mapping == Mapping::tiny) {
+      check_cuda(launch_tiny(plan_.shape, job, stream_.get()), "launch of the training kernel");
+    } else {
+      check_cuda(launch_block(plan_.shape, block_, job, stream_.get()), "launch of the block kernel");
+    }
+  }
+
+  void request_stop() { std::atomic_ref<std::int32_t>(*stop_.host()).store(1, std::memory_order_relaxed); }
+  // Throws where the kernel failed.
+  bool finished() const { return stream_.finished(); }
+
+  // Copies what has finished since the last call to the sweeps that it belongs to.
+  void collect(std::span<PlannedSweep> sweeps) {
+    for (std::size_t i = 0; i < models(); ++i) {
+      if (collected_[i]) continue;
+      const auto now = std::atomic_ref<std::int32_t>(status_.host()[i]).load(std::memory_order_acquire);
       if (now == kNotTrained) continue;
-      const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
-      copy_model(losses, i, 1, sweep.losses);
-      copy_model(parameters, i, size, sweep.parameters);
-      copy_model(snapshot_losses, i, sweep.snapshots.size(), sweep.snapshot_losses);
-      copy_model(snapshot_parameters, i, sweep.snapshots.size() * size, sweep.snapshot_parameters);
-      sweep.status[i] = now;
+      PlannedSweep& sweep = sweeps[plan_.origins[i].sweep];
+      const std::size_t model = plan_.origins[i].model;
+      copy_model(losses_, i, 1, sweep.losses, model);
+      copy_model(parameters_, i, parameter_count(), sweep.parameters, model);
+      copy_model(snapshot_losses_, i, shots(), sweep.snapshot_losses, model);
+      copy_model(snapshot_parameters_, i, shots() * parameter_count(), sweep.snapshot_parameters, model);
+      sweep.status[model] = now;
+      collected_[i] = true;
     }
   }
 
+ private:
   // Numbers [model][size] of model i.
-  static void copy_model(const MappedArray<float>& from, std::size_t i, std::size_t size, std::vector<float>& to) {
-    std::copy_n(from.host() + i * size, size, to.begin() + static_cast<std::ptrdiff_t>(i * size));
+  static void copy_model(const MappedArray<float>& from, std::size_t i, std::size_t size, std::vector<float>& to,
+                         std::size_t model) {
+    std::copy_n(from.host() + i * size, size, to.begin() + static_cast<std::ptrdiff_t>(model * size));
   }
+  std::size_t models() const { return plan_.models.size(); }
+  std::size_t parameter_count() const { return static_cast<std::size_t>(plan_.shape.parameter_count()); }
+  std::size_t shots() const { return plan_.snapshots.size(); }
 
   static constexpr std::int32_t kZero = 0;
-  PlannedSweep& sweep;
-  std::vector<BiasCorrection> correction_table;
-  DeviceArray<CellSettings> cells;
-  DeviceArray<FeatureSettings> features;
-  DeviceArray<ModelId> models;
-  DeviceArray<std::int32_t> snapshots;
-  DeviceArray<BiasCorrection> corrections;
-  DeviceArray<std::int32_t> next;
-  BlockLaunch block;
-  DeviceArray<float> moments;
-  MappedArray<float> losses, parameters, snapshot_losses, snapshot_parameters;
-  MappedArray<std::int32_t> status;
-  Stream stream;  // last: destroyed first
+  static constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const int device_;
+  const LaunchPlan plan_;
+  const std::vector<BiasCorrection> correction_table_;
+  DeviceArray<CellSettings> cells_;
+  DeviceArray<FeatureSettings> features_;
+  DeviceArray<ModelId> models_;
+  DeviceArray<std::int32_t> snapshots_;
+  DeviceArray<BiasCorrection> corrections_;
+  DeviceArray<std::int32_t> next_;
+  BlockLaunch block_;
+  DeviceArray<float> moments_;
+  MappedArray<std::int32_t> stop_;
+  MappedArray<float> losses_, parameters_, snapshot_losses_, snapshot_parameters_;
+  MappedArray<std::int32_t> status_;
+  std::vector<bool> collected_;
+  Stream stream_;
 };
+
+std::string name_of(int device) {
+  cudaDeviceProp properties{};
+  PHASEGRID_CUDA(cudaGetDeviceProperties(&properties, device));
+  return fmt::format("{} (sm_{}{})", properties.name, properties.major, properties.minor);
+}
 
 }  // namespace
 
@@ -111,20 +165,18 @@ std::string cuda_problem() {
     return fmt::format("no usable NVIDIA GPU or driver on this machine ({})", cudaGetErrorString(error));
   }
   if (devices == 0) return "this machine has no NVIDIA GPU";
-  TinyLaunch launch;
-  if (const cudaError_t error = describe_tiny(Shape{}, 1, &launch); error != cudaSuccess) {
-    return fmt::format("this build has no code for {} ({})", cuda_device_name(), cudaGetErrorString(error));
-  }
+  if (usable_devices().empty()) return fmt::format("this build has no code for {}", name_of(0));
   return "";
 }
 
 std::string cuda_problem(const PlannedSweep& sweep) {
-  if (sweep.mapping == Mapping::tiny) return "";
+  const std::vector<int> devices = usable_devices();
+  if (std::ranges::any_of(devices, [&](int device) { return device_fits(device, sweep); })) return "";
+  const CurrentDevice current(devices.front());
   const BlockLaunch launch = block_launch(sweep);
-  if (launch.layout.tile > 0) return "";
   // The largest of each number that would fit, the others as they are.
   auto fitting = [&](int Shape::*number) {
-    PlannedSweep smaller;
+    PlannedModels smaller;
     smaller.largest_batch = sweep.largest_batch;
     smaller.load_balance = sweep.load_balance;
     smaller.shape = sweep.shape;
@@ -138,48 +190,49 @@ std::string cuda_problem(const PlannedSweep& sweep) {
       "a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
       "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
       sweep.shape.n_features, sweep.shape.n_hidden, sweep.shape.n_experts, sweep.shape.top_k,
-      (launch.shared_bytes + 1023) / 1024, cuda_device_name(), launch.shared_limit / 1024, fitting(&Shape::n_features),
-      fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
+      (launch.shared_bytes + 1023) / 1024, name_of(devices.front()), launch.shared_limit / 1024,
+      fitting(&Shape::n_features), fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
 }
 
 std::string cuda_device_name() {
-  int device = 0;
-  cudaDeviceProp properties{};
-  PHASEGRID_CUDA(cudaGetDevice(&device));
-  PHASEGRID_CUDA(cudaGetDeviceProperties(&properties, device));
-  return fmt::format("{} (sm_{}{})", properties.name, properties.major, properties.minor);
+  std::string names;
+  const std::vector<int> devices = usable_devices();
+  for (auto device = devices.begin(); device != devices.end();) {
+    const std::string name = name_of(*device);
+    const auto other = std::find_if(device, devices.end(), [&](int d) { return name_of(d) != name; });
+    const auto alike = other - device;
+    names += fmt::format("{}{}{}", names.empty() ? "" : " + ", alike > 1 ? fmt::format("{} x ", alike) : "", name);
+    device = other;
+  }
+  return names;
 }
 
 void train_on_cuda(std::span<PlannedSweep> sweeps, const Monitor& monitor) {
-  MappedArray<std::int32_t> stop(1, 0);
-  std::vector<Launch> launches;
-  launches.reserve(sweeps.size());
-  for (PlannedSweep& sweep : sweeps) launches.emplace_back(sweep);
-  auto request_stop = [&] { std::atomic_ref<std::int32_t>(*stop.host()).store(1, std::memory_order_relaxed); };
-  try {
-    for (Launch& launch : launches) launch.start(stop);
-  } catch (...) {
-    request_stop();  // what was launched already ends soon, and then its memory may go
-    throw;
-  }
-
-  auto running = [&] { return !std::ranges::all_of(launches, [](const Launch& l) { return l.stream.finished(); }); };
-  auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMonitorMilliseconds);
-  std::exception_ptr failure;
-  while (running()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (failure || std::chrono::steady_clock::now() < next_look) continue;
-    next_look += std::chrono::milliseconds(kMonitorMilliseconds);
-    try {
-      for (Launch& launch : launches) launch.collect();
-      if (monitor()) request_stop();
-    } catch (...) {  // the kernels must end before their memory does
-      failure = std::current_exception();
-      request_stop();
+  const std::vector<int> devices = usable_devices();
+  std::vector<std::unique_ptr<Launch>> launches;
+  for (const LaunchPlan& plan : plan_launches(sweeps)) {
+    std::vector<int> fitting;
+    std::ranges::copy_if(devices, std::back_inserter(fitting), [&](int device) { return device_fits(device, plan); });
+    const std::size_t parts = std::min(fitting.size(), plan.models.size());
+    for (std::size_t part = 0; part < parts; ++part) {
+      const CurrentDevice current(fitting[part]);
+      launches.push_back(std::make_unique<Launch>(fitting[part], part_of(plan, part, parts)));
     }
   }
-  for (Launch& launch : launches) launch.collect();
-  if (failure) std::rethrow_exception(failure);
+  // All memory is had by now: an allocation between two launches would keep them from running side by side.
+  for (auto& launch : launches) launch->start();
+
+  auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMonitorMilliseconds);
+  auto running = [&] { return !std::ranges::all_of(launches, [](const auto& launch) { return launch->finished(); }); };
+  while (running()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (std::chrono::steady_clock::now() < next_look) continue;
+    next_look += std::chrono::milliseconds(kMonitorMilliseconds);
+    for (auto& launch : launches) launch->collect(sweeps);
+    if (!monitor()) continue;
+    for (auto& launch : launches) launch->request_stop();
+  }
+  for (auto& launch : launches) launch->collect(sweeps);
 }
 
 }  // namespace phasegrid

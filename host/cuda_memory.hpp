@@ -19,20 +19,34 @@ inline void check_cuda(cudaError_t error, const char* call) {
 }
 #define PHASEGRID_CUDA(call) ::phasegrid::check_cuda(call, #call)
 
+// Makes a GPU the current one until it goes.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int device) {
+    PHASEGRID_CUDA(cudaGetDevice(&before_));
+    PHASEGRID_CUDA(cudaSetDevice(device));
+  }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+  ~CurrentDevice() { (void)cudaSetDevice(before_); }
+
+ private:
+  int before_ = 0;
+};
+
 // Device memory, filled from the host.
 template <class T>
 class DeviceArray {
  public:
   DeviceArray() = default;
-  explicit DeviceArray(std::span<const T> from) {
-    if (from.empty()) return;
-    PHASEGRID_CUDA(cudaMalloc(reinterpret_cast<void**>(&data_), from.size_bytes()));
-    PHASEGRID_CUDA(cudaMemcpy(data_, from.data(), from.size_bytes(), cudaMemcpyHostToDevice));
-  }
   // Not initialised.
   explicit DeviceArray(std::size_t size) {
     if (size == 0) return;
     PHASEGRID_CUDA(cudaMalloc(reinterpret_cast<void**>(&data_), size * sizeof(T)));
+  }
+  // Delegates, so that the memory is given back where the copy fails.
+  explicit DeviceArray(std::span<const T> from) : DeviceArray(from.size()) {
+    if (!from.empty()) PHASEGRID_CUDA(cudaMemcpy(data_, from.data(), from.size_bytes(), cudaMemcpyHostToDevice));
   }
   DeviceArray(DeviceArray&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
   DeviceArray& operator=(DeviceArray&& other) noexcept {
@@ -51,9 +65,8 @@ template <class T>
 class MappedArray {
  public:
   MappedArray() = default;
-  MappedArray(std::size_t size, T fill) : size_(size) {
+  MappedArray(std::size_t size, T fill) : MappedArray(size) {
     if (size == 0) return;
-    PHASEGRID_CUDA(cudaHostAlloc(reinterpret_cast<void**>(&host_), size * sizeof(T), cudaHostAllocMapped));
     for (std::size_t i = 0; i < size; ++i) host_[i] = fill;
     PHASEGRID_CUDA(cudaHostGetDevicePointer(reinterpret_cast<void**>(&device_), host_, 0));
   }
@@ -73,6 +86,11 @@ class MappedArray {
   std::size_t size() const { return size_; }
 
  private:
+  explicit MappedArray(std::size_t size) : size_(size) {
+    if (size == 0) return;
+    PHASEGRID_CUDA(cudaHostAlloc(reinterpret_cast<void**>(&host_), size * sizeof(T), cudaHostAllocMapped));
+  }
+
   T* host_ = nullptr;
   T* device_ = nullptr;
   std::size_t size_ = 0;
@@ -87,6 +105,8 @@ class Stream {
     if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
   }
   cudaStream_t get() const { return stream_; }
+  // Waits for its work to end; how it ended was reported by finished(), or is of no interest any more.
+  void wait() const noexcept { (void)cudaStreamSynchronize(stream_); }
   // False while its work runs; throws where the work failed.
   bool finished() const {
     const cudaError_t state = cudaStreamQuery(stream_);

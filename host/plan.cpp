@@ -192,12 +192,12 @@ std::vector<BiasCorrection> bias_corrections(int steps) {
   return corrections;
 }
 
-Job job_of(const PlannedSweep& sweep, std::span<const BiasCorrection> corrections) {
+Job job_of(const PlannedModels& planned, std::span<const BiasCorrection> corrections) {
   Job job{};
-  job.n_models = static_cast<std::int32_t>(sweep.models.size());
-  job.top_k = sweep.shape.top_k;
+  job.n_models = static_cast<std::int32_t>(planned.models.size());
+  job.top_k = planned.shape.top_k;
   job.n_corrections = static_cast<std::int32_t>(corrections.size());
-  job.n_snapshots = static_cast<std::int32_t>(sweep.snapshots.size());
+  job.n_snapshots = static_cast<std::int32_t>(planned.snapshots.size());
   return job;
 }
 

@@ -16,18 +16,22 @@ namespace phasegrid {
 // threads, a tile of the batch at a time.
 enum class Mapping { tiny, block };
 
-// A sweep ready to train, and the results of its models as a backend leaves them.
-struct PlannedSweep {
+// Models that one kernel can train together, as it sees them.
+struct PlannedModels {
   Shape shape;
   Mapping mapping = Mapping::tiny;
-  BlockLayout layout{};                   // mapping block: as the CPU lays a model out
   bool load_balance = false;              // in any cell
   int largest_batch = 1, most_steps = 1;  // of any cell
   std::vector<CellSettings> cells;
   std::vector<FeatureSettings> features;  // [cells][n], mapping block
   std::vector<std::int32_t> snapshots;    // steps, ascending
   std::vector<ModelId> models;            // those still to train
-  double work_per_model = 1;              // relative cost of a sample, for progress
+};
+
+// A sweep ready to train, and the results of its models as a backend leaves them.
+struct PlannedSweep : PlannedModels {
+  BlockLayout layout{};       // mapping block: as the CPU lays a model out
+  double work_per_model = 1;  // relative cost of a sample, for progress
 
   std::vector<float> losses;               // [model]
   std::vector<float> parameters;           // [model][parameter_count]
@@ -58,7 +62,7 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished);
 // AdamW's bias corrections for steps 1 .. min(steps, 20000): beyond, both are 1 in float32.
 std::vector<BiasCorrection> bias_corrections(int steps);
 
-// The job of a sweep with everything but its pointers.
-Job job_of(const PlannedSweep& sweep, std::span<const BiasCorrection> corrections);
+// The job of these models with everything but its pointers.
+Job job_of(const PlannedModels& planned, std::span<const BiasCorrection> corrections);
 
 }  // namespace phasegrid

@@ -50,17 +50,20 @@ PG_STAGE void hidden_units(const BlockStorage& s, BlockTeam team) {
       [&](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
 }
 
-// finish(entry, sample, column, z) for z = W h + b of every entry and register of columns.
-template <class Finish>
-PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
+// finish(to, x, column, z) for z = W h + b of every entry and register of columns; to and x are at that column of row
+// to(entry, sample) and of the sample's input.
+template <class To, class Finish>
+PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, To&& to, Finish&& finish) {
   const int registers = registers_of(s.l.n), m = s.l.m;
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
-    const float* h[4];
-    int sample[4];
+    const float *h[4], *x[4];
+    float* row[4];
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
-      h[i] = s.hidden(smaller(first + i, last));
-      sample[i] = s.sample()[smaller(first + i, last)];
+      const int p = smaller(first + i, last), sample = s.sample()[p];
+      h[i] = s.hidden(p);
+      x[i] = s.x(sample);
+      row[i] = to(p, sample);
     }
     for_each_block<kBlockRegisters>(registers, [&](int r, auto count) PG_INLINE_LAMBDA {
       constexpr int kCount = decltype(count)::value;
@@ -87,7 +90,10 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
       PG_UNROLL
       for (int i = 0; i < 4; ++i) {
         PG_UNROLL
-        for (int c = 0; c < kCount; ++c) finish(smaller(first + i, last), sample[i], column_of(r + c), z[i][c]);
+        for (int c = 0; c < kCount; ++c) {
+          const int column = column_of(r + c);
+          finish(row[i] + column, x[i] + column, column, z[i][c]);
+        }
       }
     });
   });
@@ -97,8 +103,9 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, Finish&& finish) {
 // k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
 template <class Weigh>
 PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team, Weigh&& weigh) {
-  outputs(s, team,
-          [&](int p, int, int column, Floats z) PG_INLINE_LAMBDA { store(s.row(p) + column, keep(is_open(z), z)); });
+  outputs(
+      s, team, [&](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
+      [](float* y, const float*, int, Floats z) PG_INLINE_LAMBDA { store(y, keep(is_open(z), z)); });
   const int registers = registers_of(s.l.n), k = s.l.k;
   PG_NO_UNROLL
   for (int sample = team.worker(); sample < samples; sample += team.workers()) {

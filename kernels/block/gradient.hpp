@@ -10,10 +10,12 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - x) where the ReLU is open.
 PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam team) {
   const Floats factor = 2.0f * scale;
-  outputs(s, team, [&](int p, int sample, int column, Floats z) PG_INLINE_LAMBDA {
-    const Floats weight = factor * load(s.importance() + column);
-    store(s.row(p) + column, keep(is_open(z), weight * (z - load(s.x(sample) + column))));
-  });
+  outputs(
+      s, team, [&](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
+      [&](float* slope, const float* x, int column, Floats z) PG_INLINE_LAMBDA {
+        const Floats weight = factor * load(s.importance() + column);
+        store(slope, keep(is_open(z), weight * (z - load(x))));
+      });
 }
 
 // k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds y and becomes

@@ -82,9 +82,11 @@ PG_STAGE float block_loss(const BlockStorage& s, const CellSettings& cell, const
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
     hidden_units(s, team);
     if (s.l.k == 1) {  // row(sample) becomes the error
-      outputs(s, team, [&](int, int sample, int column, Floats z) PG_INLINE_LAMBDA {
-        store(s.row(sample) + column, keep(is_open(z), z) - load(s.x(sample) + column));
-      });
+      outputs(
+          s, team, [&](int, int sample) PG_INLINE_LAMBDA { return s.row(sample); },
+          [](float* error, const float* x, int, Floats z) PG_INLINE_LAMBDA {
+            store(error, keep(is_open(z), z) - load(x));
+          });
     } else {
       combine_outputs(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });
     }

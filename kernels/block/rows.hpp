@@ -83,10 +83,10 @@ PG_INLINE void dot_four_by_four(const float* const (&a)[4], const float* const (
           const int column = column_of(r + g);
           Floats other[kDotColumns];
           PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) other[j] = load(b[j0 + j] + column);
+          for (int j = 0; j < kDotColumns; ++j) other[j] = in_register(load(b[j0 + j] + column));
           PG_UNROLL
           for (int i = 0; i < kDotRows; ++i) {
-            const Floats mine = load(a[i0 + i] + column);
+            const Floats mine = in_register(load(a[i0 + i] + column));
             PG_UNROLL
             for (int j = 0; j < kDotColumns; ++j) sums[i][j][g] = fma(mine, other[j], sums[i][j][g]);
           }
@@ -104,7 +104,7 @@ PG_INLINE void dot_four_by_four(const float* const (&a)[4], const float* const (
         PG_UNROLL
         for (int i = 0; i < kDotRows; ++i) {
           PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) out[4 * (i0 + i) + j0 + j] = fold(sums[i][j]);
+          for (int j = 0; j < kDotColumns; ++j) out[4 * (i0 + i) + j0 + j] = in_register(fold(sums[i][j]));
         }
       } else {
         PG_UNROLL

@@ -30,6 +30,11 @@ PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a.v,
 PG_INLINE Floats at_least(float floor, Floats a) { return _mm256_max_ps(_mm256_set1_ps(floor), a.v); }
 PG_INLINE Floats minus_magnitude(Floats a) { return _mm256_or_ps(a.v, _mm256_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm256_loadu_ps(p); }
+// A number that is used several times: gcc would else read it again from memory for every use.
+PG_INLINE Floats in_register(Floats a) {
+  __asm__ volatile("" : "+x"(a.v));
+  return a;
+}
 PG_INLINE void store(float* p, Floats a) { _mm256_storeu_ps(p, a.v); }
 
 PG_INLINE Mask greater(Floats a, Floats b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
@@ -119,21 +124,23 @@ PG_INLINE Mask lanes_below(int first, int limit) {
 }
 
 // ---------------------------------------------------------------- sums
-// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 4), then 2, 1. Each level adds the
-// halves of two values at once; which pairs meet is chosen so that the results come out in order.
+// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 4), then 2, 1. A level adds l to
+// l ^ d of two values at once: lanes with bit d clear carry on with `a`, the others with `b`. Of its two operands one is
+// a blend, which more ports take than a shuffle.
 PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
   __m256 four[4], two[2];
   PG_UNROLL
   for (int i = 0; i < 4; ++i) {
     const __m256 a = values[i].v, b = values[i + 4].v;
-    four[i] = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+    four[i] = _mm256_add_ps(_mm256_blend_ps(a, b, 0xf0), _mm256_permute2f128_ps(a, b, 0x21));
   }
   PG_UNROLL
   for (int i = 0; i < 2; ++i) {
-    const __m256 a = four[2 * i], b = four[2 * i + 1];
-    two[i] = _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+    const __m256 a = four[i], b = four[i + 2];
+    two[i] = _mm256_add_ps(_mm256_blend_ps(a, b, 0xcc), _mm256_shuffle_ps(a, b, 0x4e));
   }
-  return _mm256_add_ps(_mm256_shuffle_ps(two[0], two[1], 0x88), _mm256_shuffle_ps(two[0], two[1], 0xdd));
+  return _mm256_add_ps(_mm256_blend_ps(two[0], two[1], 0xaa),
+                       _mm256_permute_ps(_mm256_blend_ps(two[1], two[0], 0xaa), 0xb1));
 }
 
 }  // namespace phasegrid::avx2

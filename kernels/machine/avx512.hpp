@@ -30,6 +30,11 @@ PG_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a.v,
 PG_INLINE Floats at_least(float floor, Floats a) { return _mm512_max_ps(_mm512_set1_ps(floor), a.v); }
 PG_INLINE Floats minus_magnitude(Floats a) { return _mm512_or_ps(a.v, _mm512_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm512_loadu_ps(p); }
+// A number that is used several times: gcc would else read it again from memory for every use.
+PG_INLINE Floats in_register(Floats a) {
+  __asm__ volatile("" : "+v"(a.v));
+  return a;
+}
 PG_INLINE void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
 
 PG_INLINE Mask greater(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
@@ -117,26 +122,30 @@ PG_INLINE Mask lanes_below(int first, int limit) {
 }
 
 // ---------------------------------------------------------------- sums
-// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 8), then 4, 2, 1. Each level adds
-// the halves of two values at once; which pairs meet is chosen so that the results come out in order.
+// Lane v of the result is the sum over the lanes of values[v], in the order l + (l ^ 8), then 4, 2, 1. A level adds l to
+// l ^ d of two values at once: lanes with bit d clear carry on with `a`, the others with `b`. Of its two operands one is
+// a blend, which more ports take than a shuffle.
 PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
+  const __m512i across4 = _mm512_setr_epi32(4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
+  const __m512i across1 = _mm512_setr_epi32(1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
   __m512 eight[8], four[4], two[2];
   PG_UNROLL
   for (int i = 0; i < 8; ++i) {
-    const __m512 a = values[(i & 3) + 8 * (i >> 2)].v, b = values[(i & 3) + 8 * (i >> 2) + 4].v;
-    eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    const __m512 a = values[i].v, b = values[i + 8].v;
+    eight[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
   }
   PG_UNROLL
   for (int i = 0; i < 4; ++i) {
-    four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(eight[i], eight[i + 4], 0x88),
-                            _mm512_shuffle_f32x4(eight[i], eight[i + 4], 0xdd));
+    const __m512 a = eight[i], b = eight[i + 4];
+    four[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xf0f0, a, b), _mm512_permutex2var_ps(a, across4, b));
   }
   PG_UNROLL
   for (int i = 0; i < 2; ++i) {
-    const __m512 a = four[2 * i], b = four[2 * i + 1];
-    two[i] = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+    const __m512 a = four[i], b = four[i + 2];
+    two[i] = _mm512_add_ps(_mm512_mask_blend_ps(0xcccc, a, b), _mm512_shuffle_ps(a, b, 0x4e));
   }
-  return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xdd));
+  return _mm512_add_ps(_mm512_mask_blend_ps(0xaaaa, two[0], two[1]),
+                       _mm512_permutex2var_ps(two[0], across1, two[1]));
 }
 
 }  // namespace phasegrid::avx512

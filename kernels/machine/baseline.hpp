@@ -57,6 +57,7 @@ PG_INLINE Floats square_root(Floats a) { return _mm_sqrt_ps(a.v); }
 PG_INLINE Floats at_least(float floor, Floats a) { return _mm_max_ps(_mm_set1_ps(floor), a.v); }
 PG_INLINE Floats minus_magnitude(Floats a) { return _mm_or_ps(a.v, _mm_set1_ps(-0.0f)); }
 PG_INLINE Floats load(const float* p) { return _mm_loadu_ps(p); }
+PG_INLINE Floats in_register(Floats a) { return a; }
 PG_INLINE void store(float* p, Floats a) { _mm_storeu_ps(p, a.v); }
 
 PG_INLINE Mask greater(Floats a, Floats b) { return {_mm_cmpgt_ps(a.v, b.v)}; }

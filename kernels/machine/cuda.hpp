@@ -21,6 +21,7 @@ PG_INLINE float square_root(float a) { return __fsqrt_rn(a); }
 PG_INLINE float at_least(float floor, float a) { return floor > a ? floor : a; }
 PG_INLINE float minus_magnitude(float a) { return -fabsf(a); }
 PG_INLINE float load(const float* p) { return *p; }
+PG_INLINE float in_register(float a) { return a; }
 PG_INLINE void store(float* p, float a) { *p = a; }
 
 PG_INLINE bool greater(float a, float b) { return a > b; }

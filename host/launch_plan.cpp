@@ -1,0 +1,86 @@
+#include "launch_plan.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace phasegrid {
+namespace {
+
+constexpr std::size_t kMostModels = std::numeric_limits<std::int32_t>::max();  // Job::n_models
+
+bool fits(const LaunchPlan& plan, const PlannedSweep& sweep) {
+  return plan.shape == sweep.shape && plan.mapping == sweep.mapping && plan.snapshots == sweep.snapshots &&
+         plan.models.size() + sweep.models.size() <= kMostModels;
+}
+
+void append(const PlannedSweep& sweep, std::size_t number, LaunchPlan& plan) {
+  const auto first_cell = static_cast<std::int32_t>(plan.cells.size());
+  plan.load_balance = plan.load_balance || sweep.load_balance;
+  plan.largest_batch = std::max(plan.largest_batch, sweep.largest_batch);
+  plan.most_steps = std::max(plan.most_steps, sweep.most_steps);
+  plan.cells.insert(plan.cells.end(), sweep.cells.begin(), sweep.cells.end());
+  plan.features.insert(plan.features.end(), sweep.features.begin(), sweep.features.end());
+  for (std::size_t model = 0; model < sweep.models.size(); ++model) {
+    plan.models.push_back({first_cell + sweep.models[model].cell, sweep.models[model].restart});
+    plan.origins.push_back({number, model});
+  }
+}
+
+double samples(const LaunchPlan& plan, const ModelId& model) {
+  const CellSettings& cell = plan.cells[static_cast<std::size_t>(model.cell)];
+  return static_cast<double>(cell.steps) * cell.batch;
+}
+
+void sort_longest_first(LaunchPlan& plan) {
+  std::vector<std::size_t> order(plan.models.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return samples(plan, plan.models[i]); });
+  LaunchPlan sorted;
+  for (const std::size_t i : order) {
+    sorted.models.push_back(plan.models[i]);
+    sorted.origins.push_back(plan.origins[i]);
+  }
+  plan.models = std::move(sorted.models);
+  plan.origins = std::move(sorted.origins);
+}
+
+double work(const LaunchPlan& plan) {
+  double sum = 0;
+  for (const ModelId& model : plan.models) sum += samples(plan, model);
+  return sum * plan.shape.parameter_count();
+}
+
+}  // namespace
+
+std::vector<LaunchPlan> plan_launches(std::span<const PlannedSweep> sweeps) {
+  std::vector<LaunchPlan> plans;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    if (sweeps[s].models.empty()) continue;
+    auto plan = std::ranges::find_if(plans, [&](const LaunchPlan& p) { return fits(p, sweeps[s]); });
+    if (plan == plans.end()) {
+      plans.emplace_back();
+      plan = plans.end() - 1;
+      plan->shape = sweeps[s].shape;
+      plan->mapping = sweeps[s].mapping;
+      plan->snapshots = sweeps[s].snapshots;
+    }
+    append(sweeps[s], s, *plan);
+  }
+  for (LaunchPlan& plan : plans) sort_longest_first(plan);
+  std::ranges::stable_sort(plans, std::greater{}, work);
+  return plans;
+}
+
+LaunchPlan part_of(const LaunchPlan& plan, std::size_t index, std::size_t count) {
+  LaunchPlan part = plan;
+  part.models.clear();
+  part.origins.clear();
+  for (std::size_t i = index; i < plan.models.size(); i += count) {
+    part.models.push_back(plan.models[i]);
+    part.origins.push_back(plan.origins[i]);
+  }
+  return part;
+}
+
+}  // namespace phasegrid

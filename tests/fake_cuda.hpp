@@ -1,0 +1,48 @@
+// A CUDA runtime of threads, so that the host's side of the CUDA backend (cuda_backend.cpp, cuda_memory.hpp) runs where
+// there is no GPU: as many devices as a test asks for, memory that only kernels of its device may read, launches that
+// run beside the host, and failures on demand. "Kernels" are the CPU's.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace phasegrid::testing {
+
+struct FakeLaunch {
+  int device;
+  int n_models;
+};
+
+// What tests set, and what they look at afterwards.
+struct FakeCuda {
+  int devices = 1;
+  std::set<int> without_code;       // devices that this build has no code for
+  std::map<int, int> shared_limit;  // bytes a block, where not 227 KiB
+  int fail_call = -1;               // this call (counted from 0) of those that allocate, copy or launch fails
+  bool kernels_fail = false;        // every launch ends with an error
+
+  int calls = 0;
+  std::vector<FakeLaunch> launches;
+  std::vector<std::string> mistakes;  // of the backend: memory of another device or of the host, freed while in use
+
+  // Memory and streams that were not given back.
+  int leaks() const;
+
+  std::mutex mutex;
+  struct Memory {
+    std::size_t bytes;
+    int device;     // -1: mapped host memory
+    int users = 0;  // kernels that run with it
+  };
+  std::map<void*, Memory> memory;
+  int streams = 0;
+};
+
+FakeCuda& fake_cuda();
+// As new: one device, nothing fails, nothing counted.
+void reset_fake_cuda();
+
+}  // namespace phasegrid::testing

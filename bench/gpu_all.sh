@@ -37,7 +37,7 @@ mkdir -p "$LOGS"
 touch "$RESULTS/steps.tsv"
 grep -v "^$PART	" "$RESULTS/steps.tsv" >"$RESULTS/steps.others" || true  # what the other part did stays
 mv "$RESULTS/steps.others" "$RESULTS/steps.tsv"
-[ -d /usr/local/cuda/bin ] && PATH="$PATH:/usr/local/cuda/bin"
+PATH="$PATH:${CUDA_HOME:-/usr/local/cuda}/bin"
 
 # shellcheck source=bench/gpu/steps.sh
 . bench/gpu/steps.sh

@@ -9,7 +9,7 @@ record() {
   printf '%-28s %-8s %7s s  %s\n' "$1" "$2" "$4" "$6"
 }
 
-seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }'; }
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'; }
 
 last_line() { tail -n 200 "$1" | tr '\t' ' ' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c1-160; }
 

@@ -91,7 +91,7 @@ def seconds_of(steps: list[Step], name: str) -> float | None:
     """Wall-clock seconds of a step that passed."""
     for step in steps:
         if step.name == name and step.status == "ok":
-            return step.seconds
+            return max(step.seconds, 1e-3)  # of which the record keeps milliseconds
     return None
 
 

@@ -2,7 +2,8 @@
 # Collects into .carry/ what a build needs on a machine without network, as Debian 12 has it: the sources of compiled
 # libraries, reduced to what a build reads, and the headers of the others. bench/gpu_all.sh builds them there, with
 # whatever compiler that machine has: nothing compiled here is carried, so no glibc, compiler or distribution is assumed.
-# It needs x86-64, CMake 3.25, Ninja, a C++20 compiler, nvcc 12.4 or later and python3, and says so where one is missing.
+# It needs x86-64, CMake 3.25, Ninja, a C++20 compiler, nvcc (13.0 is the one tried), cuBLAS and python3; gpu_all.sh says
+# so where a tool is missing.
 #
 #   bench/carry.sh          needs apt-get and the network; under 10 MB
 set -euo pipefail

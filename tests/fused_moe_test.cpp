@@ -212,5 +212,15 @@ TEST(FusedMoe, ReportsEveryModeOfAPoint) {
   EXPECT_NE(table_line(point, row, modes).find("Msp/s"), std::string::npos);
 }
 
+TEST(FusedMoe, ALargePointIsNoFailureAndAFailureIsNamed) {
+  nlohmann::json row = {{"step", {{"fused", {{"trouble", "needs 300 KiB"}, {"failed", false}}}, {"ratio", 2.0}}}};
+  for (std::size_t i = 0; i < kAxisNames.size(); ++i) row[std::string(kAxisNames[i])] = kBase.values[i];
+  EXPECT_TRUE(failures_of(nlohmann::json::array({row}), {Mode::step}).empty());
+  EXPECT_NE(table_line(kBase, row, {Mode::step}).find("does not fit"), std::string::npos);
+  row["step"]["unfused"] = {{"trouble", "cudaMalloc: out of memory"}, {"failed", true}};
+  EXPECT_EQ(failures_of(nlohmann::json::array({row}), {Mode::step}),
+            std::vector<std::string>{"unfused step at " + to_string(kBase) + ": cudaMalloc: out of memory"});
+}
+
 }  // namespace
 }  // namespace phasegrid::fused_moe

@@ -68,6 +68,9 @@ class GpuAllScript(unittest.TestCase):
         shutil.copytree(SOURCE / "bench" / "gpu", self.tree / "bench" / "gpu")
         shutil.copy(SOURCE / "bench" / "gpu_all.sh", self.tree / "bench" / "gpu_all.sh")
         (self.tree / "experiments").mkdir()
+        for folder_name in ("host", "include", "kernels", "tests"):
+            (self.tree / folder_name).mkdir()
+        (self.tree / "CMakeLists.txt").touch()
         for name in ("fig4_211", "table1"):
             (self.tree / "experiments" / f"{name}.toml").touch()
         (self.tree / ".carry" / "src").mkdir(parents=True)
@@ -77,7 +80,8 @@ class GpuAllScript(unittest.TestCase):
         self.tools.mkdir()
         self.programs.mkdir()
         executable(self.tools / "cmake", CMAKE)
-        executable(self.tools / "nvcc", "#!/bin/sh\necho release 13.0\n")
+        for name in ("nvcc", "ninja", "c++"):
+            executable(self.tools / name, "#!/bin/sh\necho release 13.0\n")
         executable(self.tools / "nvidia-smi", "#!/bin/sh\necho 9.0\n")
         executable(self.tools / "compute-sanitizer", SANITIZER)
         for name in PLANTED + TESTS + ("phasegrid",):
@@ -191,11 +195,23 @@ class GpuAllScript(unittest.TestCase):
         self.assertEqual(self.statuses(1), {"carried-libraries": "ok", "configure": "failed"})
         self.assertIn("fmt_DIR:PATH=/usr/lib/cmake/fmt", done.stdout)
 
+    def test_a_missing_compiler_is_named(self) -> None:
+        (self.tools / "nvcc").unlink()
+        done = self.run_part("1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("this machine has no nvcc on the PATH", done.stdout)
+
     def test_without_the_carried_sources_it_says_what_to_do(self) -> None:
         shutil.rmtree(self.tree / ".carry")
         done = self.run_part("1")
         self.assertEqual(done.returncode, 1)
         self.assertIn("run bench/carry.sh", done.stdout)
+
+    def test_the_second_part_builds_only_what_has_changed(self) -> None:
+        self.run_part("1")
+        self.assertIn("build                        ok             0 s  there already", self.run_part("2").stdout)
+        (self.tree / "host" / "new.cpp").touch()
+        self.assertNotIn("there already", self.run_part("2").stdout)
 
     def test_benchmarks_and_goals(self) -> None:
         shutil.copy(SOURCE / "bench" / "gpu" / "deaf_sanitizer.sh", self.tree / "bench" / "compare_peers.py")

@@ -1,7 +1,9 @@
 // The fused block mapping and the unfused pipeline on a GPU.
 #include <cuda_runtime_api.h>
 
-#include <limits>
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 #include "backend.hpp"
 #include "contestant.hpp"
@@ -141,16 +143,27 @@ class UnfusedCuda final : public Contestant {
   unfused::Trainer trainer_;
 };
 
-}  // namespace
-
-std::unique_ptr<Contestant> fused_on_cuda(const Problem& problem) { return std::make_unique<FusedCuda>(problem); }
-
-std::unique_ptr<Contestant> unfused_on_cuda(const Problem& problem, bool tf32) {
+// A failed allocation must not be found again by the next launch that asks for the last error.
+template <class Make>
+std::unique_ptr<Contestant> made(Make&& make) {
   try {
-    return std::make_unique<UnfusedCuda>(problem, tf32);
+    return make();
   } catch (const std::invalid_argument& error) {
     throw InputError(error.what());
+  } catch (...) {
+    (void)cudaGetLastError();
+    throw;
   }
+}
+
+}  // namespace
+
+std::unique_ptr<Contestant> fused_on_cuda(const Problem& problem) {
+  return made([&] { return std::make_unique<FusedCuda>(problem); });
+}
+
+std::unique_ptr<Contestant> unfused_on_cuda(const Problem& problem, bool tf32) {
+  return made([&] { return std::make_unique<UnfusedCuda>(problem, tf32); });
 }
 
 double cuda_peak() {

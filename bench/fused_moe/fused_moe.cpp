@@ -130,12 +130,14 @@ int run(int argc, char** argv) {
   for (const auto& point : report["left_out"])
     fmt::print("left out, the time was used up: {}\n", point.get<std::string>());
   print_crossovers(report["rows"], modes, report);
+  const std::vector<std::string> failures = failures_of(report["rows"], modes);
+  for (const std::string& failure : failures) fmt::print(stderr, "fused_moe: {}\n", failure);
   if (!arguments.out.empty()) {
     std::ofstream file(arguments.out);
     file << report.dump(1) << "\n";
     if (!file.flush()) throw InputError(fmt::format("{} cannot be written", arguments.out));
   }
-  return 0;
+  return failures.empty() ? 0 : 1;
 }
 
 }  // namespace

@@ -27,14 +27,23 @@ Reading measure(const std::function<std::unique_ptr<Contestant>()>& make, Mode m
     if (!(reading.seconds_a_step > 0)) reading.trouble = "too short to be timed";
   } catch (const InputError& error) {
     reading.trouble = error.what();
+  } catch (const std::runtime_error& error) {  // out of memory, say; the other points are worth having
+    reading.trouble = error.what();
+    reading.failed = true;
   }
   return reading;
+}
+
+Point point_of(const nlohmann::json& row) {
+  Point point{};
+  for (std::size_t i = 0; i < kAxisNames.size(); ++i) point.values[i] = row.at(std::string(kAxisNames[i]));
+  return point;
 }
 
 }  // namespace
 
 nlohmann::json Reading::json(const Problem& problem, Mode mode, double peak) const {
-  if (!trouble.empty()) return {{"trouble", trouble}};
+  if (!trouble.empty()) return {{"trouble", trouble}, {"failed", failed}};
   const double samples = 1.0 * problem.models * problem.cell.train.batch / seconds_a_step;
   const double operations = 2 * samples * multiply_adds(problem.shape, mode);
   nlohmann::json out = {{"seconds", seconds_a_step}, {"samples_per_second", samples}, {"tflops", operations / 1e12}};
@@ -62,6 +71,20 @@ nlohmann::json measure_point(const Point& point, const std::vector<Mode>& modes,
   return row;
 }
 
+std::vector<std::string> failures_of(const nlohmann::json& rows, const std::vector<Mode>& modes) {
+  std::vector<std::string> failures;
+  for (const nlohmann::json& row : rows) {
+    for (Mode mode : modes) {
+      for (const auto& [name, reading] : row.at(std::string(to_string(mode))).items()) {
+        if (!reading.is_object() || !reading.value("failed", false)) continue;
+        failures.push_back(fmt::format("{} {} at {}: {}", name, to_string(mode), to_string(point_of(row)),
+                                       reading.at("trouble").get<std::string>()));
+      }
+    }
+  }
+  return failures;
+}
+
 std::string table_header(const std::vector<Mode>& modes) {
   std::string line = fmt::format("{:>8} {:>4} {:>3} {:>3} {:>3} {:>7} {:>5} {:>7}", "tokens", "n", "m", "E", "k",
                                  "density", "skew", "models");
@@ -77,7 +100,7 @@ std::string table_line(const Point& point, const nlohmann::json& row, const std:
     const nlohmann::json& out = row.at(std::string(to_string(mode)));
     const nlohmann::json& fused = out.at("fused");
     if (fused.contains("trouble")) {
-      line += fmt::format(" | {:>16} {:>7} {:>7}", "does not fit", "", "");
+      line += fmt::format(" | {:>16} {:>7} {:>7}", fused["failed"].get<bool>() ? "FAILED" : "does not fit", "", "");
       continue;
     }
     line += fmt::format(
@@ -93,9 +116,7 @@ std::vector<Ratio> ratios_of(const nlohmann::json& rows, Mode mode) {
   for (const nlohmann::json& row : rows) {
     const auto& out = row.at(std::string(to_string(mode)));
     if (!out.contains("ratio")) continue;
-    Point point{};
-    for (std::size_t i = 0; i < kAxisNames.size(); ++i) point.values[i] = row.at(std::string(kAxisNames[i]));
-    ratios.push_back({point, out["ratio"]});
+    ratios.push_back({point_of(row), out["ratio"]});
   }
   return ratios;
 }

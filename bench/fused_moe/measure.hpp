@@ -22,12 +22,16 @@ struct Setup {
 // What one contestant did at one point, or why it did not.
 struct Reading {
   std::string trouble;
+  bool failed = false;  // a call failed: more than a point that does not fit
   double seconds_a_step = 0;
   nlohmann::json json(const Problem& problem, Mode mode, double peak) const;
 };
 
 // All modes at one point: {"tokens": .., .., "loads": .., "step": {"fused": {..}, "unfused": {..}, "ratio": ..}, ..}
 nlohmann::json measure_point(const Point& point, const std::vector<Mode>& modes, const Setup& setup);
+
+// One sentence for every reading that failed.
+std::vector<std::string> failures_of(const nlohmann::json& rows, const std::vector<Mode>& modes);
 
 // Lines of the table on stdout.
 std::string table_header(const std::vector<Mode>& modes);

@@ -73,9 +73,32 @@ configure() {
   fi
 }
 
-# build_all: everything this machine needs, in one step each; returns non-zero where phasegrid itself was not built.
+# What the build was made of; times say nothing on a machine that is sent the tree anew with every call.
+tree_hash() {
+  find CMakeLists.txt bench host include kernels tests experiments -type f -not -name '*.md' -print0 | sort -z |
+    xargs -0 sha256sum | sha256sum | cut -d' ' -f1
+}
+
+# has_tools: the programs that a build needs, or a record of those that are missing.
+has_tools() {
+  local tool missing=""
+  for tool in cmake ninja nvcc "${CXX:-c++}" python3; do
+    command -v "$tool" >/dev/null || missing="$missing $tool"
+  done
+  [ -z "$missing" ] && return 0
+  record tools failed - 0 0 "this machine has no$missing on the PATH"
+  return 1
+}
+
+# build_all: everything this machine needs, unless it is there; returns non-zero where phasegrid itself was not built.
 build_all() {
-  local started=$SECONDS
+  local hash
+  has_tools || return
+  hash=$(tree_hash)
+  if [ "$(cat "$BUILD/built_from" 2>/dev/null)" = "$hash" ]; then
+    record build ok - 0 "$BUILD_LIMIT" "there already, of this very tree"
+    return 0
+  fi
   export -f carried header_package build_carried gpu_architecture configure
   export BUILD PREFIX JOBS
   if [ ! -f "$PREFIX/done" ]; then
@@ -84,7 +107,6 @@ build_all() {
   fi
   run_step configure 60 bash -c 'configure' || return
   # What does not build must not keep the rest from running.
-  run_step build "$BUILD_LIMIT" cmake --build "$BUILD" -j "$JOBS" -- -k 0 || true
-  [ -n "$(program phasegrid)" ] || return 1
-  echo "built in $((SECONDS - started)) s"
+  if run_step build "$BUILD_LIMIT" cmake --build "$BUILD" -j "$JOBS" -- -k 0; then echo "$hash" >"$BUILD/built_from"; fi
+  [ -n "$(program phasegrid)" ]
 }

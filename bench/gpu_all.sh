@@ -63,12 +63,12 @@ finish() {
 } >"$RESULTS/machine.txt" 2>&1
 
 if [ "$PART" = 1 ]; then
-  BUILD_LIMIT=330
+  BUILD_LIMIT="${GPU_ALL_BUILD_SECONDS:-330}"
   build_all || finish
   run_gpu_tests
   sanitize_everything
 else
-  BUILD_LIMIT=250
+  BUILD_LIMIT="${GPU_ALL_BUILD_SECONDS:-250}"
   build_all || finish
   run_benchmarks
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One part of bench/gpu_all.sh in namespaces of its own (started by rehearse.sh under unshare --net --mount): what Debian
-# installs of the carried libraries is hidden there, and a fake compute-sanitizer comes first on the PATH.
+# installs of the carried libraries is hidden there, and a fake compute-sanitizer comes first on the PATH. Time is plenty:
+# a machine without a GPU has fewer cores.
 #
 #   bench/gpu/isolated.sh PART        from the root of the clean copy
 set -euo pipefail
@@ -15,5 +16,5 @@ if [ "${GPU_ALL_HIDE:-1}" = 1 ]; then
 fi
 mkdir -p fake
 ln -sf "$PWD/bench/gpu/deaf_sanitizer.sh" fake/compute-sanitizer
-PATH="$PWD/fake:$PATH" GPU_ALL_REHEARSING=1 GPU_ALL_SECONDS="${GPU_ALL_SECONDS:-3600}" OUT="$PWD/out" \
+PATH="$PWD/fake:$PATH" GPU_ALL_REHEARSING=1 GPU_ALL_SECONDS=7200 GPU_ALL_BUILD_SECONDS=6000 OUT="$PWD/out" \
   bash bench/gpu_all.sh --rehearse "$1"

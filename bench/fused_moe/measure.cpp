@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kReadings = 3;  // the median counts
 constexpr int kMostSteps = 2000;
+constexpr const char* kTooShort = "too short to be timed";
 
 Reading measure(const std::function<std::unique_ptr<Contestant>()>& make, Mode mode, double seconds_a_reading) {
   Reading reading;
@@ -24,7 +25,7 @@ Reading measure(const std::function<std::unique_ptr<Contestant>()>& make, Mode m
     for (int i = 0; i < kReadings; ++i) seconds.push_back(contestant->seconds(mode, steps) / steps);
     std::ranges::sort(seconds);
     reading.seconds_a_step = seconds[kReadings / 2];
-    if (!(reading.seconds_a_step > 0)) reading.trouble = "too short to be timed";
+    if (!(reading.seconds_a_step > 0)) reading.trouble = kTooShort;
   } catch (const InputError& error) {
     reading.trouble = error.what();
   } catch (const std::runtime_error& error) {  // out of memory, say; the other points are worth having
@@ -100,7 +101,11 @@ std::string table_line(const Point& point, const nlohmann::json& row, const std:
     const nlohmann::json& out = row.at(std::string(to_string(mode)));
     const nlohmann::json& fused = out.at("fused");
     if (fused.contains("trouble")) {
-      line += fmt::format(" | {:>16} {:>7} {:>7}", fused["failed"].get<bool>() ? "FAILED" : "does not fit", "", "");
+      line += fmt::format(" | {:>16} {:>7} {:>7}",
+                          fused["failed"].get<bool>()     ? "FAILED"
+                          : fused["trouble"] == kTooShort ? "too short"
+                                                          : "does not fit",
+                          "", "");
       continue;
     }
     line += fmt::format(

@@ -9,7 +9,7 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
@@ -37,13 +37,13 @@ deps: $(PYTHON)
 	fi
 	@command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || echo "no nvcc: building for the CPU alone"
 
-$(PYTHON): experiments/requirements.txt
+$(PYTHON): experiments/requirements.txt tests/requirements.txt
 	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq python3 python3-venv && python3 -m venv --clear $(VENV); }
-	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt -r tests/requirements.txt
 
 $(BUILD)/build.ninja: | deps
-	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) $(CMAKE_ARGS)
+	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON $(CMAKE_ARGS)
 
 build: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)

@@ -44,7 +44,7 @@ for part in ${1:-1 2}; do
   (cd "$copy" && "${isolate[@]}" bench/gpu/isolated.sh "$part") 2>&1 | tee "$log" || true
   expect "everything was built" "^build +ok" "$log"
   if [ "$part" = 1 ]; then
-    expect "the carried libraries were built" "/done$" <(find "$copy/build-gpu/prefix" -name done)
+    expect "the carried libraries were built" "/done$" <(find "$copy/build-gpu/prefix" -name "done")
     expect "phasegrid was configured with them alone" " 1 configure +ok" "$log"
     for test in gpu_test unfused_peer_test fused_moe_test; do expect "$test skips" "$test +no-gpu" "$log"; done
     for tool in memcheck racecheck synccheck initcheck; do

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
-#include <vector>
 
+#include "cpu_peak.hpp"
 #include "phasegrid/phasegrid.hpp"
 
 namespace phasegrid::bench {
@@ -19,41 +19,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-// ---------------------------------------------------------------- the peak
-
-constexpr int kRounds = 2'000'000;
-constexpr int kChains = 12;  // independent sums: more than ports times latency
-
-__attribute__((target("avx512f"))) void chains_of_fma_512() {
-  typedef float Vector __attribute__((vector_size(64)));
-  Vector sum[kChains] = {}, half = Vector{} + 0.5f;
-  for (int i = 0; i < kRounds; ++i) {
-#pragma GCC unroll 12
-    for (auto& s : sum) asm volatile("vfmadd213ps %1, %1, %0" : "+v"(s) : "v"(half));
-  }
-}
-__attribute__((target("avx2,fma"))) void chains_of_fma_256() {
-  typedef float Vector __attribute__((vector_size(32)));
-  Vector sum[kChains] = {}, half = Vector{} + 0.5f;
-  for (int i = 0; i < kRounds; ++i) {
-#pragma GCC unroll 12
-    for (auto& s : sum) asm volatile("vfmadd213ps %1, %1, %0" : "+x"(s) : "x"(half));
-  }
-}
-
-// Fused multiply-adds a second of so many threads at once.
-double measure_peak(InstructionSet set, int threads) {
-  const auto start = std::chrono::steady_clock::now();
-  {
-    std::vector<std::jthread> workers;
-    for (int t = 0; t < threads; ++t) {
-      workers.emplace_back(set == InstructionSet::avx512 ? chains_of_fma_512 : chains_of_fma_256);
-    }
-  }
-  const int lanes = set == InstructionSet::avx512 ? 16 : 8;
-  return 1.0 * kRounds * kChains * lanes * threads / seconds_since(start);
 }
 
 // ---------------------------------------------------------------- the training

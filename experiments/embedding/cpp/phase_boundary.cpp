@@ -1,5 +1,6 @@
-// A sweep driver in C++: at which sparsity does a model begin to represent its last feature? Bisection asks for one cell
-// after another; the bisections of all importances go side by side, and each round of cells is one call of train().
+// A sweep driver in C++: at which sparsity does a model begin to represent its last feature? Bisection asks for one
+// cell after another; the bisections of all importances go side by side, and each round of cells is one call of
+// train().
 #include <cstdio>
 #include <exception>
 #include <vector>
@@ -32,7 +33,8 @@ int run() {
   for (double importance : phasegrid::range(0.1, 0.9, 0.1)) bisections.push_back({importance});
   phasegrid::TrainOptions options;
   options.progress = [](const phasegrid::Progress& progress) {
-    if (progress.share_done == 1) std::printf("%d models in %.2f s\n", static_cast<int>(progress.models_done), progress.seconds);
+    if (progress.share_done == 1)
+      std::printf("%d models in %.2f s\n", static_cast<int>(progress.models_done), progress.seconds);
   };
   for (int round = 0; round < 6; ++round) {
     std::vector<phasegrid::Sweep> cells;

@@ -7,9 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <fstream>
-
 #include "cases.hpp"
+#include "json_file.hpp"
 #include "operations.hpp"
 
 namespace phasegrid::bench {
@@ -71,12 +70,5 @@ int main(int argc, char** argv) {
                r["machine"].get<std::string>(), total("random"), total("router"), total("expert"), total("backward"),
                total("step"), total("total"));
   }
-  if (out.empty()) return 0;
-  std::ofstream file(out);
-  file << nlohmann::json{{"rows", rows}}.dump(2) << '\n';
-  if (!file.flush()) {
-    fmt::print(stderr, "count_operations: cannot write {}\n", out);
-    return 2;
-  }
-  return 0;
+  return write_json(out, {{"rows", rows}}, "count_operations");
 }

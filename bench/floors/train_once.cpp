@@ -17,6 +17,7 @@ namespace {
 int train_case(const Case& c, int steps, InstructionSet set) {
   Sweep sweep;
   sweep.shape = c.shape;
+  sweep.restarts = 1;
   sweep.train.batch = c.batch;
   sweep.train.load_balance = c.load_balance;
   sweep.train.steps = steps;

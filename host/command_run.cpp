@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -15,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void print_summary(const Results& results, const std::string& path, double seconds) {
+void print_summary(const Results& results, const ModelsDone& done, const std::string& path, double seconds) {
   std::int64_t diverged = 0;
   for (std::int32_t status : results.status) diverged += status > 0 ? 1 : 0;
   double sum = 0;
@@ -25,9 +24,16 @@ void print_summary(const Results& results, const std::string& path, double secon
     sum += static_cast<double>(loss);
     ++cells;
   }
-  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, models_done(results),
-             results.status.size(), cells, cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
+  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, done.models, done.of, cells,
+             cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
              diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
+}
+
+// Every task of a job array is given the same --out and writes a file of its own: fig4.npz becomes
+// fig4.shard-3-of-8.npz.
+std::string shard_path(const std::string& path, const Shard& shard) {
+  const std::string ending = fmt::format(".shard-{}-of-{}.npz", shard.index, shard.count);
+  return (path.ends_with(".npz") ? path.substr(0, path.size() - 4) : path) + ending;
 }
 
 }  // namespace
@@ -43,11 +49,11 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
-  TrainingFiles files(sweeps, paths, arguments.layout);
+  TrainingFiles files(sweeps, paths, arguments.layout, arguments.shard);
   std::vector<Results> earlier;
   if (!arguments.fresh) {
-    earlier = files.earlier(arguments.finished, [](const std::string& path, const Results& results) {
-      fmt::print("{}: going on from {} of {} models\n", path, models_done(results), results.status.size());
+    earlier = files.earlier(arguments.finished, [](const std::string& path, const ModelsDone& done) {
+      fmt::print("{}: going on from {} of {} models\n", path, done.models, done.of);
     });
   }
 
@@ -59,6 +65,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   options.device = arguments.device;
   options.threads = arguments.threads;
   options.instruction_set = arguments.instruction_set;
+  options.shard = arguments.shard;
   options.stop = interrupt.token();
   options.resume = earlier;
   options.checkpoint_seconds = arguments.checkpoint_seconds;
@@ -78,8 +85,13 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   line.clear();
 
   files.save(results);
-  for (std::size_t s = 0; s < results.size(); ++s) print_summary(results[s], paths[s], seconds);
-  if (std::ranges::all_of(results, &Results::complete)) return 0;
+  bool complete = true;
+  for (std::size_t s = 0; s < results.size(); ++s) {
+    const ModelsDone done = files.done(s, results[s]);
+    print_summary(results[s], done, paths[s], seconds);
+    complete = complete && done.all();
+  }
+  if (complete) return 0;
   fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
   return 130;
 }
@@ -90,6 +102,13 @@ int command_run(const RunArguments& arguments) {
   std::set<std::string> names;
   for (const std::string& path : arguments.sweeps) {
     for (Sweep& sweep : read_sweeps_for(path, arguments.training)) sweeps.push_back(std::move(sweep));
+  }
+  const Shard& shard = arguments.training.shard;
+  const bool sharded = shard != Shard{};
+  if (sharded && arguments.training.layout == Layout::authors) {
+    throw InputError(
+        "--layout authors cannot be used with --shard, for it cannot say which cells are missing; give it to "
+        "`phasegrid merge` instead");
   }
   const bool folder = sweeps.size() > 1 || fs::is_directory(arguments.out);
   if (folder && !fs::is_directory(arguments.out)) {
@@ -103,7 +122,8 @@ int command_run(const RunArguments& arguments) {
       throw InputError(
           fmt::format("two sweeps are named '{}'; names must differ when they are run together", sweep.name));
     }
-    paths.push_back(folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out);
+    const std::string path = folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out;
+    paths.push_back(sharded ? shard_path(path, shard) : path);
   }
   return train_into_files(sweeps, paths, arguments.training);
 }

@@ -142,6 +142,25 @@ std::string config_of(const Sweep& sweep) {
   return text_of(config);
 }
 
+std::string first_difference(const Sweep& a, const Sweep& b) {
+  Json first, second;
+  add_settings(a, first);
+  add_settings(b, second);
+  first = first.flatten(), second = second.flatten();  // "/train/steps", "/axes/sparsity/0" ..
+  auto shown = [](const Json& settings, const std::string& key) {
+    return settings.contains(key) ? settings.at(key).dump(-1, ' ', true, Json::error_handler_t::replace) : "not given";
+  };
+  for (const Json* settings : {&first, &second}) {
+    for (const auto& [key, value] : settings->items()) {
+      if (first.contains(key) && second.contains(key) && first.at(key) == second.at(key)) continue;
+      std::string path = key.substr(1);
+      std::ranges::replace(path, '/', '.');
+      return fmt::format("{} is {}, not {}", path, shown(second, key), shown(first, key));
+    }
+  }
+  return "";
+}
+
 Config parse_config(const std::string& text) {
   const Json config = Json::parse(text);  // its errors are std::exceptions
   std::string device = config.at("device").get<std::string>();
@@ -190,10 +209,11 @@ Sweep parse_settings(const std::string& text) {
   }
   const Json& axes = config.at("axes");
   if (!axes.is_object()) throw std::runtime_error("axes must be an object");
-  for (int i = 0; i < kAxisNames; ++i) {
-    const auto name = static_cast<AxisName>(i);
-    const std::string key(to_string(name));
-    if (axes.contains(key)) sweep.axes.push_back({name, numbers(axes.at(key), key.c_str())});
+  for (const auto& [key, values] : axes.items()) {  // in the file's order, so that the config can be written again
+    for (int i = 0; i < kAxisNames; ++i) {
+      const auto name = static_cast<AxisName>(i);
+      if (key == to_string(name)) sweep.axes.push_back({name, numbers(values, key.c_str())});
+    }
   }
   sweep.check();
   return sweep;

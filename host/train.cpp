@@ -17,15 +17,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double kProgressSeconds = 0.2;
 
-// Takes finished models from a backend's arrays into results, each once.
+// Takes finished models from a backend's arrays into results, each once. Progress is that of the cells which are
+// `mine`.
 class Collector {
  public:
-  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned) : results_(results), planned_(planned) {
+  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned, const std::vector<std::vector<bool>>& mine)
+      : results_(results), planned_(planned) {
     for (std::size_t s = 0; s < planned.size(); ++s) {
       taken_.emplace_back(planned[s].models.size(), false);
       for (std::size_t i = 0; i < results[s].status.size(); ++i) {
         const auto cell = i / static_cast<std::size_t>(results[s].sweep.restarts);
-        add_work(s, cell, results[s].status[i] != kNotTrained);
+        if (mine[s][cell]) add_work(s, cell, results[s].status[i] != kNotTrained);
       }
     }
   }
@@ -60,7 +62,7 @@ class Collector {
  private:
   double work(std::size_t sweep, std::size_t cell) const {
     const CellSettings& settings = planned_[sweep].cells[cell];
-    return planned_[sweep].work_per_model * settings.steps * (settings.batch + 64.0);
+    return model_work(planned_[sweep].shape, planned_[sweep].mapping, settings.steps, settings.batch);
   }
   void add_work(std::size_t sweep, std::size_t cell, bool done) {
     work_total_ += work(sweep, cell);
@@ -130,7 +132,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const InstructionSet set = instruction_set(options.instruction_set);
   if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
-  for (const Sweep& sweep : sweeps) sweep.check();
+  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks the sweeps
   check_memory(sweeps);
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
@@ -148,12 +150,12 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];
     }
-    planned.push_back(plan(sweeps[s], results[s]));
+    planned.push_back(plan(sweeps[s], results[s], mine[s]));
   }
   const bool cuda = use_cuda(options.device, planned);
   for (Results& result : results) result.device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
 
-  Collector collector(results, planned);
+  Collector collector(results, planned, mine);
   double next_progress = 0, next_checkpoint = options.checkpoint_seconds;
   const Monitor monitor = [&] {
     const double now = std::chrono::duration<double>(Clock::now() - start).count();

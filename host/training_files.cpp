@@ -1,6 +1,5 @@
 #include "training_files.hpp"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "phasegrid/error.hpp"
@@ -20,16 +19,24 @@ bool same_models(const Sweep& a, const Sweep& b) {
 
 }  // namespace
 
-std::int64_t models_done(const Results& results) {
-  return std::ranges::count_if(results.status, [](std::int32_t status) { return status != kNotTrained; });
+TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, Layout layout,
+                             const Shard& shard)
+    : sweeps_(std::move(sweeps)),
+      mine_(shard_cells(sweeps_, shard)),  // checks the sweeps, before a file is made for any
+      paths_(std::move(paths)),
+      layout_(layout),
+      saved_whole_(sweeps_.size(), false) {
+  for (std::size_t s = 0; s < sweeps_.size(); ++s) files_.emplace_back(paths_[s], sweeps_[s], layout_);
 }
 
-TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, Layout layout)
-    : sweeps_(std::move(sweeps)), paths_(std::move(paths)), layout_(layout), saved_whole_(sweeps_.size(), false) {
-  for (std::size_t s = 0; s < sweeps_.size(); ++s) {
-    sweeps_[s].check();  // before a file is made for it
-    files_.emplace_back(paths_[s], sweeps_[s], layout_);
+ModelsDone TrainingFiles::done(std::size_t sweep, const Results& results) const {
+  ModelsDone done;
+  for (std::size_t i = 0; i < results.status.size(); ++i) {
+    if (!mine_[sweep][i / static_cast<std::size_t>(results.sweep.restarts)]) continue;
+    ++done.of;
+    done.models += results.status[i] != kNotTrained ? 1 : 0;
   }
+  return done;
 }
 
 Results TrainingFiles::earlier_of(std::size_t sweep, const std::set<std::string>& finished, std::string& from) const {
@@ -38,8 +45,8 @@ Results TrainingFiles::earlier_of(std::size_t sweep, const std::set<std::string>
     if (!fs::is_regular_file(candidate)) continue;
     try {
       Results earlier = load_results(candidate);
-      const bool replace = earlier.complete() && candidate == path && !finished.contains(path);
-      if (!same_models(earlier.sweep, sweeps_[sweep]) || replace) continue;
+      if (!same_models(earlier.sweep, sweeps_[sweep])) continue;
+      if (done(sweep, earlier).all() && candidate == path && !finished.contains(path)) continue;
       from = candidate;
       return earlier;
     } catch (const InputError&) {
@@ -53,14 +60,14 @@ void TrainingFiles::checkpoint(std::span<const Results> so_far) {
   for (std::size_t s = 0; s < so_far.size(); ++s) {
     if (saved_whole_[s]) continue;
     save_results(so_far[s], checkpoint_path(paths_[s]));
-    saved_whole_[s] = so_far[s].complete();
+    saved_whole_[s] = done(s, so_far[s]).all();
   }
 }
 
 void TrainingFiles::save(std::span<const Results> results) {
   for (std::size_t s = 0; s < results.size(); ++s) {
     // The authors' layout has no place for what is missing, so an interrupted training keeps its own file beside it.
-    const bool whole = results[s].complete() || layout_ == Layout::phasegrid;
+    const bool whole = done(s, results[s]).all() || layout_ == Layout::phasegrid;
     if (!whole) save_results(results[s], checkpoint_path(paths_[s]));
     files_[s].save(results[s]);
     std::error_code ignored;  // it may never have been written

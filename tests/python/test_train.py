@@ -249,6 +249,20 @@ def test_out_is_written_and_gone_on_from_after_a_kill(tmp_path: Path) -> None:
     np.testing.assert_array_equal(phasegrid.load(tmp_path / "b.npz").kept, many[1].kept)
 
 
+def test_shards_merge_to_the_whole(tmp_path: Path) -> None:
+    shards = [phasegrid.train(**TINY, shard=f"{i}/3", out=tmp_path / f"{i}.npz") for i in (1, 2, 3)]
+    assert not any(shard.complete for shard in shards)
+    assert sum(shard.models_done for shard in shards) == 18
+    whole = phasegrid.merge(shards)
+    same(whole, phasegrid.train(**TINY).arrays())
+    same(phasegrid.merge([phasegrid.load(tmp_path / f"{i}.npz") for i in (3, 1, 2)]), whole.arrays())
+    for bad in ([], [whole, phasegrid.train(**{**TINY, "seed": 3})], "x", [3]):
+        with pytest.raises(ValueError):
+            phasegrid.merge(bad)
+    with pytest.raises(ValueError, match="shard"):
+        phasegrid.train(**TINY, shard="4/3")
+
+
 def test_sweeps_pickle_and_results_refuse_to() -> None:
     sweep = phasegrid.Sweep(**TINY, seed=2**63 - 1)
     assert pickle.loads(pickle.dumps(sweep)) == sweep

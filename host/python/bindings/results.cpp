@@ -60,6 +60,14 @@ void bind_results(nb::module_& module) {
             save_results(r, path, authors ? Layout::authors : Layout::phasegrid);
           },
           nb::arg("path"), nb::arg("authors"));
+  module.def(
+      "merge",
+      [](const std::vector<const Results*>& parts) {
+        Merger merger;
+        for (std::size_t i = 0; i < parts.size(); ++i) merger.add(*parts[i], "part " + std::to_string(i + 1));
+        return merger.results();
+      },
+      nb::arg("parts"));
   module.def("load", &load_results, nb::arg("path"), nb::call_guard<nb::gil_scoped_release>());
 }
 

@@ -59,7 +59,7 @@ InstructionSet set_of(const std::string& word) {
 // (results, interrupted). progress(models_done, models_total, share_done, seconds) may be None; so may files.
 nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
                        const std::string& instruction_set, nb::object progress, TrainingFiles* files,
-                       double checkpoint_seconds, const std::vector<const Results*>& resume) {
+                       double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard) {
   Listener listener;
   TrainOptions options;
   options.device = device_of(device);
@@ -67,6 +67,7 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std:
   options.instruction_set = set_of(instruction_set);
   options.stop = listener.token();
   options.checkpoint_seconds = checkpoint_seconds;
+  options.shard = parse_shard(shard);
   options.progress = [&](const Progress& p) {
     listener.run([&] {
       if (!progress.is_none()) progress(p.models_done, p.models_total, p.share_done, p.seconds);
@@ -103,14 +104,19 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std:
 
 void bind_train(nb::module_& module) {
   nb::class_<TrainingFiles>(module, "TrainingFiles", "The results files of a training, and what is saved beside them.")
-      .def(nb::init<std::vector<Sweep>, std::vector<std::string>>(), nb::arg("sweeps"), nb::arg("paths"))
+      .def(
+          "__init__",
+          [](TrainingFiles* self, std::vector<Sweep> sweeps, std::vector<std::string> paths, const std::string& shard) {
+            new (self) TrainingFiles(std::move(sweeps), std::move(paths), Layout::phasegrid, parse_shard(shard));
+          },
+          nb::arg("sweeps"), nb::arg("paths"), nb::arg("shard"))
       .def(
           "earlier",
-          [](const TrainingFiles& files) { return files.earlier({}, [](const std::string&, const Results&) {}); },
+          [](const TrainingFiles& files) { return files.earlier({}, [](const std::string&, const ModelsDone&) {}); },
           "What an interrupted training of the same sweeps left, one entry a sweep.");
   module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),
              nb::arg("instruction_set"), nb::arg("progress").none(), nb::arg("files").none(),
-             nb::arg("checkpoint_seconds"), nb::arg("resume"), "(results, interrupted) of the sweeps.");
+             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), "(results, interrupted) of the sweeps.");
 }
 
 }  // namespace phasegrid::python

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from phasegrid.results import boundary_sharpness as boundary_sharpness
     from phasegrid.results import draw_inputs as draw_inputs
     from phasegrid.results import load as load
+    from phasegrid.results import merge as merge
     from phasegrid.sweep import Settings as Settings
     from phasegrid.sweep import Sweep as Sweep
     from phasegrid.sweep import read_sweeps as read_sweeps
@@ -43,6 +44,7 @@ _HOMES = {
     "boundary_sharpness": "phasegrid.results",
     "draw_inputs": "phasegrid.results",
     "load": "phasegrid.results",
+    "merge": "phasegrid.results",
     "devices": "phasegrid.machine",
     "__version__": "phasegrid.machine",
 }

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -305,6 +305,16 @@ class Results:
 def load(path: str | os.PathLike[str]) -> Results:
     """Reads a results file in our layout. Raises ValueError naming the path and what is wrong with it."""
     return Results(_core.load(_path(path)))
+
+
+def merge(parts: Sequence[Results]) -> Results:
+    """The results that hold every model which any part has: shards of one sweep, or interrupted trainings of it.
+
+    Raises ValueError where parts are of different sweeps, contradict each other, or there is none.
+    """
+    if isinstance(parts, str) or not isinstance(parts, Sequence) or not all(isinstance(p, Results) for p in parts):
+        raise ValueError(f"parts must be a sequence of Results, not {shown(parts)}")
+    return Results(_core.merge([part.core for part in parts]))
 
 
 def draw_inputs(sparsity: ArrayLike, samples: int, seed: int = 0) -> FloatArray:

@@ -40,6 +40,7 @@ def train(
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: Results | None = None,
+    shard: str = "1/1",
     checkpoint_seconds: float = 30,
     **settings: Unpack[Settings],
 ) -> Results: ...
@@ -56,6 +57,7 @@ def train(
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: Sequence[Results] | None = None,
+    shard: str = "1/1",
     checkpoint_seconds: float = 30,
 ) -> list[Results]: ...
 
@@ -70,6 +72,7 @@ def train(
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: Results | Sequence[Results] | None = None,
+    shard: str = "1/1",
     checkpoint_seconds: float = 30,
     **settings: Unpack[Settings],
 ) -> Results | list[Results]:
@@ -80,6 +83,7 @@ def train(
     progress: True for a bar, False for none, None for a bar in a notebook or terminal, or a function.
     out: a results file, or for a list of sweeps a folder of NAME.npz; what is finished is saved beside it about every
     `checkpoint_seconds`, and the same call goes on from there after a crash.
+    shard: "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
     resume: results of an interrupted training of the same sweeps, whose models are not trained again.
 
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
@@ -90,7 +94,7 @@ def train(
     sweeps = _sweeps_of(sweep, settings)
     if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 4096:
         raise ValueError(f"threads must be a whole number from 0 (one a core) to 4096, not {shown(threads)}")
-    for name, word in (("device", device), ("instruction_set", instruction_set)):
+    for name, word in (("device", device), ("instruction_set", instruction_set), ("shard", shard)):
         if not isinstance(word, str):
             raise ValueError(f"{name} must be a string, not {shown(word)}")
     if not isinstance(checkpoint_seconds, int | float) or not checkpoint_seconds > 0:
@@ -99,7 +103,9 @@ def train(
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     earlier = _earlier(resume, sweeps)
 
-    files = _core.TrainingFiles([s.core for s in sweeps], _paths(out, sweeps, single)) if out is not None else None
+    files = None
+    if out is not None:
+        files = _core.TrainingFiles([s.core for s in sweeps], _paths(out, sweeps, single), shard)
     if files is not None and not earlier:
         earlier = [Results(core) for core in files.earlier()]
     with _progress(progress) as report:
@@ -112,6 +118,7 @@ def train(
             files=files,
             checkpoint_seconds=float(checkpoint_seconds),
             resume=[results.core for results in earlier],
+            shard=shard,
         )
     results = [Results(core) for core in trained]
     answer = results[0] if single else results

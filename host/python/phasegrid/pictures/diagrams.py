@@ -9,11 +9,18 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from diagrams import (
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from phasegrid.pictures.grids import (
     LETTERS,
+    PHASES,
     Array,
     Grid,
     InputError,
+    Phases,
     Shape,
     arrange,
     cell_edges,
@@ -22,10 +29,6 @@ from diagrams import (
     phase_colours,
     ranges_differ,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
 
 FORMATS = ("png", "pdf", "svg")
 SIDES = ("phasegrid", "published")  # headings of two sets of files drawn side by side
@@ -129,11 +132,15 @@ def draw_panel(axes: Axes, grid: Grid, colours: Array | None) -> None:
     axes.yaxis.set_major_formatter("{x:g}")
 
 
-def draw_legend(sheet: Sheet, left: float, top: float, score: str, shared: bool, untrained: bool) -> None:
+def draw_legend(
+    sheet: Sheet, left: float, top: float, score: str, shared: bool, untrained: bool, phases: Phases
+) -> None:
     """Norm x score in colours, what they mean, and how panels are named: LEGEND_WIDTH x LEGEND_HEIGHT."""
     axes = sheet.axes(left + SQUARE_LEFT, top, SQUARE_WIDTH, SQUARE_HEIGHT)
     y, x = np.meshgrid(np.linspace(0, 1, 64), np.linspace(0, 1, 128), indexing="ij")
-    axes.imshow(phase_colours(y, x), origin="lower", extent=(0, 1, 0, 1), aspect="auto", interpolation="bilinear")
+    axes.imshow(
+        phase_colours(y, x, phases), origin="lower", extent=(0, 1, 0, 1), aspect="auto", interpolation="bilinear"
+    )
     axes.text(0.03, 0.95, "monosemantic", ha="left", va="top", color="white", fontsize=6.5)
     axes.text(0.97, 0.95, "superposed", ha="right", va="top", color="white", fontsize=6.5)
     axes.text(0.5, 0.06, "ignored", ha="center", va="bottom", fontsize=6.5)
@@ -197,12 +204,15 @@ def draw_family_head(sheet: Sheet, left: float, down: float, n: int, m: int) -> 
 
 
 def draw_phase_diagrams(
-    sets: Sequence[Mapping[Shape, Grid]], score: str = "paper", shared_scale: bool = False
+    sets: Sequence[Mapping[Shape, Grid]], score: str = "paper", shared_scale: bool = False, colours: str = "paper"
 ) -> Figure:
     """Figure 4: one set of grids in the paper's order, or two sets side by side (the first decides what is drawn).
 
     Every panel is coloured on its own scale, as published, or all of both sets on one.
     """
+    if colours not in PHASES:
+        raise InputError(f"colours {colours!r}: allowed are {', '.join(PHASES)}")
+    phases = PHASES[colours]
     places = arrange(sets[0], width=6 if len(sets) == 1 else 3)
     cells = {(row, column + e): (shape, e) for shape, (row, column) in places.items() for e in range(shape.experts)}
     columns, rows = (1 + max(ends) for ends in ([column for _, column in cells], [row for row, _ in cells]))
@@ -238,17 +248,18 @@ def draw_phase_diagrams(
             for (row, column), (shape, expert) in cells.items():
                 sheet.text(left + lefts[column], tops[row] - 0.04, shape.panel_label(expert))
                 axes = sheet.axes(left + lefts[column], tops[row], PANEL, PANEL)
-                colours = None
+                cells_of_panel = None
                 if shape in shown[side]:
                     panel = panels[side][shape][expert]
-                    colours = panel.colours(common if shared_scale else panel.largest())
-                draw_panel(axes, shown[side].get(shape, sets[0][shape]), colours)
+                    cells_of_panel = panel.colours(common if shared_scale else panel.largest(), phases)
+                draw_panel(axes, shown[side].get(shape, sets[0][shape]), cells_of_panel)
                 lowest = row == max(r for r, c in cells if c == column)
                 leftmost = column == min(c for r, c in cells if r == row)
                 axes.tick_params(labelbottom=label_all_x or lowest, labelleft=label_all_y or leftmost)
             sheet.centred(left + side_width / 2, panels_end + 0.36, "importance r of the last feature")
         sheet.y_label((tops[0] + panels_end) / 2, "feature sparsity S")
-        draw_legend(sheet, *corner, score, shared_scale, untrained=not all(grid.trained.all() for grid in grids))
+        untrained = not all(grid.trained.all() for grid in grids)
+        draw_legend(sheet, *corner, score, shared_scale, untrained, phases)
     return sheet.figure
 
 

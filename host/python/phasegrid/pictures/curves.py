@@ -6,16 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from diagrams import Array, InputError
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
-from paper_reports import Entry, Report
-from paper_style import MARKERS, Palette, bare, grid_lines, key_line, legend_above, note_preset, open_marker, sd_label
-from pictures import QUIET
+
+from phasegrid.pictures.diagrams import QUIET
+from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.style import (
+    MARKERS,
+    Palette,
+    bare,
+    grid_lines,
+    key_line,
+    legend_above,
+    note_preset,
+    open_marker,
+    sd_label,
+)
 
 BAND = 0.25  # opacity
 LINE = 1.4

@@ -10,22 +10,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-import diagrams
-import pictures
+from phasegrid.pictures.diagrams import FORMATS
+from phasegrid.pictures.grids import InputError
 
 
 class Parser(argparse.ArgumentParser):
     """Reports a bad command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise diagrams.InputError(f"{message} (see --help)")
+        raise InputError(f"{message} (see --help)")
 
 
 def formats(text: str) -> list[str]:
     chosen = list(dict.fromkeys(text.split(",")))
     for kind in chosen:
-        if kind not in pictures.FORMATS:
-            raise argparse.ArgumentTypeError(f"{kind!r}: allowed are {', '.join(pictures.FORMATS)}, joined by commas")
+        if kind not in FORMATS:
+            raise argparse.ArgumentTypeError(f"{kind!r}: allowed are {', '.join(FORMATS)}, joined by commas")
     return chosen
 
 
@@ -56,9 +56,7 @@ def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> l
         for path, temporary in staged.items():
             os.replace(temporary, path)
     except OSError as error:
-        raise diagrams.InputError(
-            f"{path}: cannot be written ({error.strerror}); give a folder to write into"
-        ) from None
+        raise InputError(f"{path}: cannot be written ({error.strerror}); give a folder to write into") from None
     finally:
         for temporary in staged.values():
             Path(temporary).unlink(missing_ok=True)
@@ -69,7 +67,7 @@ def exit_status(program: str, work: Callable[[], None]) -> int:
     """0, or 2 after one line about what a person can mend."""
     try:
         work()
-    except diagrams.InputError as error:
+    except InputError as error:
         print(f"{program}: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
     return 0

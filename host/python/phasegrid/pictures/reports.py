@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from diagrams import Array, InputError
+
+from phasegrid.pictures.grids import Array, InputError
 
 LARGEST = 1e12  # beyond it nothing here can mean, and Matplotlib cannot draw, a number
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
-from diagrams import InputError
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from paper_reports import Report
-from pictures import FAINT, QUIET
+
+from phasegrid.pictures.diagrams import FAINT, QUIET
+from phasegrid.pictures.grids import InputError
+from phasegrid.pictures.reports import Report
 
 LONGEST = 54.0  # inches: at 1200 dots an inch Matplotlib draws no longer side
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")  # with the colours: no series is told by its colour alone

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from diagrams import Array, InputError
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
@@ -17,11 +16,22 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from paper_curves import draw_fig3, draw_fig7
-from paper_experts import draw_experts
-from paper_reports import Entry, Report
-from paper_style import PALETTES, Palette, bare, check_size, grid_lines, legend_above, note_preset, open_marker
-from pictures import FAINT, QUIET, style
+
+from phasegrid.pictures.curves import draw_fig3, draw_fig7
+from phasegrid.pictures.diagrams import FAINT, QUIET, style
+from phasegrid.pictures.expert_panels import draw_experts
+from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.style import (
+    PALETTES,
+    Palette,
+    bare,
+    check_size,
+    grid_lines,
+    legend_above,
+    note_preset,
+    open_marker,
+)
 
 RASTER = 400  # points along each side of Figure 5's square
 TINT = 0.35  # of white in the regions' colours, so that dark letters read on them

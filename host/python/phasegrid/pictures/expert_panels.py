@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from diagrams import Array, InputError
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from paper_reports import Entry, Report
-from paper_style import Palette, bare, check_size, note_preset
-from pictures import BLANK, FAINT, FRAME, INK, QUIET, UNTRAINED, Sheet
+
+from phasegrid.pictures.diagrams import BLANK, FAINT, FRAME, INK, QUIET, UNTRAINED, Sheet
+from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.style import Palette, bare, check_size, note_preset
 
 # Inches.
 SIDES = {1: 2.6, 2: 2.3, 3: 1.95}  # of a matrix, by how many stand in a row

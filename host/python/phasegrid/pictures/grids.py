@@ -6,15 +6,14 @@ without a trained model.
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from phasegrid.arrays import Source, name_of, open_arrays
 
 Array = NDArray[np.float64]
 
@@ -71,26 +70,21 @@ class Grid:
         return np.isfinite(self.losses)
 
 
-def load_grid(path: str | os.PathLike[str]) -> Grid:
-    """Reads an .npz of phasegrid or of the authors. Further keys are passed over. Raises InputError."""
-    dimensions = {"sparsity_values": 1, "importance_values": 1, "final_losses": 2, "expert_weights": 5}
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:  # an .npy fails here: TypeError
-            missing = [key for key in dimensions if key not in file.files]
-            if missing:
-                raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(dimensions)}")
-            data = {key: file[key] for key in dimensions}
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give an .npz that phasegrid or the authors wrote") from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError, NotImplementedError):
-        raise InputError(
-            f"{path}: not a readable .npz of numbers; give one that phasegrid or the authors wrote"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; give a readable .npz") from None
+def load_grid(source: Source) -> Grid:
+    """The grid of an .npz of phasegrid or of the authors, or of results in memory. Further keys are passed over.
 
+    Raises InputError.
+    """
+    dimensions = {"sparsity_values": 1, "importance_values": 1, "final_losses": 2, "expert_weights": 5}
+    path = name_of(source)
+    try:
+        arrays = open_arrays(source, dimensions)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    missing = [key for key in dimensions if key not in arrays]
+    if missing:
+        raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(dimensions)}")
+    data = {key: np.asarray(arrays[key]) for key in dimensions}
     for key, array in data.items():
         if array.dtype.kind not in "fiu":
             raise InputError(f"{path}: {key} holds {array.dtype}; allowed are real numbers")
@@ -120,16 +114,16 @@ def load_grid(path: str | os.PathLike[str]) -> Grid:
     return Grid(sparsity[rows], importance[columns], losses[np.ix_(rows, columns)], weights[np.ix_(rows, columns)])
 
 
-def load_grids(paths: Iterable[str | os.PathLike[str]]) -> dict[Shape, Grid]:
-    """The grids of several files, by architecture. Raises InputError where two files hold the same one."""
+def load_grids(sources: Iterable[Source]) -> dict[Shape, Grid]:
+    """The grids of several results, by architecture. Raises InputError where two are of the same one."""
     grids: dict[Shape, Grid] = {}
     origin: dict[Shape, str] = {}
-    for path in paths:
-        grid = load_grid(path)
+    for source in sources:
+        grid, path = load_grid(source), name_of(source)
         if grid.shape in grids:
             first, name = origin[grid.shape], " ".join(map(str, grid.shape))
-            raise InputError(f"{path}: the same architecture (n m E = {name}) as {first}; give one file for each")
-        grids[grid.shape], origin[grid.shape] = grid, os.fspath(path)
+            raise InputError(f"{path}: the same architecture (n m E = {name}) as {first}; give one for each")
+        grids[grid.shape], origin[grid.shape] = grid, path
     return grids
 
 
@@ -160,10 +154,21 @@ def relative(values: Array, largest: float) -> Array:
     return values / largest if largest > 0 else values * 0.0
 
 
-def phase_colours(y: Array, x: Array) -> Array:
-    """Colours (..., 3) of relative norms y (...) and scores x (...) in 0 .. 1: white ignored, blue monosemantic, red
-    superposed. The formula of the authors' notebook phase_change."""
-    return np.stack([y * x + 1 - y, 1 - y, y * (1 - x) + 1 - y], axis=-1)
+# Colours of a feature that is represented alone, and of one in superposition; one that is ignored is white.
+Phases = tuple[tuple[float, float, float], tuple[float, float, float]]
+PHASES: Mapping[str, Phases] = {
+    "paper": ((0.0, 0.0, 1.0), (1.0, 0.0, 0.0)),  # blue, red: the authors' notebook phase_change
+    "safe": ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0)),  # Okabe and Ito's blue and vermilion
+}
+
+
+def phase_colours(y: Array, x: Array, phases: Phases = PHASES["paper"]) -> Array:
+    """Colours (..., 3) of relative norms y (...) and scores x (...) in 0 .. 1: white for y = 0, else between the two
+    phases. The formula of the authors' notebook phase_change."""
+    alone, superposed = (np.array(colour) for colour in phases)
+    x, y = x[..., None], y[..., None]
+    colours: Array = (1 - y) + y * ((1 - x) * alone + x * superposed)
+    return colours
 
 
 @dataclass(frozen=True)
@@ -176,11 +181,11 @@ class Panel:
     def largest(self) -> tuple[float, float]:
         return float(np.nanmax(self.norm)), float(np.nanmax(self.score))
 
-    def colours(self, largest: tuple[float, float]) -> Array:
+    def colours(self, largest: tuple[float, float], phases: Phases = PHASES["paper"]) -> Array:
         """(S, R, 4): opaque phase colours on the scale given; clear where no model was trained."""
         y, x = relative(self.norm, largest[0]), relative(self.score, largest[1])
         trained = np.isfinite(y) & np.isfinite(x)
-        rgba = np.concatenate([phase_colours(y, x), np.ones((*y.shape, 1))], axis=-1)
+        rgba = np.concatenate([phase_colours(y, x, phases), np.ones((*y.shape, 1))], axis=-1)
         return np.where(trained[..., None], np.clip(rgba, 0, 1), 0.0)
 
 

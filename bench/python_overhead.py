@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -66,6 +65,12 @@ def check_equal(folder: Path, other: Path) -> None:
                     sys.exit(f"python_overhead: {name}: {key} differs between the program and the call")
 
 
+def processor() -> str:
+    """As Linux names it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     files = [SWEEPS / f"{name}.toml" for name in arguments.sweeps]
     processes: list[float] = []
@@ -88,7 +93,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "sweeps": arguments.sweeps,
         "models": sum(sweep.models for file in files for sweep in phasegrid.read_sweeps(file, preset=arguments.preset)),
         "threads": arguments.threads or os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "version": phasegrid.__version__,
         "process_seconds": processes,
         "call_seconds": [ours for ours, _ in calls],

@@ -354,9 +354,11 @@ def _whole(name: str, value: object) -> int:
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not abs(value) <= 1e300:
-        raise ValueError(f"{name} must be a finite number, not {shown(value)}")
-    return float(value)
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        number = float(value) if abs(value) <= 1e300 else math.inf
+        if math.isfinite(number):
+            return number
+    raise ValueError(f"{name} must be a finite number, not {shown(value)}")
 
 
 def _seed(value: object) -> int:

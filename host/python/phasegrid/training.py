@@ -153,9 +153,7 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
     for part, sweep in zip(parts, sweeps, strict=True):
         if part.sweep != sweep:
-            raise ValueError(
-                f"resume must be results of the same sweep, and those of {sweep.name!r} have other settings"
-            )
+            raise ValueError(f"resume: the results for sweep {sweep.name!r} are of other settings")
     return list(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -355,9 +356,9 @@ def _whole(name: str, value: object) -> int:
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        number = float(value) if abs(value) <= 1e300 else math.inf
-        if math.isfinite(number):
-            return number
+        with contextlib.suppress(OverflowError):
+            if math.isfinite(number := float(value)):
+                return number
     raise ValueError(f"{name} must be a finite number, not {shown(value)}")
 
 

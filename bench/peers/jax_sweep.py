@@ -36,7 +36,8 @@ except ImportError as error:
     task.fail(f"jax_sweep: Python has no {error.name}: install JAX (on the CPU: make peers)")
 if options.device == "cuda" and not any(d.platform == "gpu" for d in jax.devices()):
     task.fail(f"jax_sweep: --device cuda needs a GPU that JAX can use, and JAX {jax.__version__} sees {jax.devices()}")
-jax.config.update("jax_default_prng_impl", "rbg" if generator == "rbg" else "threefry2x32")
+settings: Any = jax.config
+settings.update("jax_default_prng_impl", "rbg" if generator == "rbg" else "threefry2x32")
 
 shape = task.SHAPES[options.shape]
 n, m, E, B = shape.n_features, shape.n_hidden, shape.n_experts, shape.batch

@@ -86,7 +86,8 @@ def slopes(parameters: Tensors, key: Tensor) -> tuple[Tensor, Tensors]:
         losses, *gradient = written_out.gradient(torch, shape, [term.sum(-1) for term in terms])
         return losses, tuple(gradient)
     if options.variant == "vmap":
-        slope, losses = torch.func.vmap(torch.func.grad_and_value(losses_of, argnums=(0, 1, 2)))(*parameters, x)
+        slopes_of: Any = torch.func.vmap(torch.func.grad_and_value(losses_of, argnums=(0, 1, 2)))
+        slope, losses = slopes_of(*parameters, x)
         return losses, slope
     W, b, G = (p.detach().requires_grad_() for p in parameters)
     losses = losses_of(W, b, G, x)

@@ -1,0 +1,83 @@
+// Several panels in one Plotly figure, and the typography that all figures share.
+
+const INK = "#1d2330", QUIET = "#525b6b", FRAME = "#8a92a1", FAINT = "#d5d9e0";
+const FONT = { family: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif', size: 12 };
+
+const axisKey = (letter, i) => `${letter}axis${i ? i + 1 : ""}`;
+const axisRef = (letter, i) => `${letter}${i ? i + 1 : ""}`;
+
+// Places `count` panels of equal size in a width of pixels: as many in a row as can be `least` wide, none wider than
+// `most`. aspect: height by width.
+const panelGrid = (width, count, options) => {
+  const { least = 150, most = 420, aspect = 1, tallest = Infinity, gapX = 26, gapY = 44, columns: wanted = 5 } = options;
+  const margin = { l: 44, r: 12, t: 26, b: 42, ...options.margin };
+  const inner = width - margin.l - margin.r;
+  const columns = Math.max(1, Math.min(count, wanted, Math.floor((inner + gapX) / (least + gapX))));
+  const rows = Math.ceil(count / columns);
+  const wide = Math.min(most, (inner - (columns - 1) * gapX) / columns), tall = Math.min(tallest, wide * aspect);
+  const innerHeight = rows * tall + (rows - 1) * gapY;
+  margin.r += inner - (columns * wide + (columns - 1) * gapX);
+  const across = width - margin.l - margin.r;
+  const domain = (i) => {
+    const column = i % columns, row = Math.floor(i / columns);
+    const left = column * (wide + gapX), top = row * (tall + gapY);
+    return {
+      x: [left / across, Math.min(1, (left + wide) / across)],
+      y: [Math.max(0, 1 - (top + tall) / innerHeight), 1 - top / innerHeight],
+      first: column === 0, last: i + columns >= count,
+    };
+  };
+  return { columns, rows, margin, width, height: innerHeight + margin.t + margin.b, tall, wide, domain };
+};
+
+const panelTitle = (grid, i, text) => {
+  const { x, y } = grid.domain(i);
+  return {
+    text, xref: "paper", yref: "paper", x: x[0], y: y[1], xanchor: "left", yanchor: "bottom", yshift: 2, showarrow: false,
+    font: { size: 12, color: INK },
+  };
+};
+
+const baseLayout = (grid) => ({
+  width: grid.width, height: grid.height, margin: grid.margin, font: { ...FONT, color: QUIET }, showlegend: false,
+  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", dragmode: false, hovermode: "closest", annotations: [],
+  hoverlabel: { bgcolor: "#fff", bordercolor: FRAME, font: { ...FONT, color: INK } },
+});
+const frame = { showline: true, mirror: true, linecolor: FRAME, zeroline: false, showgrid: false, fixedrange: true };
+
+// Draws or changes a figure; what stood there before may have been words.
+const plot = (div, traces, layout) => {
+  if (!div.classList.contains("js-plotly-plot")) div.replaceChildren();
+  const file = `${document.title} ${div.id}`.replace(/[^\w.-]+/g, "_");
+  return Plotly.react(div, traces, layout, {
+    displaylogo: false, modeBarButtons: [["toImage"]], toImageButtonOptions: { format: "svg", filename: file },
+  });
+};
+const say = (div, text) => {
+  if (div.classList.contains("js-plotly-plot")) Plotly.purge(div);
+  const p = document.createElement("p");
+  p.className = "none";
+  p.textContent = text;
+  div.replaceChildren(p);
+};
+
+// A few indices of a list of values whose labels are short, evenly spaced.
+const axisTicks = (values, most = 5) => {
+  if (values.length <= most) return values.map((_, i) => i);
+  let best = null, cost = Infinity;
+  for (let step = 1; step < values.length; ++step) {
+    for (let first = 0; first < step && first < values.length; ++first) {
+      const ticks = [];
+      for (let i = first; i < values.length; i += step) ticks.push(i);
+      if (ticks.length > most || ticks.length < Math.min(3, most)) continue;
+      const letters = ticks.reduce((sum, i) => sum + short(values[i]).length, 0) / ticks.length - 0.3 * ticks.length;
+      if (letters < cost) [best, cost] = [ticks, letters];
+    }
+  }
+  return best ?? [0, values.length - 1];
+};
+const indexAxis = (values, most) => {
+  const ticks = axisTicks(values, most);
+  return { ...frame, tickmode: "array", tickvals: ticks, ticktext: ticks.map((i) => short(values[i])), ticks: "outside",
+    ticklen: 3, tickcolor: FRAME };
+};

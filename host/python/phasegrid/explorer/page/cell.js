@@ -79,7 +79,7 @@ const describeCell = (results, cell, full) => {
   parts.push(facts(pairs));
   const losses = results.losses(cell, snapshot);
   if (losses.filter(Number.isFinite).length > 1) parts.push(restartMarks(losses, kept));
-  if (results.has("all_losses")) parts.push(restartList(losses, kept));
+  if (losses.length > 1) parts.push(restartList(losses, kept));
   if (!results.trained(cell, snapshot)) {
     const ended = results.trained(cell) ? "this training had ended by then" : results.reason(cell);
     parts.push(element("p", { className: "none", textContent: `No model: ${ended}.` }));

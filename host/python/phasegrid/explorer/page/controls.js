@@ -38,13 +38,10 @@ const slider = (text, id, values, at, word, onInput) => {
 const snapshotSteps = () => [...new Set(both().filter((results) => results.hasSnapshots)
   .flatMap((results) => Array.from(results.arrays.snapshot_steps)))].sort((a, b) => a - b);
 
-const drawLegend = () => {
-  const box = element("div", { id: "legend" }), colours = palette(state);
+const legendParts = () => {
+  const colours = palette(state);
   const gap = element("span", {}, element("span", { className: "swatch", style: `background: rgb(${GAP.join(",")})` }), "no model");
-  if (state.quantity !== "phase") {
-    box.append(gap);
-    return box;
-  }
+  if (state.quantity !== "phase") return [gap];
   const canvas = element("canvas", { width: 84, height: 46, "aria-hidden": "true" });
   const context = canvas.getContext("2d"), image = context.createImageData(84, 46);
   for (let y = 0; y < 46; ++y) {
@@ -53,9 +50,8 @@ const drawLegend = () => {
   context.putImageData(image, 0, 0);
   const swatch = (colour, text) => element("span", {},
     element("span", { className: "swatch", style: `background: rgb(${colour.join(",")})` }), text);
-  box.append(element("div", { title: "up: norm; right: superposition score" }, canvas), element("div", { className: "words" },
-    swatch([255, 255, 255], "ignored"), swatch(colours.phases[0], "monosemantic"), gap, swatch(colours.phases[1], "superposed")));
-  return box;
+  return [element("div", { title: "up: norm; right: superposition score" }, canvas), element("div", { className: "words" },
+    swatch([255, 255, 255], "ignored"), swatch(colours.phases[0], "monosemantic"), gap, swatch(colours.phases[1], "superposed"))];
 };
 
 // Builds all controls anew; `change(what)` redraws. Returns what moves the snapshot slider.
@@ -122,7 +118,7 @@ const drawControls = (root, change) => {
   }
   parts.push(tick("one scale for all panels", "shared", state.shared, (value) => set("shared", value, false)));
   parts.push(tick("colour-blind-safe", "safe", state.safe, (value) => set("safe", value)));
-  root.replaceChildren(...parts, drawLegend());
+  root.replaceChildren(...parts);
   return { move };
 };
 

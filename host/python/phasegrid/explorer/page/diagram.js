@@ -70,10 +70,8 @@ const cursorShapes = (results, count) => {
 const drawDiagram = (div, results, panels, scaleOf) => {
   const columns = results.length(state.x), rows = state.y ? results.length(state.y) : 1;
   const scalar = state.quantity !== "phase";
-  const across = Math.min(panels.length, 3);
   const grid = panelGrid(div.clientWidth, panels.length, {
-    least: 96, most: 560, columns: 5, aspect: Math.min(0.86, Math.max(0.16, rows / columns * 1.1)),
-    tallest: across === 1 ? 330 : Infinity, gapX: 14, gapY: 52,
+    least: 96, most: 640, columns: 5, aspect: 1.2, tallest: Math.min(290, 34 * rows), gapX: 14, gapY: 52,
     margin: { l: state.y ? 58 : 14, b: 46, r: scalar ? 72 : 8 },
   });
   const layout = { ...baseLayout(grid), shapes: cursorShapes(results, panels.length) };
@@ -96,17 +94,11 @@ const drawDiagram = (div, results, panels, scaleOf) => {
     return { type: "image", z: coloursOf(panel, scaleOf(panel)), colormodel: "rgb", hoverinfo: "none",
       xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
   });
-  if (scalar) {  // the colour bar hangs on a trace that draws nothing
+  if (scalar) {
     const [low, high] = scaleOf(panels.at(-1));
-    traces.push({
-      type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip",
-      marker: {
-        color: [low], cmin: low, cmax: high > low ? high : low + 1, colorscale: stops(palette(state).ramp), showscale: true,
-        colorbar: { thickness: 11, outlinewidth: 0, x: 1, xpad: 8, len: 1, nticks: 6, tickfont: { size: 11 } },
-      },
-    });
-    if (!state.shared && panels.length > 1) {
-      traces.at(-1).marker.showscale = false;  // every panel has a scale of its own: said above it
+    if (state.shared || panels.length === 1) {
+      traces.push(colourBar(low, high > low ? high : low + 1, palette(state).ramp));
+    } else {  // every panel has a scale of its own: said above it
       panels.forEach((panel, i) => {
         const [least, most] = scaleOf(panel);
         layout.annotations[i].text += `  <span style="color:${QUIET}">${short(least)} to ${short(most)}</span>`;

@@ -111,7 +111,8 @@ const redraw = (what) => {
     drawHeads();
   }
   if (what.controls) controls = drawControls(byId("controls"), redraw);
-  drawDiagrams();
+  byId("legend").replaceChildren(...legendParts());
+  drawDiagrams().then(() => performance.mark("diagrams"));
   drawCells();
   announce();
   clearTimeout(pending);  // a held key or slider redraws the models once it rests for a moment
@@ -187,9 +188,10 @@ const start = async () => {
   await Promise.all(both().map((results) => results.load()));
   [state.x, state.y] = firstAxes(shown()[0]);
   for (const results of [...both()].reverse()) {
-    // Near the middle, at a cell that holds a model.
-    const near = Array.from({ length: results.cells }, (_, i) => (Math.floor(results.cells / 2) + Math.floor((results.extents.at(-1)) / 2) + i) % results.cells);
-    choose(results, near.find((cell) => results.trained(cell)) ?? near[0]);
+    // The middle, or the first cell after it that holds a model.
+    const middle = results.extents.reduce((cell, extent) => cell * extent + Math.floor(extent / 2), 0);
+    const order = Array.from({ length: results.cells }, (_, i) => (middle + i) % results.cells);
+    choose(results, order.find((cell) => results.trained(cell)) ?? middle);
   }
   await changeSide(0, sides[0]);
   let width = innerWidth;

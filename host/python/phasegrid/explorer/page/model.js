@@ -31,11 +31,9 @@ const lines = (results, W, e, reach) => {
     marker: { size: [0, i === featureOf(results) ? 11 : 9], color: featureColour(state, i, results.n),
       symbol: W[i] < 0 ? "triangle-left" : "triangle-right" },
   }));
-  const features = Array.from({ length: results.n }, (_, i) => i);
   return { traces,
     x: { range: [-reach, reach], nticks: 5, zeroline: true, zerolinecolor: FRAME, showgrid: true, gridcolor: FAINT },
-    y: { range: [results.n - 0.4, -0.6], tickmode: "array", tickvals: axisTicks(features, 8),
-      ticktext: axisTicks(features, 8).map((i) => `${i + 1}`) } };
+    y: { range: [results.n - 0.4, -0.6], ...featureAxis(results.n, 8) } };
 };
 
 // m = 2: arrows in the plane, with the unit circle.
@@ -60,16 +58,14 @@ const arrows = (results, W, e, reach) => {
 const bars = (results, W, e, reach) => {
   const features = Array.from({ length: results.n }, (_, i) => i);
   const measure = (of) => features.map((i) => of(W, results.n, results.m, i));
-  const shared = measure(interference), alone = measure(dimensionality);
+  const shared = measure(interference), alone = measure(dimensionality), ramp = [...palette(state).ramp].reverse();
   return {
     traces: [{
       type: "bar", x: features.map((i) => i + 1), y: measure(featureNorm), customdata: features.map((i) => [shared[i], alone[i]]),
-      marker: { color: alone, cmin: 0, cmax: 1, colorscale: stops([...palette(state).ramp].reverse()),
-        showscale: e === results.E - 1,
-        colorbar: { thickness: 11, outlinewidth: 0, len: 1, nticks: 5, xpad: 6, title: { text: "D<sub>i</sub>", side: "top" } } },
+      marker: { color: alone.map((share) => `rgb(${onRamp(ramp, share).join(",")})`) },
       hovertemplate: "feature %{x}<br>norm %{y:.3f}<br>interference %{customdata[0]:.3f}<br>" +
         "dimensionality %{customdata[1]:.3f}<extra></extra>",
-    }],
+    }, ...(e === results.E - 1 ? [colourBar(0, 1, ramp, "D<sub>i</sub>")] : [])],
     x: { range: [0.3, results.n + 0.7], nticks: 6 }, y: { range: [0, reach], nticks: 5 },
   };
 };
@@ -134,7 +130,7 @@ const drawDirections = (div, results, cell, reach) => {
     const W = results.expert(cell, e, snapshotOf(results));
     for (let i = 0; i < n; ++i) highest = Math.max(highest, featureNorm(W, n, m, i));
   }
-  return drawFlat(div, results, cell, bars, { reach: highest * 1.05, least: 170, most: 760, aspect: E > 1 ? 0.62 : 0.5,
+  return drawFlat(div, results, cell, bars, { reach: highest * 1.05, least: 118, most: 760, aspect: E > 1 ? 0.62 : 0.5,
     tallest: 260, columns: 4, gapX: 14, margin: { r: 64, l: 52 }, xTitle: "feature", yTitle: "norm" });
 };
 
@@ -147,26 +143,26 @@ const drawGram = (div, results, cell, reach) => {
   const layout = baseLayout(grid), traces = [], wide = grid.wide / (n + 1.5);
   const features = Array.from({ length: n }, (_, i) => i);
   const grams = Array.from({ length: E }, (_, e) => gram(results.expert(cell, e, snapshotOf(results)), n, m));
-  const ticks = axisTicks(features, 5);
+  const ticks = featureAxis(n, 5);
   for (let e = 0; e < E; ++e) {
     const domain = grid.domain(e);
     const common = { type: "heatmap", zmin: -reach, zmax: reach, colorscale: stops(palette(state).signed),
       xaxis: axisRef("x", e), yaxis: axisRef("y", e), showscale: false,
       ...(n <= MOST_LETTERS && wide > 30 ? { texttemplate: "%{z:.2f}", textfont: { size: 11 } } : {}) };
     traces.push({ ...common, z: grams[e], showscale: e === E - 1, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
-      colorbar: { thickness: 11, outlinewidth: 0, len: 1, nticks: 5, xpad: 6 },
+      colorbar: BAR,
       x: features, y: features, customdata: grams[e].map((row, i) => row.map((_, j) => [i + 1, j + 1])),
       hovertemplate: "W<sub>%{customdata[0]}</sub> · W<sub>%{customdata[1]}</sub> = %{z:.3f}<extra></extra>" });
     if (biases) {
-      traces.push({ ...common, x: [n + 0.5], y: features, xgap: 1, ygap: n <= 24 ? 1 : 0,
+      traces.push({ ...common, x: [n, n + 1], y: features, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
         z: features.map((i) => [biases[e * n + i]]), customdata: features.map((i) => [i + 1]),
         hovertemplate: "bias of feature %{customdata} = %{z:.3f}<extra></extra>" });
     }
     layout[axisKey("x", e)] = { ...frame, showline: false, domain: domain.x, anchor: axisRef("y", e),
-      range: [-0.5, n + (biases ? 1 : -0.5)], tickmode: "array", tickvals: biases ? [...ticks, n + 0.5] : ticks,
-      ticktext: [...ticks.map((i) => `${i + 1}`), "b"] };
+      range: [-0.5, n + (biases ? 1 : -0.5)], tickmode: "array", tickvals: biases ? [...ticks.tickvals, n + 0.5] : ticks.tickvals,
+      ticktext: [...ticks.ticktext, "b"] };
     layout[axisKey("y", e)] = { ...frame, showline: false, domain: domain.y, anchor: axisRef("x", e), range: [n - 0.5, -0.5],
-      tickmode: "array", tickvals: ticks, ticktext: ticks.map((i) => `${i + 1}`), showticklabels: domain.first };
+      ...ticks, showticklabels: domain.first };
     layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
   }
   return plot(div, traces, layout);

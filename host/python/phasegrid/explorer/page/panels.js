@@ -12,8 +12,8 @@ const panelGrid = (width, count, options) => {
   const { least = 150, most = 420, aspect = 1, tallest = Infinity, gapX = 26, gapY = 44, columns: wanted = 5 } = options;
   const margin = { l: 44, r: 12, t: 26, b: 42, ...options.margin };
   const inner = width - margin.l - margin.r;
-  const columns = Math.max(1, Math.min(count, wanted, Math.floor((inner + gapX) / (least + gapX))));
-  const rows = Math.ceil(count / columns);
+  const fit = Math.max(1, Math.min(count, wanted, Math.floor((inner + gapX) / (least + gapX))));
+  const rows = Math.ceil(count / fit), columns = Math.ceil(count / rows);
   const wide = Math.min(most, (inner - (columns - 1) * gapX) / columns), tall = Math.min(tallest, wide * aspect);
   const innerHeight = rows * tall + (rows - 1) * gapY;
   margin.r += inner - (columns * wide + (columns - 1) * gapX);
@@ -42,6 +42,14 @@ const baseLayout = (grid) => ({
   width: grid.width, height: grid.height, margin: grid.margin, font: { ...FONT, color: QUIET }, showlegend: false,
   paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", dragmode: false, hovermode: "closest", annotations: [],
   hoverlabel: { bgcolor: "#fff", bordercolor: FRAME, font: { ...FONT, color: INK } },
+});
+const BAR = { thickness: 11, outlinewidth: 0, lenmode: "pixels", len: 150, y: 1, yanchor: "top", ypad: 0, nticks: 6, xpad: 8,
+  tickfont: { size: 11 } };
+// A colour bar on a trace that draws nothing.
+const colourBar = (low, high, ramp, title) => ({
+  type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip",
+  marker: { color: [low], cmin: low, cmax: high, colorscale: stops(ramp), showscale: true,
+    colorbar: { ...BAR, title: title ? { text: title, side: "top" } : undefined } },
 });
 const frame = { showline: true, mirror: true, linecolor: FRAME, zeroline: false, showgrid: false, fixedrange: true };
 
@@ -75,6 +83,12 @@ const axisTicks = (values, most = 5) => {
     }
   }
   return best ?? [0, values.length - 1];
+};
+// Round numbers of features (from 1) for an axis of their indices (from 0).
+const featureAxis = (n, most) => {
+  const step = [1, 2, 5, 10, 20, 25, 50, 100].find((candidate) => n / candidate <= most) ?? 100;
+  const ticks = Array.from({ length: n }, (_, i) => i).filter((i) => n <= most || (i + 1) % step === 0);
+  return { tickmode: "array", tickvals: ticks, ticktext: ticks.map((i) => `${i + 1}`) };
 };
 const indexAxis = (values, most) => {
   const ticks = axisTicks(values, most);

@@ -10,7 +10,7 @@ const setColour = (experts) => {
 // n = 2: regions of the square of inputs; n = 3: of the triangle of directions.
 const drawRegions = (div, results, G) => {
   const { n, E, topK } = results, regions = routerRegions(G, E, n, topK);
-  const width = div.clientWidth, size = Math.min(330, width - 120);
+  const width = div.clientWidth, size = Math.min(250, width - 190);
   const margin = { l: 52, t: n === 3 ? 30 : 12, b: n === 3 ? 34 : 42, r: Math.max(20, width - size - 52) };
   const tall = n === 3 ? size * Math.sqrt(3) / 2 : size;
   const layout = { ...baseLayout({ width, height: tall + margin.t + margin.b, margin }), showlegend: true,
@@ -53,7 +53,7 @@ const drawWeights = (div, results, cell, G) => {
   const traces = [{
     type: "heatmap", z: rows, x: rows[0].map((_, f) => f + 1), y: experts, zmin: -reach, zmax: reach,
     colorscale: stops(palette(state).signed), hovertemplate: "expert %{y}, feature %{x}: %{z:.3f}<extra></extra>",
-    colorbar: { thickness: 11, outlinewidth: 0, len: 1, nticks: 5, xpad: 8, x: 1 },
+    colorbar: { ...BAR, len: Math.min(150, height - 68) },
   }];
   if (usage) {
     layout.xaxis2 = { ...frame, domain: [share + 0.05, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },

@@ -7,11 +7,15 @@ const drawTraining = (div, results, cell) => {
   const tone = palette(state).series[0], losses = results.losses(cell);
   const axisOf = (values) => {
     const positive = values.filter((value) => Number.isFinite(value) && value > 0);
-    const decades = Math.max(...positive) / Math.min(...positive) > 4;  // else a plain scale reads better
-    return decades ? { type: "log", exponentformat: "power", nticks: 6 } : { nticks: 6 };
+    const low = Math.min(...positive), high = Math.max(...positive);
+    if (!(high / low > 4)) return { nticks: 6 };  // a plain scale reads better
+    const decades = Array.from({ length: 40 }, (_, i) => 10 ** (i - 30));
+    const ticks = decades.flatMap((ten) => high / low > 1000 ? [ten] : [ten, 2 * ten, 5 * ten]);
+    return { type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map(short) };
   };
   if (!results.has("all_losses")) return say(div, `Kept loss ${lossWords(results.loss(cell))}; the file has no others.`);
   if (!losses.some(Number.isFinite)) return say(div, "No loss to draw: this cell is not trained.");
+  if (!results.hasSnapshots && losses.length === 1) return say(div, `One restart, of loss ${lossWords(losses[0])}.`);
   if (!results.hasSnapshots) {
     const restarts = losses.map((_, k) => k + 1);
     layout.xaxis = { ...axis, title: { text: "restart", standoff: 4 }, range: [0.4, losses.length + 0.6], dtick: losses.length <= 12 ? 1 : undefined };

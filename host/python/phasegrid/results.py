@@ -285,7 +285,7 @@ class Results:
 
         figure = pictures.phase_diagram([self], score=score, colours=colours)
         if path is not None:
-            figure.savefig(_path(path))
+            pictures.save(figure, _path(path))
         return figure
 
     def explore(self, path: str | os.PathLike[str] = "explore.html") -> Path:

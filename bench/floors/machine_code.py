@@ -1,0 +1,459 @@
+"""Reads machine code: which loops a kernel has, and how many instructions of each class they hold.
+
+    python bench/floors/machine_code.py --build build [--count build/bench/count_operations] [--out FILE.json]
+
+holds the counted operations (bench/floors/operations.hpp) against the machine code of a build and prints counted / real:
+  cuda    the tiny mapping's round of samples in each kernel (cuobjdump; the toolkit's, or from PyPI's nvidia-cuda-cuobjdump
+          and nvidia-cuda-nvdisasm), and the block mapping's largest loops
+  avx512  the two innermost loops of the tiny mapping's sum_gradients, which draw and add samples (objdump)
+  avx2    every instruction of a training, both mappings, by class (valgrind's callgrind, which knows no AVX-512)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One line of a disassembly. `target` is where a branch goes, `predicated` whether it may be passed over."""
+
+    address: int
+    name: str
+    operands: str = ""
+    target: int | None = None
+    predicated: bool = False
+
+
+@dataclass
+class Loop:
+    """A back edge's addresses, and the loops inside. `own` leaves the inner loops' instructions out."""
+
+    first: int
+    last: int
+    own: list[Instruction] = field(default_factory=list)
+    inner: list[Loop] = field(default_factory=list)
+
+    def count(self) -> Counter[str]:
+        """Its own instructions by mnemonic, without what follows the first dot."""
+        return Counter(instruction.name for instruction in self.own)
+
+
+class NoTool(Exception):
+    """A program that reads machine code is missing; the message says which."""
+
+
+def find_tool(name: str) -> str:
+    """The path of cuobjdump, nvdisasm, objdump or valgrind: on the PATH, in the toolkit, or from PyPI beside this Python."""
+    site = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages/nvidia"
+    places = [Path("/usr/local/cuda/bin"), *sorted(site.glob("*/bin"))]
+    found = shutil.which(name) or next((str(p / name) for p in places if (p / name).exists()), None)
+    if found is None:
+        raise NoTool(f"{name} is not installed")
+    return found
+
+
+def run(arguments: list[str]) -> str:
+    """Standard output of a program. Raises RuntimeError with what it said where it fails."""
+    folders = {str(Path(arguments[0]).parent), "/usr/bin", "/bin"}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={"PATH": ":".join(folders)})
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()[-500:]}")
+    return done.stdout
+
+
+# ---------------------------------------------------------------- disassembly
+
+SASS_LINE = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(@!?U?P\w+ )?\s*([A-Z][\w.]*)\s*([^;]*);")
+SASS_FUNCTION = re.compile(r"^\s+Function : (\S+)")
+SASS_TARGET = re.compile(r"0x([0-9a-f]+)\s*$")
+
+
+def parse_sass(text: str) -> dict[str, list[Instruction]]:
+    """Instructions of every function in the output of `cuobjdump -sass`, by mangled name."""
+    functions: dict[str, list[Instruction]] = {}
+    current: list[Instruction] = []
+    for line in text.splitlines():
+        if match := SASS_FUNCTION.match(line):
+            current = functions.setdefault(match[1], [])
+        elif match := SASS_LINE.match(line):
+            name, operands = match[3], match[4].strip()
+            target = None
+            if name.split(".")[0] == "BRA" and (found := SASS_TARGET.search(operands)):
+                target = int(found[1], 16)
+            current.append(Instruction(int(match[1], 16), name, operands, target, match[2] is not None))
+    return functions
+
+
+OBJDUMP_FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+OBJDUMP_LINE = re.compile(r"^\s*([0-9a-f]+):\s+([a-z]\w*(?: [a-z]\w+)??)(?:\s+(.*))?$")
+
+
+def parse_objdump(text: str) -> dict[str, list[Instruction]]:
+    """Instructions of every function in the output of `objdump -d --no-show-raw-insn`, by name as printed."""
+    functions: dict[str, list[Instruction]] = {}
+    current: list[Instruction] = []
+    for line in text.splitlines():
+        if match := OBJDUMP_FUNCTION.match(line):
+            current = functions.setdefault(match[1], [])
+        elif match := OBJDUMP_LINE.match(line):
+            name, operands = match[2].split()[0], match[3] or ""
+            target = None
+            if name.startswith("j") and (found := re.match(r"([0-9a-f]+) <", operands)):
+                target = int(found[1], 16)
+            current.append(Instruction(int(match[1], 16), name, operands, target))
+    return functions
+
+
+def loops_of(instructions: list[Instruction]) -> list[Loop]:
+    """All loops of a function, outer ones first: address ranges between a branch backwards and its target.
+
+    Compilers lay a loop's body out in one piece but for what they take for rare, so a range is the loop. Ranges that
+    share a first instruction are one loop with several ways back.
+    """
+    last_of: dict[int, int] = {}
+    for instruction in instructions:
+        if instruction.target is not None and instruction.target < instruction.address:
+            last_of[instruction.target] = max(last_of.get(instruction.target, 0), instruction.address)
+    loops = [Loop(first, last) for first, last in sorted(last_of.items(), key=lambda item: (item[0], -item[1]))]
+    for index, loop in enumerate(loops):
+        loop.inner = [other for other in loops[index + 1 :] if other.first >= loop.first and other.last <= loop.last]
+    for loop in loops:
+        inside = [(other.first, other.last) for other in loop.inner]
+        loop.own = [
+            i
+            for i in instructions
+            if loop.first <= i.address <= loop.last and not any(a <= i.address <= b for a, b in inside)
+        ]
+    return loops
+
+
+# ---------------------------------------------------------------- classes
+
+SASS_CLASSES: dict[str, tuple[str, ...]] = {
+    "fma": ("FFMA",),
+    "arithmetic": ("FADD", "FMUL"),
+    "wide": ("IMAD.WIDE", "IMAD.HI"),
+    "convert": ("I2F", "I2FP", "F2I"),
+    "special": ("MUFU",),
+    "shuffle": ("SHFL", "VOTE", "MATCH"),
+    "memory": ("LDS", "STS", "LD", "ST", "LDG", "STG", "LDC"),
+    "local": ("LDL", "STL"),
+    "logic": ("LOP3", "SHF", "LEA", "IADD3", "ISETP", "FSETP", "FSEL", "SEL", "FMNMX", "IMNMX", "PLOP3", "POPC", "IADD",
+              "VIADD", "VIMNMX", "P2R", "R2P", "FSET", "PRMT", "SGXT", "BMSK", "FLO", "FCHK", "LOP", "IABS"),
+    "move": ("MOV", "IMAD.MOV", "CS2R", "S2R", "R2UR", "HFMA2.MMA", "HFMA2", "S2UR", "UMOV"),
+    "integer": ("IMAD",),
+}  # fmt: skip
+
+
+def sass_class(name: str) -> str:
+    """The class of an instruction of a GPU: those of operations.hpp, and move, integer (IMAD), local, uniform, control."""
+    if name.startswith("U") and name not in ("UMOV",):
+        return "uniform"
+    for group, names in SASS_CLASSES.items():
+        if any(name == n or name.startswith(n + ".") for n in names):
+            if group == "fma" or name.split(".")[0] != "IMAD":
+                return group
+            break
+    if name.startswith(("IMAD.WIDE", "IMAD.HI")):
+        return "wide"
+    if name.startswith(("IMAD.MOV", "IMAD.SHL", "IMAD.IADD")):
+        return "move" if "MOV" in name else "logic"
+    if name.startswith("IMAD"):
+        return "integer"
+    return "control"
+
+
+X86_CLASSES: tuple[tuple[str, str], ...] = (
+    ("fma", r"vf(n?m(add|sub)|maddsub)\d+[ps]s"),
+    ("wide", r"vpmuludq"),
+    ("convert", r"vcvt(dq2ps|tps2dq|si2ss)"),
+    ("special", r"v(div|sqrt)[ps]s"),
+    ("arithmetic", r"v(add|sub|mul)[ps]s"),
+    ("shuffle", r"v(p?shuf|perm|p?unpck|p?broadcast|extract|insert|pack|pslldq|palignr|pmovsx|pmovzx|pcompress|pexpand|movss|movlhps|movhlps|movshdup|movsldup)\w*"),
+    ("logic", r"v(p?(and|or|xor|andn|tern)\w*|cmp\w+|pcmp\w+|p?blend\w*|max\w+|min\w+|p?s[rl][la]\w+|padd\w|psub\w|ptest\w*|test\w+|movmsk\w+|pmovmsk\w*)|k\w+"),
+    ("memory", r"v(l?mov\w+|mask\w+|gather\w+)"),
+    ("control", r"v(zeroupper|zeroall)"),
+)  # fmt: skip
+X86_COMPILED = tuple((group, re.compile(pattern + r"$")) for group, pattern in X86_CLASSES)
+
+
+def x86_class(instruction: Instruction) -> str:
+    """The class of a CPU's instruction: those of operations.hpp, move (between registers) and scalar (no vector)."""
+    for group, pattern in X86_COMPILED:
+        if pattern.match(instruction.name):
+            if group in ("memory", "shuffle") and "mov" in instruction.name and "(" not in instruction.operands:
+                return "move"
+            if "broadcast" in instruction.name and "(" in instruction.operands:
+                return "memory"
+            return group
+    return "scalar"
+
+
+def reads_memory(instruction: Instruction) -> bool:
+    """Whether a CPU's vector instruction takes an operand from memory."""
+    return "(" in instruction.operands or "rip" in instruction.operands
+
+
+# ---------------------------------------------------------------- CUDA objects
+
+SHAPE = re.compile(r"StaticShapeILi(\d)ELi(\d)ELi(\d)ELb(\d)E")
+
+
+def kernel_name(mangled: str) -> str:
+    """tiny/NMEk1 (top-1) or tiny/NMEk of a training kernel, "block" of the block mapping's, else the mangled name."""
+    if "train_models" not in mangled:
+        return mangled
+    if match := SHAPE.search(mangled):
+        return f"tiny/{match[1]}{match[2]}{match[3]}" + ("" if match[4] == "1" else "k")
+    return "block"
+
+
+@dataclass
+class Kernel:
+    """A CUDA kernel on one architecture ("sm_80", "sm_90")."""
+
+    name: str
+    architecture: str
+    registers: int
+    stack: int
+    local: int
+    shared: int
+    instructions: int = 0
+    hot_loop: int = 0  # instructions, of `samples` samples of a lane
+    samples: int = 1
+    classes: dict[str, int] = field(default_factory=dict)
+    loops: list[dict[str, Any]] = field(default_factory=list)
+
+
+RESOURCES = re.compile(r"REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)")
+
+
+def samples_of_round(features: int) -> int:
+    """Samples a thread draws at once: kernels/data.hpp, Round."""
+    return 1 if features % 4 == 0 else 2 if features % 2 == 0 else 4
+
+
+def hot_loop(instructions: list[Instruction]) -> Loop | None:
+    """The training step's round of samples: of the loops that draw inputs and reduce nothing, the one that adds most."""
+    best: Loop | None = None
+    for loop in loops_of(instructions):
+        classes = Counter(sass_class(i.name) for i in loop.own)
+        if classes["wide"] < 4 or classes["convert"] == 0 or classes["shuffle"] > 0:
+            continue
+        if best is None or len(loop.own) > len(best.own):
+            best = loop
+    return best
+
+
+def read_kernels(objects: list[Path], architecture: str) -> list[Kernel]:
+    """Resources and hot loops of the training kernels in CUDA objects. Raises NoTool without cuobjdump."""
+    tool = find_tool("cuobjdump")
+    find_tool("nvdisasm")  # cuobjdump asks it
+    kernels: list[Kernel] = []
+    for path in objects:
+        usage = run([tool, "--dump-resource-usage", "-arch", architecture, str(path)])
+        sass = parse_sass(run([tool, "-sass", "-arch", architecture, str(path)]))
+        function = ""
+        for line in usage.splitlines():
+            if match := re.match(r"\s*Function (\S+):", line):
+                function = match[1]
+            elif function and (match := RESOURCES.search(line)):
+                registers, stack, shared, local = (int(n) for n in match.groups())
+                kernel = Kernel(kernel_name(function), architecture, registers, stack, local, shared)
+                add_code(kernel, sass.get(function, []))
+                kernels.append(kernel)
+                function = ""
+    return kernels
+
+
+def add_code(kernel: Kernel, instructions: list[Instruction]) -> None:
+    """Fills in what the disassembly says about a kernel."""
+    kernel.instructions = sum(i.name != "NOP" for i in instructions)
+    if kernel.name.startswith("tiny/"):
+        kernel.samples = samples_of_round(int(kernel.name[5]))
+        loop = hot_loop(instructions)
+        if loop is not None:
+            kernel.hot_loop = len(loop.own)
+            kernel.classes = dict(Counter(sass_class(i.name) for i in loop.own))
+    else:
+        innermost = [loop for loop in loops_of(instructions) if not loop.inner and len(loop.own) >= 24]
+        for loop in sorted(innermost, key=lambda loop: -len(loop.own))[:12]:
+            classes = dict(Counter(sass_class(i.name) for i in loop.own))
+            kernel.loops.append({"address": loop.first, "instructions": len(loop.own), "classes": classes})
+
+
+# ---------------------------------------------------------------- CPU objects
+
+
+def read_tiny_object(path: Path) -> dict[str, dict[str, Any]]:
+    """The loops of sum_gradients in an object of kernels/tiny_cpu.cpp, by shape ("211", or "211k" for any k).
+
+    `draw` makes the inputs of a round, `add` is one sample's share of the sums; numbers are of vector instructions.
+    """
+    text = run([find_tool("objdump"), "-d", "--no-show-raw-insn", "-w", str(path)])
+    found: dict[str, dict[str, Any]] = {}
+    for name, instructions in parse_objdump(text).items():
+        match = SHAPE.search(name)
+        if match is None or "sum_gradients" not in name:
+            continue
+        shape = f"{match[1]}{match[2]}{match[3]}" + ("" if match[4] == "1" else "k")
+        innermost = [loop for loop in loops_of(instructions) if not loop.inner]
+        classes = [Counter(x86_class(i) for i in loop.own) for loop in innermost]
+        draws = [c for c in classes if c["wide"] > 0]
+        adds = [c for c in classes if c["wide"] == 0 and c["fma"] > 0 and c["shuffle"] < 8]  # the others reduce
+        if draws and adds:
+            vector = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
+            # With a load balance and without are two loops, or one with a branch: the larger is the paper's.
+            add = max(adds, key=lambda c: sum(c[v] for v in vector))
+            draw = max(draws, key=lambda c: sum(c[v] for v in vector))
+            found[shape] = {
+                "samples": samples_of_round(int(shape[0])),
+                "draw": sum(draw[v] for v in vector),
+                "add": sum(add[v] for v in vector),
+                "draw_classes": dict(draw),
+                "add_classes": dict(add),
+            }
+    return found
+
+
+# ---------------------------------------------------------------- what a training executes
+
+
+def parse_callgrind(text: str) -> Counter[int]:
+    """Executions of every instruction address in a profile of `--dump-instr=yes`, calls' inclusive costs left out."""
+    executed: Counter[int] = Counter()
+    address, line_after_call = 0, False
+    for line in text.splitlines():
+        if line.startswith("calls="):
+            line_after_call = True
+            continue
+        match = re.match(r"(0x[0-9a-f]+|\+\d+|-\d+|\*) (?:\S+ )?(\d+)$", line)
+        if match is None:
+            continue
+        where = match[1]
+        if where.startswith("0x"):
+            address = int(where, 16)
+        elif where != "*":
+            address += int(where)
+        if not line_after_call:
+            executed[address] += int(match[2])
+        line_after_call = False
+    return executed
+
+
+def executed_by_class(program: Path, case: str, folder: Path, steps: tuple[int, int]) -> dict[str, float]:
+    """Instructions of each class in the steps between two numbers of them (train_once under callgrind, AVX2)."""
+    valgrind, objdump = find_tool("valgrind"), find_tool("objdump")
+    class_of: dict[int, str] = {}
+    for instructions in parse_objdump(run([objdump, "-d", "--no-show-raw-insn", "-w", str(program)])).values():
+        for i in instructions:
+            class_of[i.address] = x86_class(i) + ("/memory" if x86_class(i) != "memory" and reads_memory(i) else "")
+    counts: list[Counter[str]] = []
+    for number in steps:
+        out = folder / f"callgrind.{case}.{number}"
+        arguments = [valgrind, "--tool=callgrind", "--dump-instr=yes", "--dump-line=no", f"--callgrind-out-file={out}"]
+        run([*arguments, "--compress-pos=no", str(program), case, str(number), "avx2"])
+        counted: Counter[str] = Counter()
+        for address, times in parse_callgrind(out.read_text()).items():
+            if address in class_of:
+                counted[class_of[address]] += times
+        counts.append(counted)
+        out.unlink()
+    return {name: (counts[1][name] - counts[0][name]) / (steps[1] - steps[0]) for name in counts[1]}
+
+
+# ---------------------------------------------------------------- counted against real
+
+
+def build_objects(build: Path) -> list[Path]:
+    """The CUDA objects of a build, empty where it has no CUDA."""
+    return sorted(build.glob("CMakeFiles/phasegrid_*cuda*.dir/kernels/**/*.cu.o"))
+
+
+VECTOR = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
+
+
+def compare(build: Path, rows: list[dict[str, Any]], cases: list[str], scratch: Path) -> list[dict[str, Any]]:
+    """Counted and real instructions a sample of every shape and machine that the build and the tools allow."""
+    table: list[dict[str, Any]] = []
+    by_key = {(row["mapping"], row["machine"], row["case"]): row for row in rows}
+    wanted = [row for row in rows if not cases or row["case"] in cases]
+
+    def add(machine: str, case: str, mapping: str, what: str, counted: float, real: float, **more: Any) -> None:
+        ratio = counted / real if real else 0.0
+        table.append({"machine": machine, "case": case, "mapping": mapping, "what": what, "counted": counted,
+                      "real": real, "counted_over_real": ratio, **more})  # fmt: skip
+
+    for architecture in ("sm_80", "sm_90"):
+        objects = build_objects(build)
+        for kernel in read_kernels(objects, architecture) if objects else []:
+            case = kernel.name.removeprefix("tiny/")
+            row = by_key.get(("tiny", "cuda", case))
+            if kernel.name.startswith("tiny/") and row in wanted and row is not None:
+                real = kernel.hot_loop / kernel.samples / 32
+                add(architecture, case, "tiny", "hot loop", row["per_sample"]["total"], real, classes=kernel.classes)
+            elif kernel.name == "block" and not cases:
+                table.append({"machine": architecture, "case": "any", "mapping": "block", "what": "loops",
+                              "registers": kernel.registers, "loops": kernel.loops})  # fmt: skip
+    for path in sorted(build.glob("CMakeFiles/phasegrid_avx512_[2-3].dir/kernels/tiny_cpu.cpp.o")):
+        for case, loops in read_tiny_object(path).items():
+            row = by_key.get(("tiny", "avx512", case))
+            if row is not None and row in wanted:
+                real = (loops["draw"] / loops["samples"] + loops["add"]) / 16
+                counted = row["per_sample"]["total"] - row["per_sample"]["memory"]
+                add("avx512", case, "tiny", "inner loops", counted, real, loops=loops)
+    for row in wanted:
+        if row["machine"] == "avx2":
+            steps = (2, 6)
+            executed = executed_by_class(build / "bench/train_once", row["case"], scratch, steps)
+            real = {name: number / row["batch"] for name, number in executed.items()}
+            vector = sum(n for name, n in real.items() if name.split("/")[0] in VECTOR)
+            counted = row["total"]["total"] - row["total"]["memory"]
+            every = sum(real.values())
+            add("avx2", row["case"], row["mapping"], "executed", counted, vector, every_instruction=every, classes=real)
+    return table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=PROJECT / "build", help="build folder (default build)")
+    parser.add_argument("--case", action="append", default=[], help="only this shape, e.g. 322 or table1; repeatable")
+    parser.add_argument("--out", type=Path, help="JSON file; all numbers")
+    arguments = parser.parse_args()
+    counter = arguments.build / "bench/count_operations"
+    if not counter.exists():
+        print(f"machine_code.py: no {counter}; build it first, or name the build folder with --build", file=sys.stderr)
+        return 2
+    scratch = arguments.build / "bench"
+    try:
+        run([str(counter), "--out", str(scratch / "counted.json")])
+        rows = json.loads((scratch / "counted.json").read_text())["rows"]
+        table = compare(arguments.build, rows, arguments.case, scratch)
+    except NoTool as error:
+        print(f"machine_code.py: {error}", file=sys.stderr)
+        return 2
+    print(f"{'machine':8} {'mapping':7} {'case':16} {'what':12} {'counted':>9} {'real':>9} {'counted/real':>13}")
+    for row in table:
+        if "counted" in row:
+            print(f"{row['machine']:8} {row['mapping']:7} {row['case']:16} {row['what']:12} {row['counted']:9.3f} "
+                  f"{row['real']:9.3f} {100 * row['counted_over_real']:12.0f}%")  # fmt: skip
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps({"rows": table}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

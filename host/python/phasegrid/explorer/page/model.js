@@ -91,7 +91,7 @@ const drawFlat = (div, results, cell, make, look) => {
 // m = 3: arrows in space, one scene an expert; drag to turn.
 const drawSpace = (div, results, cell, reach) => {
   const grid = panelGrid(div.clientWidth, results.E, {
-    least: 190, most: 340, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
+    least: 170, most: 320, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
   });
   const layout = baseLayout(grid), traces = [];
   for (let e = 0; e < results.E; ++e) {
@@ -109,7 +109,7 @@ const drawSpace = (div, results, cell, reach) => {
     const axis = (title) => ({ title: { text: title }, range: [-reach, reach], nticks: 3, showspikes: false,
       gridcolor: FAINT, zerolinecolor: FRAME, tickfont: { size: 10 } });
     layout[scene] = { domain: { x, y }, aspectmode: "cube", xaxis: axis("h₁"), yaxis: axis("h₂"), zaxis: axis("h₃"),
-      dragmode: "orbit", camera: { eye: { x: 1.25, y: 1.25, z: 0.9 } } };
+      dragmode: "orbit", camera: { eye: { x: 1.5, y: 1.4, z: 1.0 } } };
     layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
   }
   return plot(div, traces, layout);
@@ -123,7 +123,7 @@ const drawDirections = (div, results, cell, reach) => {
       columns: 5, gapX: 14, margin: { l: 58 }, yTitle: "feature" });
   }
   if (m === 2) {
-    return drawFlat(div, results, cell, arrows, { reach: reach * 1.3, most: 330, gapX: 14, columns: 5, margin: { b: 30 } });
+    return drawFlat(div, results, cell, arrows, { reach: reach * 1.3, least: 118, most: 300, gapX: 14, columns: 5, margin: { b: 30 } });
   }
   let highest = 1;
   for (let e = 0; e < E; ++e) {

@@ -9,7 +9,7 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
@@ -72,17 +72,17 @@ sanitize: deps
 	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
+	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=thread
 	cmake --build $(BUILD)-tsan -j $(JOBS)
-	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
+	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
 
 coverage: deps
 	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \
 	  -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
 	cmake --build $(BUILD)-coverage -j $(JOBS)
-	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|isolation|fidelity|command_line'
+	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|fidelity|command_line'
 	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
 	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage

@@ -13,10 +13,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasegrid.arrays import HasArrays, Source
-from phasegrid.explorer.packing import pack_all
-from phasegrid.explorer.page import render, write
+if TYPE_CHECKING:
+    from phasegrid.arrays import Source
 
 __all__ = ["explore"]
 
@@ -32,6 +32,11 @@ def explore(sources: Source | Iterable[Source], path: str | os.PathLike[str], *,
     Raises ValueError where a source is no results, where they are too much for a page, where the path cannot be
     written, or where the package plotly is missing.
     """
+    # Not above, so that the command line can say where NumPy is missing.
+    from phasegrid.arrays import HasArrays
+    from phasegrid.explorer.packing import pack_all
+    from phasegrid.explorer.page import render, write
+
     several = [sources] if isinstance(sources, str | os.PathLike | Mapping | HasArrays) else list(sources)
     packed = pack_all(several)
     if title is None:

@@ -74,6 +74,7 @@ def pack(source: Source, fallback: str, taken: set[str]) -> Packed:
         dimensions = dimensions_of(arrays, place)
         config = config_of(arrays, place)
         extents, chosen = checked(arrays, [len(d["values"]) for d in dimensions], place)
+        ascending(dimensions, chosen)
     except TypeError as error:
         raise ValueError(f"{place}: not results: {error}") from None
 
@@ -111,6 +112,19 @@ def dimensions_of(arrays: Arrays, place: str) -> list[dict[str, Any]]:
         name = "last_importance" if key == "importance_values" else key.removesuffix("_values")
         dimensions.append({"name": name, "values": listed})
     return dimensions
+
+
+def ascending(dimensions: list[dict[str, Any]], chosen: dict[str, NDArray[Any]]) -> None:
+    """Sorts every axis with its cells."""
+    for at, dimension in enumerate(dimensions):
+        if None in dimension["values"]:
+            continue
+        order = np.argsort(dimension["values"], kind="stable")
+        if np.array_equal(order, np.arange(len(order))):
+            continue
+        dimension["values"] = [dimension["values"][i] for i in order]
+        for key in chosen.keys() & CELL_ARRAYS.keys():
+            chosen[key] = np.ascontiguousarray(np.take(chosen[key], order, axis=at))
 
 
 def config_of(arrays: Arrays, place: str) -> dict[str, Any]:

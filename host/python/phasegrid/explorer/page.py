@@ -39,7 +39,7 @@ def read(name: str) -> str:
 def plotly() -> str:
     """The source of plotly.min.js, from the PyPI package."""
     try:
-        from plotly.offline import get_plotlyjs
+        from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
     except ImportError:
         raise ValueError("the package plotly is missing: pip install plotly") from None
     return str(get_plotlyjs())

@@ -45,6 +45,7 @@ const drawHeads = () => {
   shown().forEach((results, side) => {
     const head = boxes.heads[side];
     if (!results) return;
+    for (const kind in boxes) if (kind !== "heads") boxes[kind][side].dataset.name = results.name;
     const options = state.all.map((candidate) => option(candidate.at, candidate.name));
     if (side === 1) options.push(option("none", "nothing beside"));
     const name = state.all.length === 1 ? element("b", { textContent: results.name }) :
@@ -83,18 +84,18 @@ const drawModels = () => {
   const have = list.map((results, side) => results !== null && results.trained(cells[side], snapshotOf(results)));
   const there = list.filter((_, side) => have[side]), thereCells = cells.filter((_, side) => have[side]);
   const reach = largestWeight(there, thereCells), gramLargest = gramReach(there, thereCells);
-  list.forEach((results, side) => {
-    if (!results) return;
+  const drawn = list.flatMap((results, side) => {
+    if (!results) return [];
     const draw = { directions: () => drawDirections(boxes.directions[side], results, cells[side], reach),
       gram: () => drawGram(boxes.gram[side], results, cells[side], gramLargest),
       router: () => drawRouter(boxes.router[side], results, cells[side]) };
-    for (const [kind, make] of Object.entries(draw)) {
-      if (have[side]) make(); else say(boxes[kind][side], "No model in this cell.");
-    }
-    drawTraining(boxes.training[side], results, cells[side]);
+    return [...Object.entries(draw).map(([kind, make]) => have[side] ? make() : say(boxes[kind][side], "No model in this cell.")),
+      drawTraining(boxes.training[side], results, cells[side])];
   });
+  byId("router").parentElement.hidden = both().every((results) => results.E === 1);
   byId("note-router").textContent = routerNote(both());
   byId("note-training").textContent = trainingNote(both());
+  return Promise.all(drawn);
 };
 
 const announce = () => {
@@ -104,7 +105,22 @@ const announce = () => {
   }).join("; ");
 };
 
-let pending = null;
+// What takes longer than a diagram is drawn once a held key or slider rests for a moment.
+const waiting = new Set();
+let pending = null, working = 0;
+const later = (...drawings) => {
+  drawings.forEach((draw) => waiting.add(draw));
+  clearTimeout(pending);
+  pending = setTimeout(async () => {
+    const now = [...waiting];
+    waiting.clear();
+    pending = null;
+    ++working;
+    for (const draw of now) await draw();
+    --working;
+  }, 30);
+};
+const gallery = () => drawGallery(byId("gallery"), changeSide);
 const redraw = (what) => {
   if (what.heads) {
     drawBoxes();
@@ -115,11 +131,7 @@ const redraw = (what) => {
   drawDiagrams().then(() => performance.mark("diagrams"));
   drawCells();
   announce();
-  clearTimeout(pending);  // a held key or slider redraws the models once it rests for a moment
-  pending = setTimeout(() => {
-    drawModels();
-    drawGallery(byId("gallery"), changeSide);
-  }, 30);
+  later(drawModels, gallery);
 };
 
 // Another cell was chosen: of the diagrams only the frame around it moves.
@@ -131,8 +143,7 @@ const moveCursor = () => {
   });
   drawCells();
   announce();
-  clearTimeout(pending);
-  pending = setTimeout(drawModels, 30);
+  later(drawModels);
 };
 
 const cellUnder = (results, event) => {
@@ -205,5 +216,5 @@ const start = async () => {
 
 // For the browser's console: the results, what is shown, and the measures.
 window.phasegrid = { state, featureNorm, interference, dimensionality, score, gram, route, routerRegions, expertUsage, panelsOf,
-  scalesOf, coloursOf };
+  scalesOf, coloursOf, busy: () => pending !== null || working > 0 };
 start();

@@ -138,12 +138,12 @@ const drawDirections = (div, results, cell, reach) => {
 const drawGram = (div, results, cell, reach) => {
   const { n, m, E } = results, biases = results.biases(cell, snapshotOf(results));
   const grid = panelGrid(div.clientWidth, E, {
-    least: 96, most: 300, gapX: 14, gapY: 40, columns: 5, margin: { l: 40, b: 30, r: 66 }, aspect: n / (n + (biases ? 1.5 : 0)),
+    least: 96, most: 300, gapX: 16, gapY: 48, columns: 5, margin: { l: 40, b: 30, r: 66 }, aspect: n / (n + (biases ? 1.5 : 0)),
   });
   const layout = baseLayout(grid), traces = [], wide = grid.wide / (n + 1.5);
   const features = Array.from({ length: n }, (_, i) => i);
   const grams = Array.from({ length: E }, (_, e) => gram(results.expert(cell, e, snapshotOf(results)), n, m));
-  const ticks = featureAxis(n, 5);
+  const ticks = featureAxis(biases && n > 10 ? Math.floor(n * 0.93) : n, grid.wide < 140 ? 3 : 5);  // room for the "b"
   for (let e = 0; e < E; ++e) {
     const domain = grid.domain(e);
     const common = { type: "heatmap", zmin: -reach, zmax: reach, colorscale: stops(palette(state).signed),
@@ -158,7 +158,7 @@ const drawGram = (div, results, cell, reach) => {
         z: features.map((i) => [biases[e * n + i]]), customdata: features.map((i) => [i + 1]),
         hovertemplate: "bias of feature %{customdata} = %{z:.3f}<extra></extra>" });
     }
-    layout[axisKey("x", e)] = { ...frame, showline: false, domain: domain.x, anchor: axisRef("y", e),
+    layout[axisKey("x", e)] = { ...frame, showline: false, tickangle: 0, domain: domain.x, anchor: axisRef("y", e),
       range: [-0.5, n + (biases ? 1 : -0.5)], tickmode: "array", tickvals: biases ? [...ticks.tickvals, n + 0.5] : ticks.tickvals,
       ticktext: [...ticks.ticktext, "b"] };
     layout[axisKey("y", e)] = { ...frame, showline: false, domain: domain.y, anchor: axisRef("x", e), range: [n - 0.5, -0.5],

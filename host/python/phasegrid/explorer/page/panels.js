@@ -69,7 +69,10 @@ const say = (div, text) => {
   div.replaceChildren(p);
 };
 
-// A few indices of a list of values whose labels are short, evenly spaced.
+// How many digits a value has before it is all zeros: 0.2, 20 and 0 have one.
+const digits = (value) => Number(value.toPrecision(4)).toExponential().split("e")[0].replace(/[^0-9]/g, "").length;
+
+// A few indices of a list of values, evenly spaced, of values as round as can be.
 const axisTicks = (values, most = 5) => {
   if (values.length <= most) return values.map((_, i) => i);
   let best = null, cost = Infinity;
@@ -78,8 +81,8 @@ const axisTicks = (values, most = 5) => {
       const ticks = [];
       for (let i = first; i < values.length; i += step) ticks.push(i);
       if (ticks.length > most || ticks.length < Math.min(3, most)) continue;
-      const letters = ticks.reduce((sum, i) => sum + short(values[i]).length, 0) / ticks.length - 0.3 * ticks.length;
-      if (letters < cost) [best, cost] = [ticks, letters];
+      const effort = ticks.reduce((sum, i) => sum + digits(values[i]) + 0.2 * short(values[i]).length, 0) / ticks.length;
+      if (effort - 0.25 * ticks.length < cost) [best, cost] = [ticks, effort - 0.25 * ticks.length];
     }
   }
   return best ?? [0, values.length - 1];

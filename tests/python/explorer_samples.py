@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 
 
 def results(
@@ -98,6 +98,6 @@ def phase_colours(norm: Floats, score: Floats, colours: str = "paper") -> Floats
     return 255 * (1 - y) + y * ((1 - x) * alone + x * superposed)
 
 
-def first_experts(router: Floats, inputs: Floats) -> NDArray[np.intp]:
+def first_experts(router: Floats, inputs: Floats) -> NDArray[Any]:
     """Router (E, n), inputs (samples, n) -> the expert of the highest score, ties to the lower."""
     return np.argmax(inputs @ router.T.astype(np.float64), axis=-1)

@@ -95,7 +95,7 @@ const drawModels = () => {
   byId("router").parentElement.hidden = both().every((results) => results.E === 1);
   byId("note-router").textContent = routerNote(both());
   byId("note-training").textContent = trainingNote(both());
-  return Promise.all(drawn);
+  return Promise.all(drawn).then(() => performance.mark("models"));
 };
 
 const announce = () => {

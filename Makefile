@@ -13,7 +13,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test bench sanitize coverage clean
+.PHONY: help deps build fig4 paper test wheel bench sanitize coverage clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -22,6 +22,7 @@ help:
 	@echo "make paper PRESET=quick the same, small: about two minutes"
 	@echo "make test               build, then run every test"
 	@echo "make build              build the library, the program and the tests in $(BUILD)/"
+	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
 	@echo "make coverage           lines of kernels/ that the tests execute"
@@ -61,6 +62,12 @@ paper: deps $(BUILD)/build.ninja
 
 test: build
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+# For this platform alone: it needs the shared libraries that `auditwheel show` lists.
+wheel: deps
+	$(VENV)/bin/pip wheel -q --disable-pip-version-check --no-deps -w out/wheel .
+	$(VENV)/bin/pip install -q --disable-pip-version-check auditwheel
+	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
 bench: build
 	$(BUILD)/bench/tiny_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)

@@ -70,7 +70,7 @@ def drop(arrays: Arrays, cell: tuple[int, ...], status: int) -> None:
 
 def norms(weights: Floats) -> Floats:
     """(..., n, m) -> (..., n)"""
-    return np.sqrt((weights.astype(np.float64) ** 2).sum(axis=-1))
+    return np.asarray(np.sqrt((weights.astype(np.float64) ** 2).sum(axis=-1)))
 
 
 def interferences(weights: Floats) -> Floats:
@@ -79,13 +79,13 @@ def interferences(weights: Floats) -> Floats:
     length = norms(weights)[..., None]
     unit = np.divide(weights, length, out=np.zeros_like(weights), where=length > 0)
     products = (unit @ np.swapaxes(weights, -1, -2)) ** 2
-    return products.sum(axis=-1) - np.diagonal(products, axis1=-2, axis2=-1)
+    return np.asarray(products.sum(axis=-1) - np.diagonal(products, axis1=-2, axis2=-1))
 
 
 def dimensionalities(weights: Floats) -> Floats:
     """(..., n, m) -> (..., n)"""
     square = norms(weights) ** 2
-    return np.divide(square, square + interferences(weights), out=np.zeros_like(square), where=square > 0)
+    return np.asarray(np.divide(square, square + interferences(weights), out=np.zeros_like(square), where=square > 0))
 
 
 PHASES = {"paper": ((0, 0, 255), (255, 0, 0)), "safe": ((0, 114, 178), (213, 94, 0))}
@@ -95,9 +95,9 @@ def phase_colours(norm: Floats, score: Floats, colours: str = "paper") -> Floats
     """(..., 3): white to the two phases, for values relative to the largest."""
     y, x = (norm / np.nanmax(norm))[..., None], (score / np.nanmax(score))[..., None]
     alone, superposed = (np.array(colour, float) for colour in PHASES[colours])
-    return 255 * (1 - y) + y * ((1 - x) * alone + x * superposed)
+    return np.asarray(255 * (1 - y) + y * ((1 - x) * alone + x * superposed))
 
 
 def first_experts(router: Floats, inputs: Floats) -> NDArray[Any]:
     """Router (E, n), inputs (samples, n) -> the expert of the highest score, ties to the lower."""
-    return np.argmax(inputs @ router.T.astype(np.float64), axis=-1)
+    return np.asarray(np.argmax(inputs @ router.T.astype(np.float64), axis=-1))

@@ -131,10 +131,13 @@ def test_cells_without_a_model_are_gaps(opener: Opener) -> None:
     assert "No model in this cell" in opened.page.inner_text("#directions-left")
     opened.click("left", 0, 2, 2)
     assert "stopped being finite from step 7" in opened.page.inner_text("#cell-left")
+    assert opened.page.inner_text("#training-left") == "No loss to draw: this cell is not trained."
     opened.click("left", 0, 1, 1)
+    assert "No loss to draw" not in opened.page.inner_text("#training-left")
     opened.page.focus("#snapshot")
     opened.page.keyboard.press("ArrowLeft")
     opened.settle()
+    assert opened.page.locator("#tooltip").is_hidden()
     assert "had ended by then" in opened.page.inner_text("#cell-left")
     opened.picture("gaps")
 

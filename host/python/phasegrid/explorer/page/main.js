@@ -127,6 +127,7 @@ const redraw = (what) => {
     drawHeads();
   }
   if (what.controls) controls = drawControls(byId("controls"), redraw);
+  tooltip.hidden = true;  // it speaks of what was drawn before
   byId("legend").replaceChildren(...legendParts());
   drawDiagrams().then(() => performance.mark("diagrams"));
   drawCells();

@@ -91,7 +91,7 @@ const drawFlat = (div, results, cell, make, look) => {
 // m = 3: arrows in space, one scene an expert; drag to turn.
 const drawSpace = (div, results, cell, reach) => {
   const grid = panelGrid(div.clientWidth, results.E, {
-    least: 170, most: 320, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
+    least: 170, most: 380, aspect: 0.9, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
   });
   const layout = baseLayout(grid), traces = [];
   for (let e = 0; e < results.E; ++e) {
@@ -109,7 +109,7 @@ const drawSpace = (div, results, cell, reach) => {
     const axis = (title) => ({ title: { text: title }, range: [-reach, reach], nticks: 3, showspikes: false,
       gridcolor: FAINT, zerolinecolor: FRAME, tickfont: { size: 10 } });
     layout[scene] = { domain: { x, y }, aspectmode: "cube", xaxis: axis("h₁"), yaxis: axis("h₂"), zaxis: axis("h₃"),
-      dragmode: "orbit", camera: { eye: { x: 1.5, y: 1.4, z: 1.0 } } };
+      dragmode: "orbit", camera: { eye: { x: 1.3, y: 1.25, z: 0.85 } } };
     layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
   }
   return plot(div, traces, layout);

@@ -55,7 +55,7 @@ const frame = { showline: true, mirror: true, linecolor: FRAME, zeroline: false,
 
 // Draws or changes a figure; what stood there before may have been words.
 const plot = (div, traces, layout) => {
-  if (!div.classList.contains("js-plotly-plot")) div.replaceChildren();
+  div.querySelector(":scope > .none")?.remove();
   const file = `${document.title} ${div.id}`.replace(/[^\w.-]+/g, "_");
   return Plotly.react(div, traces, layout, {
     displaylogo: false, modeBarButtons: [["toImage"]], toImageButtonOptions: { format: "svg", filename: file },

@@ -17,8 +17,11 @@ import re
 import shutil
 import subprocess
 import sys
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +47,6 @@ class Loop:
     last: int
     own: list[Instruction] = field(default_factory=list)
     inner: list[Loop] = field(default_factory=list)
-
-    def count(self) -> Counter[str]:
-        """Its own instructions by mnemonic, without what follows the first dot."""
-        return Counter(instruction.name for instruction in self.own)
 
 
 class NoTool(Exception):
@@ -129,13 +128,14 @@ def loops_of(instructions: list[Instruction]) -> list[Loop]:
     loops = [Loop(first, last) for first, last in sorted(last_of.items(), key=lambda item: (item[0], -item[1]))]
     for index, loop in enumerate(loops):
         loop.inner = [other for other in loops[index + 1 :] if other.first >= loop.first and other.last <= loop.last]
+    addresses = [i.address for i in instructions]
     for loop in loops:
-        inside = [(other.first, other.last) for other in loop.inner]
-        loop.own = [
-            i
-            for i in instructions
-            if loop.first <= i.address <= loop.last and not any(a <= i.address <= b for a, b in inside)
-        ]
+        begin, end = bisect_left(addresses, loop.first), bisect_right(addresses, loop.last)
+        mine = bytearray(b"\1") * (end - begin)
+        for other in loop.inner:
+            first, last = bisect_left(addresses, other.first) - begin, bisect_right(addresses, other.last) - begin
+            mine[first:last] = bytes(last - first)
+        loop.own = list(compress(instructions[begin:end], mine))
     return loops
 
 
@@ -157,6 +157,7 @@ SASS_CLASSES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+@cache
 def sass_class(name: str) -> str:
     """The class of an instruction of a GPU: those of operations.hpp, and move, integer (IMAD), local, uniform, control."""
     if name.startswith("U") and name not in ("UMOV",):

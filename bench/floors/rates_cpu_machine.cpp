@@ -108,9 +108,15 @@ float philox_words(int turns) {
 
 constexpr double kFloats = 1.0 * kChains * kWidth;
 constexpr bench::CpuOperation kOperations[bench::kCpuOperations] = {
-    {"fma", kFloats, multiply_add},       {"wide product", kFloats / 2, wide}, {"Philox4x32-7 word", 4.0 * kWidth, philox_words},
-    {"exp_of_negative", kFloats, exponential}, {"reciprocal", kFloats, reciprocals}, {"division", kFloats, divide},
-    {"square root", kFloats, root},       {"shuffle", kFloats, shuffle},       {"gather", kFloats, gather},
+    {"fma", kFloats, multiply_add},
+    {"wide product", kFloats / 2, wide},
+    {"Philox4x32-7 word", 4.0 * kWidth, philox_words},
+    {"exp_of_negative", kFloats, exponential},
+    {"reciprocal", kFloats, reciprocals},
+    {"division", kFloats, divide},
+    {"square root", kFloats, root},
+    {"shuffle", kFloats, shuffle},
+    {"gather", kFloats, gather},
 };
 
 }  // namespace

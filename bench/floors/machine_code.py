@@ -354,25 +354,47 @@ def parse_callgrind(text: str) -> Counter[int]:
     return executed
 
 
-def executed_by_class(program: Path, case: str, folder: Path, steps: tuple[int, int]) -> dict[str, float]:
-    """Instructions of each class in the steps between two numbers of them (train_once under callgrind, AVX2)."""
-    valgrind, objdump = find_tool("valgrind"), find_tool("objdump")
-    class_of: dict[int, str] = {}
-    for instructions in parse_objdump(run([objdump, "-d", "--no-show-raw-insn", "-w", str(program)])).values():
+@cache
+def classes_of(program: Path) -> dict[int, str]:
+    """The class of every instruction of a program by its address; "/memory" behind it where it also reads memory."""
+    text = run([find_tool("objdump"), "-d", "--no-show-raw-insn", "-w", str(program)])
+    classes: dict[int, str] = {}
+    for instructions in parse_objdump(text).values():
         for i in instructions:
-            class_of[i.address] = x86_class(i) + ("/memory" if x86_class(i) != "memory" and reads_memory(i) else "")
-    counts: list[Counter[str]] = []
-    for number in steps:
-        out = folder / f"callgrind.{case}.{number}"
-        arguments = [valgrind, "--tool=callgrind", "--dump-instr=yes", "--dump-line=no", f"--callgrind-out-file={out}"]
-        run([*arguments, "--compress-pos=no", str(program), case, str(number), "avx2"])
-        counted: Counter[str] = Counter()
-        for address, times in parse_callgrind(out.read_text()).items():
-            if address in class_of:
-                counted[class_of[address]] += times
-        counts.append(counted)
-        out.unlink()
-    return {name: (counts[1][name] - counts[0][name]) / (steps[1] - steps[0]) for name in counts[1]}
+            name = x86_class(i)
+            classes[i.address] = name + ("/memory" if name != "memory" and reads_memory(i) else "")
+    return classes
+
+
+def executed(program: Path, case: str, steps: int) -> Counter[int]:
+    """Executions of every instruction in a training of so many steps (train_once under callgrind, AVX2), by address."""
+    out = program.parent / f"callgrind.{case}.{steps}"
+    arguments = [find_tool("valgrind"), "--tool=callgrind", "--dump-instr=yes", "--dump-line=no"]
+    run([*arguments, "--compress-pos=no", f"--callgrind-out-file={out}", str(program), case, str(steps), "avx2"])
+    counts = parse_callgrind(out.read_text())
+    out.unlink()
+    return counts
+
+
+def executed_a_step(program: Path, case: str, steps: tuple[int, int]) -> Counter[int]:
+    """The same for one step, times the steps between the two numbers: start and end are in both and cancel."""
+    fewer, more = (executed(program, case, number) for number in steps)
+    more.subtract(fewer)
+    return more
+
+
+def executed_by_class(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -> dict[str, float]:
+    """Instructions of each class in one step of a training, those of system libraries as "other"."""
+    classes = classes_of(program)
+    counts: Counter[str] = Counter()
+    for address, times in executed_a_step(program, case, steps).items():
+        counts[classes.get(address, "other")] += times
+    return {name: number / (steps[1] - steps[0]) for name, number in counts.items()}
+
+
+def executed_in_all(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -> float:
+    """Instructions of one step of a training, of all classes."""
+    return executed_a_step(program, case, steps).total() / (steps[1] - steps[0])
 
 
 # ---------------------------------------------------------------- counted against real
@@ -386,7 +408,7 @@ def build_objects(build: Path) -> list[Path]:
 VECTOR = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
 
 
-def compare(build: Path, rows: list[dict[str, Any]], cases: list[str], scratch: Path) -> list[dict[str, Any]]:
+def compare(build: Path, rows: list[dict[str, Any]], cases: list[str]) -> list[dict[str, Any]]:
     """Counted and real instructions a sample of every shape and machine that the build and the tools allow."""
     table: list[dict[str, Any]] = []
     by_key = {(row["mapping"], row["machine"], row["case"]): row for row in rows}
@@ -417,13 +439,12 @@ def compare(build: Path, rows: list[dict[str, Any]], cases: list[str], scratch: 
                 add("avx512", case, "tiny", "inner loops", counted, real, loops=loops)
     for row in wanted:
         if row["machine"] == "avx2":
-            steps = (2, 6)
-            executed = executed_by_class(build / "bench/train_once", row["case"], scratch, steps)
-            real = {name: number / row["batch"] for name, number in executed.items()}
-            vector = sum(n for name, n in real.items() if name.split("/")[0] in VECTOR)
+            step = executed_by_class(build / "bench/train_once", row["case"])
+            classes = {name: number / row["batch"] for name, number in step.items()}
+            vector = sum(n for name, n in classes.items() if name.split("/")[0] in VECTOR)
             counted = row["total"]["total"] - row["total"]["memory"]
-            every = sum(real.values())
-            add("avx2", row["case"], row["mapping"], "executed", counted, vector, every_instruction=every, classes=real)
+            every = sum(classes.values())
+            add("avx2", row["case"], row["mapping"], "executed", counted, vector, every_instruction=every, classes=classes)
     return table
 
 
@@ -441,7 +462,7 @@ def main() -> int:
     try:
         run([str(counter), "--out", str(scratch / "counted.json")])
         rows = json.loads((scratch / "counted.json").read_text())["rows"]
-        table = compare(arguments.build, rows, arguments.case, scratch)
+        table = compare(arguments.build, rows, arguments.case)
     except NoTool as error:
         print(f"machine_code.py: {error}", file=sys.stderr)
         return 2

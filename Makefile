@@ -9,11 +9,11 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv valgrind
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev valgrind
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test bench sanitize coverage clean
+.PHONY: help deps build fig4 paper test wheel bench sanitize coverage clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -22,6 +22,7 @@ help:
 	@echo "make paper PRESET=quick the same, small: about two minutes"
 	@echo "make test               build, then run every test"
 	@echo "make build              build the library, the program and the tests in $(BUILD)/"
+	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
 	@echo "make coverage           lines of kernels/ that the tests execute"
@@ -40,13 +41,13 @@ deps: $(PYTHON)
 	    $(VENV)/bin/pip install -q --disable-pip-version-check -r bench/floors/requirements.txt; \
 	else echo "no nvcc: building for the CPU alone"; fi
 
-$(PYTHON): experiments/requirements.txt
+$(PYTHON): experiments/requirements.txt tests/requirements.txt
 	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq python3 python3-venv && python3 -m venv --clear $(VENV); }
-	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt -r tests/requirements.txt
 
 $(BUILD)/build.ninja: | deps
-	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) $(CMAKE_ARGS)
+	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON $(CMAKE_ARGS)
 
 build: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
@@ -64,6 +65,12 @@ paper: deps $(BUILD)/build.ninja
 
 test: build
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+# For this platform alone: it needs the shared libraries that `auditwheel show` lists.
+wheel: deps
+	$(VENV)/bin/pip wheel -q --disable-pip-version-check --no-deps -w out/wheel .
+	$(VENV)/bin/pip install -q --disable-pip-version-check auditwheel
+	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
 bench: build
 	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)

@@ -6,10 +6,10 @@
 #include <set>
 
 #include "commands.hpp"
+#include "python_module.hpp"
 #include "reproduce/fig4_fig8.hpp"
 #include "reproduce/figures.hpp"
 #include "reproduce/finished.hpp"
-#include "reproduce/python.hpp"
 #include "reproduce/reproduction.hpp"
 
 namespace phasegrid {
@@ -136,7 +136,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
     const bool is_fig4 = figure.name == "fig4";
     if (is_fig4) reports.insert(reports.begin(), compare_fig4(files, arguments.reference, arguments.training.preset));
     reports.front().seconds = seconds;
-    std::vector<std::string> drawn;
+    std::vector<std::string> drawn = {"paper"};
     for (Report& report : reports) {
       report.preset = arguments.training.preset;
       print(report, stdout);
@@ -145,9 +145,9 @@ int command_reproduce(const ReproduceArguments& arguments) {
     }
     std::fflush(stdout);
     int status = is_fig4 ? draw_fig4(files, arguments.reference, out.string(), arguments.score) : 0;
-    if (status == 0 && !drawn.empty()) {
+    if (status == 0 && drawn.size() > 1) {
       drawn.insert(drawn.end(), {"--out", out.string()});
-      status = run_script("draw_paper.py", drawn);
+      status = run_module("phasegrid.draw", drawn);
     }
     if (status != 0) return status;
     // Figure 4's comparison is a check with an exit status of its own; the other verdicts are findings.

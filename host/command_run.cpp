@@ -7,48 +7,14 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "training_files.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where a run keeps what is finished until its results file is written.
-std::string checkpoint_path(const std::string& path) { return path + ".partial"; }
-
-bool same_models(const Sweep& a, const Sweep& b) {
-  return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
-         a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
-}
-
-std::int64_t models_done(const Results& results) {
-  std::int64_t done = 0;
-  for (std::int32_t status : results.status) done += status != kNotTrained ? 1 : 0;
-  return done;
-}
-
-// What an interrupted run of this sweep left, or nothing trained. A file that cannot be read or holds another sweep is
-// passed over, and so is a finished results file: it will be replaced as any older output is. A finished checkpoint
-// counts: the run it belongs to was killed while it trained its other sweeps.
-Results earlier_results(const Sweep& sweep, const std::string& path, const TrainingArguments& arguments) {
-  if (!arguments.fresh) {
-    for (const std::string& candidate : {checkpoint_path(path), path}) {
-      if (!fs::is_regular_file(candidate)) continue;
-      try {
-        Results earlier = load_results(candidate);
-        const bool replace = earlier.complete() && candidate == path && !arguments.finished.contains(path);
-        if (!same_models(earlier.sweep, sweep) || replace) continue;
-        fmt::print("{}: going on from {} of {} models\n", candidate, models_done(earlier), earlier.status.size());
-        return earlier;
-      } catch (const InputError&) {
-        continue;
-      }
-    }
-  }
-  return Results(sweep);
-}
-
-void print_summary(const Results& results, const std::string& path, double seconds) {
+void print_summary(const Results& results, const ModelsDone& done, const std::string& path, double seconds) {
   std::int64_t diverged = 0;
   for (std::int32_t status : results.status) diverged += status > 0 ? 1 : 0;
   double sum = 0;
@@ -58,9 +24,16 @@ void print_summary(const Results& results, const std::string& path, double secon
     sum += static_cast<double>(loss);
     ++cells;
   }
-  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, models_done(results),
-             results.status.size(), cells, cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
+  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, done.models, done.of, cells,
+             cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
              diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
+}
+
+// Every task of a job array is given the same --out and writes a file of its own: fig4.npz becomes
+// fig4.shard-3-of-8.npz.
+std::string shard_path(const std::string& path, const Shard& shard) {
+  const std::string ending = fmt::format(".shard-{}-of-{}.npz", shard.index, shard.count);
+  return (path.ends_with(".npz") ? path.substr(0, path.size() - 4) : path) + ending;
 }
 
 }  // namespace
@@ -76,23 +49,23 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
+  TrainingFiles files(sweeps, paths, arguments.layout, arguments.shard);
   std::vector<Results> earlier;
-  std::vector<ReservedFile> files;
-  for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    sweeps[s].check();  // before a file is made for it
-    files.emplace_back(paths[s], sweeps[s], arguments.layout);
-    earlier.push_back(earlier_results(sweeps[s], paths[s], arguments));
+  if (!arguments.fresh) {
+    earlier = files.earlier(arguments.finished, [](const std::string& path, const ModelsDone& done) {
+      fmt::print("{}: going on from {} of {} models\n", path, done.models, done.of);
+    });
   }
 
   const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
-  std::vector<bool> saved_whole(sweeps.size(), false);
   TrainOptions options;
   options.device = arguments.device;
   options.threads = arguments.threads;
   options.instruction_set = arguments.instruction_set;
+  options.shard = arguments.shard;
   options.stop = interrupt.token();
   options.resume = earlier;
   options.checkpoint_seconds = arguments.checkpoint_seconds;
@@ -102,11 +75,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
-      for (std::size_t s = 0; s < so_far.size(); ++s) {
-        if (saved_whole[s]) continue;
-        save_results(so_far[s], checkpoint_path(paths[s]));
-        saved_whole[s] = so_far[s].complete();
-      }
+      files.checkpoint(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
       if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
@@ -115,19 +84,12 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   const std::vector<Results> results = train(sweeps, options);
   line.clear();
 
+  files.save(results);
   bool complete = true;
   for (std::size_t s = 0; s < results.size(); ++s) {
-    // The authors' layout has no place for what is missing, so an interrupted run keeps its own file beside it.
-    if (!results[s].complete() && arguments.layout == Layout::authors) {
-      save_results(results[s], checkpoint_path(paths[s]));
-    }
-    files[s].save(results[s]);
-    if (results[s].complete() || arguments.layout == Layout::phasegrid) {
-      std::error_code ignored;  // it may never have been written
-      fs::remove(checkpoint_path(paths[s]), ignored);
-    }
-    print_summary(results[s], paths[s], seconds);
-    complete = complete && results[s].complete();
+    const ModelsDone done = files.done(s, results[s]);
+    print_summary(results[s], done, paths[s], seconds);
+    complete = complete && done.all();
   }
   if (complete) return 0;
   fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
@@ -141,6 +103,13 @@ int command_run(const RunArguments& arguments) {
   for (const std::string& path : arguments.sweeps) {
     for (Sweep& sweep : read_sweeps_for(path, arguments.training)) sweeps.push_back(std::move(sweep));
   }
+  const Shard& shard = arguments.training.shard;
+  const bool sharded = shard != Shard{};
+  if (sharded && arguments.training.layout == Layout::authors) {
+    throw InputError(
+        "--layout authors cannot be used with --shard, for it cannot say which cells are missing; give it to "
+        "`phasegrid merge` instead");
+  }
   const bool folder = sweeps.size() > 1 || fs::is_directory(arguments.out);
   if (folder && !fs::is_directory(arguments.out)) {
     throw InputError(
@@ -153,7 +122,8 @@ int command_run(const RunArguments& arguments) {
       throw InputError(
           fmt::format("two sweeps are named '{}'; names must differ when they are run together", sweep.name));
     }
-    paths.push_back(folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out);
+    const std::string path = folder ? (fs::path(arguments.out) / (sweep.name + ".npz")).string() : arguments.out;
+    paths.push_back(sharded ? shard_path(path, shard) : path);
   }
   return train_into_files(sweeps, paths, arguments.training);
 }

@@ -25,6 +25,7 @@ struct TrainingArguments {
   Layout layout = Layout::phasegrid;
   double checkpoint_seconds = 30;
   bool fresh = false;  // do not go on from an interrupted run
+  Shard shard = {};
   // Finished results files that belong to the interrupted run, and so are not trained again.
   std::set<std::string> finished = {};
 };
@@ -35,6 +36,14 @@ struct RunArguments {
   TrainingArguments training;
 };
 int command_run(const RunArguments& arguments);
+
+struct MergeArguments {
+  std::vector<std::string> parts;
+  std::string out;
+  Layout layout = Layout::phasegrid;
+  bool partial = false;  // write although models are missing
+};
+int command_merge(const MergeArguments& arguments);
 
 struct CompareArguments {
   std::string ours, reference;
@@ -52,7 +61,8 @@ struct ReproduceArguments {
 int command_reproduce(const ReproduceArguments& arguments);
 
 // Trains sweeps read from files, each into its own results file; the whole of `run` once names are settled. What an
-// interrupted run of the same sweep left at the same path is not trained again.
+// interrupted run of the same sweep left at the same path is not trained again. With a shard, done means that its cells
+// are, and the files hold those alone.
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments);
 // The sweeps of a file, with preset, --set and --seed applied.

@@ -89,14 +89,8 @@ void read_snapshots(const Json& steps, std::vector<int>& snapshots) {
   }
 }
 
-}  // namespace
-
-std::string config_of(const Results& results) {
-  const Sweep& sweep = results.sweep;
-  Json config;
-  config["phasegrid"] = version();
-  config["device"] = results.device;
-  config["complete"] = results.complete();
+// Adds every setting.
+void add_settings(const Sweep& sweep, Json& config) {
   config["name"] = sweep.name;
   config["restarts"] = sweep.restarts;
   config["seed"] = sweep.seed;
@@ -125,15 +119,57 @@ std::string config_of(const Results& results) {
                      {"snapshots", sweep.train.snapshots}};
   config["axes"] = Json::object();
   for (const Axis& axis : sweep.axes) config["axes"][std::string(to_string(axis.name))] = axis.values;
-  // ASCII; a device whose name is not UTF-8 is no reason to lose a training.
-  return config.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+// ASCII; a device whose name is not UTF-8 is no reason to lose a training.
+std::string text_of(const Json& config) { return config.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string config_of(const Results& results) {
+  Json config;
+  config["phasegrid"] = version();
+  config["device"] = results.device;
+  config["complete"] = results.complete();
+  add_settings(results.sweep, config);
+  return text_of(config);
+}
+
+std::string config_of(const Sweep& sweep) {
+  Json config;
+  config["phasegrid"] = version();
+  add_settings(sweep, config);
+  return text_of(config);
+}
+
+std::string first_difference(const Sweep& a, const Sweep& b) {
+  Json first, second;
+  add_settings(a, first);
+  add_settings(b, second);
+  first = first.flatten(), second = second.flatten();  // "/train/steps", "/axes/sparsity/0" ..
+  auto shown = [](const Json& settings, const std::string& key) {
+    return settings.contains(key) ? settings.at(key).dump(-1, ' ', true, Json::error_handler_t::replace) : "not given";
+  };
+  for (const Json* settings : {&first, &second}) {
+    for (const auto& [key, value] : settings->items()) {
+      if (first.contains(key) && second.contains(key) && first.at(key) == second.at(key)) continue;
+      std::string path = key.substr(1);
+      std::ranges::replace(path, '/', '.');
+      return fmt::format("{} is {}, not {}", path, shown(second, key), shown(first, key));
+    }
+  }
+  return "";
 }
 
 Config parse_config(const std::string& text) {
   const Json config = Json::parse(text);  // its errors are std::exceptions
-  Config result;
-  Sweep& sweep = result.sweep;
-  result.device = config.at("device").get<std::string>();
+  std::string device = config.at("device").get<std::string>();
+  return {parse_settings(text), std::move(device)};
+}
+
+Sweep parse_settings(const std::string& text) {
+  const Json config = Json::parse(text);
+  Sweep sweep;
   sweep.name = config.at("name").get<std::string>();
   sweep.restarts = whole(config, "restarts");
   if (!config.at("seed").is_number_unsigned()) throw std::runtime_error("seed must be a whole number");
@@ -173,13 +209,14 @@ Config parse_config(const std::string& text) {
   }
   const Json& axes = config.at("axes");
   if (!axes.is_object()) throw std::runtime_error("axes must be an object");
-  for (int i = 0; i < kAxisNames; ++i) {
-    const auto name = static_cast<AxisName>(i);
-    const std::string key(to_string(name));
-    if (axes.contains(key)) sweep.axes.push_back({name, numbers(axes.at(key), key.c_str())});
+  for (const auto& [key, values] : axes.items()) {  // in the file's order, so that the config can be written again
+    for (int i = 0; i < kAxisNames; ++i) {
+      const auto name = static_cast<AxisName>(i);
+      if (key == to_string(name)) sweep.axes.push_back({name, numbers(values, key.c_str())});
+    }
   }
   sweep.check();
-  return result;
+  return sweep;
 }
 
 }  // namespace phasegrid

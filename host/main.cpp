@@ -60,8 +60,22 @@ int run(int argc, char** argv) {
   run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");
   run->add_option("--variant", run_arguments.training.variant,
                   "A [variants.NAME] of the sweep file; without it, all of them");
+  run->add_option_function<std::string>(
+         "--shard", [&](const std::string& text) { run_arguments.training.shard = parse_shard(text); },
+         "Train share I of N (1/N .. N/N) into NAME.shard-I-of-N.npz; `phasegrid merge` puts the files together")
+      ->type_name("I/N");
   add_training_options(*run, run_arguments.training);
   run->callback([&] { status = command_run(run_arguments); });
+
+  MergeArguments merge_arguments;
+  CLI::App* merge = app.add_subcommand("merge", "Put the results files of shards together");
+  merge->add_option("parts", merge_arguments.parts, "Results files (.npz) of the shards")->required();
+  merge->add_option("--out", merge_arguments.out, "Results file; a folder when there are shards of several sweeps")
+      ->required();
+  add_choice<Layout>(*merge, "--layout", merge_arguments.layout, "Keys of the results file: ours, or the authors'",
+                     {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});
+  merge->add_flag("--partial", merge_arguments.partial, "Write the file although models are missing");
+  merge->callback([&] { status = command_merge(merge_arguments); });
 
   CompareArguments compare_arguments;
   CLI::App* compare = app.add_subcommand("compare", "Hold results against reference results; exit 1 when they differ");

@@ -140,7 +140,13 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
   return features;
 }
 
-PlannedSweep plan(const Sweep& sweep, const Results& finished) {
+double model_work(const Shape& shape, Mapping mapping, int steps, int batch) {
+  const double n = shape.n_features, m = shape.n_hidden, E = shape.n_experts, k = shape.top_k;
+  const double sample = mapping == Mapping::tiny ? n * (1 + m) * (0.5 + E) : 2 * n * (2 + m * k + 3 * (k - 1)) + n * E;
+  return sample * steps * (batch + 64.0);
+}
+
+PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector<bool>& mine) {
   const Grid grid(sweep);
   const Shape& shape = sweep.shape;
   PlannedSweep planned;
@@ -158,7 +164,7 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished) {
       const std::vector<FeatureSettings> features = feature_settings(shape, cell);
       planned.features.insert(planned.features.end(), features.begin(), features.end());
     }
-    for (int restart = 0; restart < sweep.restarts; ++restart) {
+    for (int restart = 0; mine[c] && restart < sweep.restarts; ++restart) {
       const std::size_t model = c * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
       if (finished.status[model] == kNotTrained) planned.models.push_back({static_cast<std::int32_t>(c), restart});
     }
@@ -170,12 +176,7 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished) {
   planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), kNan);
   planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
   planned.status.assign(planned.models.size(), kNotTrained);
-  // About what the kernels cost, in tenths of a nanosecond on one core.
-  const double n = shape.n_features, m = shape.n_hidden, E = shape.n_experts, k = shape.top_k;
-  if (planned.mapping == Mapping::tiny) {
-    planned.work_per_model = n * (1 + m) * (0.5 + E);
-  } else {
-    planned.work_per_model = 2 * n * (2 + m * k + 3 * (k - 1)) + n * E;
+  if (planned.mapping == Mapping::block) {
     const int batch = std::max(planned.largest_batch, sweep.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
     planned.layout = block_layout(shape, cpu_tile(shape, batch), planned.load_balance, 16, true);
   }

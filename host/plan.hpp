@@ -31,7 +31,6 @@ struct PlannedModels {
 // A sweep ready to train, and the results of its models as a backend leaves them.
 struct PlannedSweep : PlannedModels {
   BlockLayout layout{};       // mapping block: as the CPU lays a model out
-  double work_per_model = 1;  // relative cost of a sample, for progress
 
   std::vector<float> losses;               // [model]
   std::vector<float> parameters;           // [model][parameter_count]
@@ -56,8 +55,11 @@ int cpu_tile(const Shape& shape, int batch);
 CellSettings cell_settings(const Shape& shape, const Cell& cell);
 std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& cell);
 
-// Leaves out the models that `finished` has already.
-PlannedSweep plan(const Sweep& sweep, const Results& finished);
+// About what one model costs, in tenths of a nanosecond on one core: for progress, and for shards of equal work.
+double model_work(const Shape& shape, Mapping mapping, int steps, int batch);
+
+// Leaves out the models that `finished` has already, and those of cells that are not `mine` ([cell]).
+PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector<bool>& mine);
 
 // AdamW's bias corrections for steps 1 .. min(steps, 20000): beyond, both are 1 in float32.
 std::vector<BiasCorrection> bias_corrections(int steps);

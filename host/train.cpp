@@ -1,6 +1,7 @@
 #include "phasegrid/train.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,15 +17,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double kProgressSeconds = 0.2;
 
-// Takes finished models from a backend's arrays into results, each once.
+// Takes finished models from a backend's arrays into results, each once. Progress is that of the cells which are
+// `mine`.
 class Collector {
  public:
-  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned) : results_(results), planned_(planned) {
+  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned, const std::vector<std::vector<bool>>& mine)
+      : results_(results), planned_(planned) {
     for (std::size_t s = 0; s < planned.size(); ++s) {
       taken_.emplace_back(planned[s].models.size(), false);
       for (std::size_t i = 0; i < results[s].status.size(); ++i) {
         const auto cell = i / static_cast<std::size_t>(results[s].sweep.restarts);
-        add_work(s, cell, results[s].status[i] != kNotTrained);
+        if (mine[s][cell]) add_work(s, cell, results[s].status[i] != kNotTrained);
       }
     }
   }
@@ -59,7 +62,7 @@ class Collector {
  private:
   double work(std::size_t sweep, std::size_t cell) const {
     const CellSettings& settings = planned_[sweep].cells[cell];
-    return planned_[sweep].work_per_model * settings.steps * (settings.batch + 64.0);
+    return model_work(planned_[sweep].shape, planned_[sweep].mapping, settings.steps, settings.batch);
   }
   void add_work(std::size_t sweep, std::size_t cell, bool done) {
     work_total_ += work(sweep, cell);
@@ -92,6 +95,23 @@ InstructionSet instruction_set(InstructionSet asked) {
   return asked;
 }
 
+// A sweep that the machine cannot hold is refused before it is begun, not killed for it on the way. Every model's
+// parameters are kept until its cell is finished, and then those of the kept one.
+void check_memory(std::span<const Sweep> sweeps) {
+  double bytes = 0;
+  for (const Sweep& sweep : sweeps) {
+    const double cells = static_cast<double>(Grid(sweep).cells()), models = cells * sweep.restarts;
+    const double parameters = sweep.shape.parameter_count(), shots = static_cast<double>(sweep.train.snapshots.size());
+    bytes += 4 * (models + cells) * (1 + shots) * (parameters + 3);
+  }
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (bytes > memory) {
+    throw InputError(fmt::format("the results of these sweeps need {:.3g} GB of memory and this machine has {:.3g} GB; "
+                                 "take fewer cells, restarts or snapshots, or smaller models",
+                                 bytes * 1e-9, memory * 1e-9));
+  }
+}
+
 // With `automatic`, a sweep that no GPU here can train makes it the CPU for all.
 bool use_cuda(DeviceChoice choice, std::span<const PlannedSweep> planned) {
   if (choice == DeviceChoice::cpu) return false;
@@ -112,10 +132,11 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const InstructionSet set = instruction_set(options.instruction_set);
   if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
+  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks the sweeps
+  check_memory(sweeps);
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    sweeps[s].check();
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
       const Results& earlier = options.resume[s];
@@ -129,12 +150,12 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];
     }
-    planned.push_back(plan(sweeps[s], results[s]));
+    planned.push_back(plan(sweeps[s], results[s], mine[s]));
   }
   const bool cuda = use_cuda(options.device, planned);
   for (Results& result : results) result.device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
 
-  Collector collector(results, planned);
+  Collector collector(results, planned, mine);
   double next_progress = 0, next_checkpoint = options.checkpoint_seconds;
   const Monitor monitor = [&] {
     const double now = std::chrono::duration<double>(Clock::now() - start).count();

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
+import numpy as np
+
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT / "bench"), str(PROJECT / "bench/floors")]
 
 import budgets  # noqa: E402
+import disassembly  # noqa: E402
 import draw_growth  # noqa: E402
 import machine_code  # noqa: E402
-from machine_code import Instruction  # noqa: E402
+from disassembly import Instruction  # noqa: E402
 
 DATA = PROJECT / "tests/data/machine_code"
 BUILD = Path()
@@ -49,12 +52,14 @@ class Loops(unittest.TestCase):
         code = [Instruction(a, "X") for a in range(10)]
         code[5] = Instruction(5, "BRA", target=3)
         code[8] = Instruction(8, "BRA", target=1)
-        outer, inner = machine_code.loops_of(code)
+        outer, inner = disassembly.loops_of(code)
         self.assertEqual(([i.address for i in inner.own], inner.inner), ([3, 4, 5], []))
         self.assertEqual(([i.address for i in outer.own], outer.inner), ([1, 2, 6, 7, 8], [inner]))
 
     def test_forward_branches_make_no_loop(self) -> None:
-        self.assertEqual(machine_code.loops_of([Instruction(0, "BRA", target=2), Instruction(1, "X"), Instruction(2, "X")]), [])
+        self.assertEqual(
+            disassembly.loops_of([Instruction(0, "BRA", target=2), Instruction(1, "X"), Instruction(2, "X")]), []
+        )
 
 
 class Sass(unittest.TestCase):
@@ -62,7 +67,7 @@ class Sass(unittest.TestCase):
     filled row inside."""
 
     def setUp(self) -> None:
-        functions = machine_code.parse_sass((DATA / "tiny_211_sm90.sass").read_text())
+        functions = disassembly.parse_sass((DATA / "tiny_211_sm90.sass").read_text())
         ((self.name, self.code),) = functions.items()
 
     def test_name_and_size(self) -> None:
@@ -75,19 +80,34 @@ class Sass(unittest.TestCase):
         assert loop is not None
         self.assertEqual((loop.first, loop.last, len(loop.own), len(loop.inner)), (0x3220, 0x3A30, 105, 1))
         # Read by hand: a feature's conversion four times; h, z and four sums of two samples, and four of the inputs.
-        classes = [machine_code.sass_class(i.name) for i in loop.own]
+        classes = [disassembly.sass_class(i.name) for i in loop.own]
         self.assertEqual((classes.count("convert"), classes.count("fma"), classes.count("shuffle")), (4, 18, 0))
 
     def test_classes(self) -> None:
-        names = {"FFMA": "fma", "FADD.FTZ": "arithmetic", "IMAD.WIDE.U32": "wide", "IMAD.HI.U32": "wide", "IMAD.MOV.U32": "move",
-                 "IMAD.SHL.U32": "logic", "IMAD": "integer", "LOP3.LUT": "logic", "I2FP.F32.S32": "convert", "SHFL.BFLY": "shuffle",
-                 "LDS.128": "memory", "LDL": "local", "STL.64": "local", "MUFU.RCP": "special", "UIADD3": "uniform", "BRA": "control"}  # fmt: skip
+        names = {
+            "FFMA": "fma",
+            "FADD.FTZ": "arithmetic",
+            "IMAD.WIDE.U32": "wide",
+            "IMAD.HI.U32": "wide",
+            "IMAD.MOV.U32": "move",
+            "IMAD.SHL.U32": "logic",
+            "IMAD": "integer",
+            "LOP3.LUT": "logic",
+            "I2FP.F32.S32": "convert",
+            "SHFL.BFLY": "shuffle",
+            "LDS.128": "memory",
+            "LDL": "local",
+            "STL.64": "local",
+            "MUFU.RCP": "special",
+            "UIADD3": "uniform",
+            "BRA": "control",
+        }
         for name, group in names.items():
-            self.assertEqual(machine_code.sass_class(name), group, name)
+            self.assertEqual(disassembly.sass_class(name), group, name)
 
 
 class Objdump(unittest.TestCase):
-    """A recorded piece of sum_gradients<2, 1, 1> on AVX-512: the loop that draws two samples, and that which adds one."""
+    """A recorded piece of sum_gradients<2, 1, 1> on AVX-512: a loop that draws two samples, another that adds one."""
 
     def test_two_loops(self) -> None:
         with (
@@ -102,13 +122,23 @@ class Objdump(unittest.TestCase):
         self.assertEqual((loops["add_classes"]["fma"], loops["add_classes"]["arithmetic"]), (7, 5))
 
     def test_classes(self) -> None:
-        lines = {"vfmadd213ps %zmm0,%zmm1,%zmm2": "fma", "vpmuludq %zmm0,%zmm1,%zmm2": "wide", "vmovups (%rax),%zmm0": "memory",
-                 "vmovaps %zmm0,%zmm1": "move", "vpternlogd $0x96,%zmm0,%zmm1,%zmm2": "logic", "vdivps %ymm0,%ymm1,%ymm2": "special",
-                 "vpermt2ps %zmm0,%zmm1,%zmm2": "shuffle", "vbroadcastss (%rax),%zmm0": "memory", "add $0x1,%rax": "scalar",
-                 "vcvtdq2ps %zmm0,%zmm1": "convert", "vsubps %zmm0,%zmm1,%zmm2": "arithmetic", "vzeroupper": "control"}  # fmt: skip
+        lines = {
+            "vfmadd213ps %zmm0,%zmm1,%zmm2": "fma",
+            "vpmuludq %zmm0,%zmm1,%zmm2": "wide",
+            "vmovups (%rax),%zmm0": "memory",
+            "vmovaps %zmm0,%zmm1": "move",
+            "vpternlogd $0x96,%zmm0,%zmm1,%zmm2": "logic",
+            "vdivps %ymm0,%ymm1,%ymm2": "special",
+            "vpermt2ps %zmm0,%zmm1,%zmm2": "shuffle",
+            "vbroadcastss (%rax),%zmm0": "memory",
+            "add $0x1,%rax": "scalar",
+            "vcvtdq2ps %zmm0,%zmm1": "convert",
+            "vsubps %zmm0,%zmm1,%zmm2": "arithmetic",
+            "vzeroupper": "control",
+        }
         for line, group in lines.items():
             name, _, operands = line.partition(" ")
-            self.assertEqual(machine_code.x86_class(Instruction(0, name, operands)), group, line)
+            self.assertEqual(disassembly.x86_class(Instruction(0, name, operands)), group, line)
 
 
 class Callgrind(unittest.TestCase):
@@ -118,7 +148,11 @@ class Callgrind(unittest.TestCase):
 
 
 class Budgets(unittest.TestCase):
-    NUMBERS: ClassVar[dict[str, float]] = {"cuda/sm_90/tiny/211/registers": 40, "cuda/sm_90/tiny/211/local": 0, "avx2/211/executed": 13.0}
+    NUMBERS: ClassVar[dict[str, float]] = {
+        "cuda/sm_90/tiny/211/registers": 40,
+        "cuda/sm_90/tiny/211/local": 0,
+        "avx2/211/executed": 13.0,
+    }
 
     def check(self, recorded: dict[str, float], compilers: dict[str, str]) -> tuple[int, str]:
         """budgets.check() of NUMBERS, as if a build with gcc 12 and nvcc 13 had them."""
@@ -184,11 +218,16 @@ class Growth(unittest.TestCase):
     }
 
     def test_curves_rise_with_x(self) -> None:
-        self.assertEqual(draw_growth.curves(self.REPORT["growth_by_models"], "models"), {"211": ([1, 10, 100], [5, 50, 500])})
+        self.assertEqual(
+            draw_growth.curves(self.REPORT["growth_by_models"], "models"), {"211": ([1, 10, 100], [5, 50, 500])}
+        )
 
     def test_both_panels_show_their_lines(self) -> None:
         panels = draw_growth.draw([self.REPORT]).axes
-        self.assertEqual([list(line.get_xdata()) for axes in panels for line in axes.lines], [[1, 10, 100], [2, 4]])
+        self.assertEqual(
+            [[float(x) for x in np.asarray(line.get_xdata())] for axes in panels for line in axes.lines],
+            [[1, 10, 100], [2, 4]],
+        )
         self.assertTrue(all(axes.get_yscale() == "log" for axes in panels))
 
     def test_a_report_without_growth_is_refused(self) -> None:

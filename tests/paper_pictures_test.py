@@ -1,4 +1,4 @@
-"""Tests of experiments/paper_*.py: data lands where it must in every picture.
+"""Tests of phasegrid.pictures: data lands where it must in every picture.
 Run: python3 tests/paper_pictures_test.py"""
 
 from __future__ import annotations
@@ -11,28 +11,26 @@ from typing import Any
 import numpy as np
 from paper_samples import BOUNDARIES, EXPERTS, FIG3, FIG7, PICTURES, ROUTERS, TABLE1, draw, legend_texts, panel, series
 
-import paper_experts
-import paper_pictures
-import paper_style
-import pictures
 from matplotlib import colormaps, image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.patches import Rectangle
 
-PAPER, SAFE = (paper_style.PALETTES[name] for name in ("paper", "safe"))
+from phasegrid.pictures import diagrams, expert_panels, paper, style
+
+PAPER, SAFE = (style.PALETTES[name] for name in ("paper", "safe"))
 
 
 def laid_out(figure: Any) -> Any:
     """Its renderer, once everything has its place."""
     canvas = FigureCanvasAgg(figure)
-    with pictures.style():
+    with diagrams.style():
         canvas.draw()
     return canvas.get_renderer()
 
 
 def pixels(figure: Any, dpi: int = 200) -> Any:
-    return image.imread(io.BytesIO(pictures.render(figure, "png", dpi)))[..., :3]
+    return image.imread(io.BytesIO(diagrams.render(figure, "png", dpi)))[..., :3]
 
 
 def colour_at(figure: Any, shown: Any, axes: Any, x: float, y: float) -> Any:
@@ -52,7 +50,7 @@ def texts(figure: Any) -> list[str]:
 
 class Experts(unittest.TestCase):
     def test_bars_are_norms_coloured_by_polysemanticity(self) -> None:
-        for name, palette in paper_style.PALETTES.items():
+        for name, palette in style.PALETTES.items():
             figure = draw("fig1", name)
             bars, shown = figure.axes[0], pixels(figure)
             self.assertEqual([bar.get_height() for bar in bars.containers[0]], EXPERTS["panels"][0]["norm"])
@@ -66,7 +64,7 @@ class Experts(unittest.TestCase):
         gram = np.zeros((4, 4))
         gram[0, 3], gram[2, 1] = 1.0, -1.0
         picture = {**EXPERTS, "panels": [panel("dense", gram=gram.tolist())]}
-        for name, palette in paper_style.PALETTES.items():
+        for name, palette in style.PALETTES.items():
             figure = draw("fig1", name, picture=picture)
             matrix, shown = figure.axes[1], pixels(figure)
             np.testing.assert_array_equal(matrix.images[0].get_array(), gram)
@@ -115,18 +113,18 @@ class Experts(unittest.TestCase):
 
     def test_headings_break_between_terms(self) -> None:
         for width in (0.9, 1.5, 2.5):
-            found = paper_experts.wrapped("Figure 1: a dense model, n = 20, m = 6, seed 0", width)
+            found = expert_panels.wrapped("Figure 1: a dense model, n = 20, m = 6, seed 0", width)
             self.assertEqual(" ".join(found), "Figure 1: a dense model, n = 20, m = 6, seed 0")
             self.assertFalse(any(line.startswith("=") or line.endswith("=") for line in found))
 
 
 class Curves(unittest.TestCase):
     def test_figure_3_means_bands_published_dots_and_the_line_at_1(self) -> None:
-        for name, palette in paper_style.PALETTES.items():
+        for name, palette in style.PALETTES.items():
             figure = draw("fig3", name)
             axes = figure.axes[0]
             self.assertEqual(axes.get_xscale(), "log")
-            for entry, colour, marker in zip(FIG3["series"], palette.series, paper_style.MARKERS, strict=False):
+            for entry, colour, marker in zip(FIG3["series"], palette.series, style.MARKERS, strict=False):
                 (ours,) = lines(axes, color=colour, linestyle="-")
                 np.testing.assert_array_equal(ours.get_xdata(), FIG3["inverse_density"])
                 np.testing.assert_array_equal(ours.get_ydata(), entry["mean"])
@@ -206,21 +204,21 @@ class Curves(unittest.TestCase):
 class Plane(unittest.TestCase):
     def test_regions_are_argmax_with_ties_to_the_lower_expert(self) -> None:
         router = np.random.default_rng(1).normal(size=(4, 2))
-        found = paper_pictures.regions(router)
-        for row, column in np.random.default_rng(2).integers(0, paper_pictures.RASTER, (200, 2)):
-            x, y = ((at + 0.5) / paper_pictures.RASTER for at in (column, row))
+        found = paper.regions(router)
+        for row, column in np.random.default_rng(2).integers(0, paper.RASTER, (200, 2)):
+            x, y = ((at + 0.5) / paper.RASTER for at in (column, row))
             scores = [g[0] * x + g[1] * y for g in router]
             self.assertEqual(found[row, column], scores.index(max(scores)))
-        self.assertFalse(paper_pictures.regions(np.zeros((3, 2))).any())
-        equal = paper_pictures.regions(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]))
+        self.assertFalse(paper.regions(np.zeros((3, 2))).any())
+        equal = paper.regions(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]))
         self.assertEqual(sorted(np.unique(equal)), [0, 1])
         self.assertTrue((np.diag(equal) == 0).all())
 
     def test_colours_of_the_picture(self) -> None:
-        for name, palette in paper_style.PALETTES.items():
+        for name, palette in style.PALETTES.items():
             figure = draw("fig5", name)
             shown = pixels(figure)
-            tints = [paper_pictures.TINT + (1 - paper_pictures.TINT) * np.array(to_rgb(c)) for c in palette.series]
+            tints = [paper.TINT + (1 - paper.TINT) * np.array(to_rgb(c)) for c in palette.series]
             for axes, router in zip(figure.axes, ROUTERS, strict=True):
                 for x, y in ((0.9, 0.06), (0.06, 0.9), (0.9, 0.8), (0.3, 0.25)):
                     scores = [g[0] * x + g[1] * y for g in router]
@@ -230,11 +228,11 @@ class Plane(unittest.TestCase):
     def test_regions_are_named_inside_themselves(self) -> None:
         figure = draw("fig5")
         for axes, router in zip(figure.axes, ROUTERS, strict=True):
-            found = paper_pictures.regions(np.array(router, dtype=float))
+            found = paper.regions(np.array(router, dtype=float))
             names = {text.get_text().split("\n")[0]: text.get_position() for text in axes.texts}
             for e in np.unique(found):
                 x, y = names[f"expert {e + 1}"]
-                self.assertEqual(found[int(y * paper_pictures.RASTER), int(x * paper_pictures.RASTER)], e)
+                self.assertEqual(found[int(y * paper.RASTER), int(x * paper.RASTER)], e)
         titles = [axes.get_title() for axes in figure.axes]
         expected = ["zero router\nloss 0.081 (published 0.08)", "diagonal router\nno loss (published 0.08)"]
         self.assertEqual(titles, expected)
@@ -257,7 +255,7 @@ class Table(unittest.TestCase):
 
     def test_usages(self) -> None:
         axes = draw("table1").axes[2]
-        for kind, marker in enumerate(paper_pictures.USAGE_MARKERS):
+        for kind, marker in enumerate(paper.USAGE_MARKERS):
             ours, theirs = lines(axes, marker=marker)
             rows = np.array(TABLE1["tables"][0]["rows"], dtype=float)
             np.testing.assert_array_equal(ours.get_ydata(), rows[:, 5 + 2 * kind])

@@ -1,4 +1,4 @@
-"""Tests of experiments/draw_paper.py and paper_reports.py: files, options, and bad reports, refused in one line.
+"""Tests of phasegrid.pictures: draw_paper and reports: files, options, and bad reports, refused in one line.
 Run: python3 tests/paper_reports_test.py"""
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent.parent / "host" / "python"
 
 from paper_samples import (
     BOUNDARIES,
@@ -29,8 +31,8 @@ from paper_samples import (
     series,
 )
 
-import draw_paper
-from diagrams import InputError
+from phasegrid.pictures import draw_paper
+from phasegrid.pictures.grids import InputError
 
 
 class FolderCase(unittest.TestCase):
@@ -45,9 +47,10 @@ class FolderCase(unittest.TestCase):
         return self.folder / name
 
     def command(self, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(PACKAGE)])
         return subprocess.run(
-            [sys.executable, draw_paper.__file__, *map(str, arguments)],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            [sys.executable, "-m", "phasegrid.draw", "paper", *map(str, arguments)],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -97,7 +100,7 @@ class Command(FolderCase):
 class Refusals(FolderCase):
     def check_refusal(self, words: str, status: int, stdout: str, stderr: str) -> None:
         self.assertEqual((status, stdout), (2, ""), stderr)
-        self.assertRegex(stderr, r"\Adraw_paper: [^\n]+\n\Z")
+        self.assertRegex(stderr, r"\Adraw paper: [^\n]+\n\Z")
         self.assertRegex(stderr, words)
 
     def refused_as_program(self, words: str, *arguments: Any, **environment: str) -> None:

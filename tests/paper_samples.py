@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "host" / "python"))
 
-import paper_pictures
-import paper_reports
+from phasegrid.pictures import paper, reports
 
 
 def panel(title: str, n: int = 4, **more: Any) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def report(figure: str, **more: Any) -> dict[str, Any]:
 
 def draw(figure: str, colours: str = "paper", **more: Any) -> Any:
     content = json.loads(json.dumps(report(figure, **more)))
-    return paper_pictures.draw(paper_reports.parse(content, tuple(paper_pictures.FIGURES)), colours)
+    return paper.draw(reports.parse(content, tuple(paper.FIGURES)), colours)
 
 
 def legend_texts(figure: Any) -> list[str]:

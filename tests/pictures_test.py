@@ -1,4 +1,4 @@
-"""Tests of experiments/diagrams.py, pictures.py and draw_fig4.py. Run: python3 tests/pictures_test.py"""
+"""Tests of phasegrid.pictures: grids, diagrams, draw_fig4. Run: python3 tests/pictures_test.py"""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
+PACKAGE = Path(__file__).resolve().parent.parent / "host" / "python"
+sys.path.insert(0, str(PACKAGE))
 
-import diagrams
-import draw_fig4
-import pictures
-from diagrams import Shape
+from phasegrid.pictures import diagrams, draw_fig4, grids
+from phasegrid.pictures.grids import InputError, Shape
 
 PAPER = [Shape(2, 1, 1), Shape(2, 1, 2), *(Shape(3, m, experts) for m in (1, 2) for experts in (1, 2, 3))]
 KEYS = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -54,9 +53,10 @@ class FolderCase(unittest.TestCase):
         ]
 
     def command(self, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(PACKAGE)])
         return subprocess.run(
-            [sys.executable, draw_fig4.__file__, *map(str, arguments)],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            [sys.executable, "-m", "phasegrid.draw", "fig4", *map(str, arguments)],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment, "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -67,26 +67,26 @@ class Colours(unittest.TestCase):
     def test_corners(self) -> None:
         y, x = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
         expected = [(1, 1, 1), (1, 1, 1), (0, 0, 1), (1, 0, 0)]
-        np.testing.assert_array_equal(diagrams.phase_colours(y, x), expected)
+        np.testing.assert_array_equal(grids.phase_colours(y, x), expected)
 
     def test_formula_inside(self) -> None:
         y, x = 0.3, 0.8
-        colour = diagrams.phase_colours(np.array(y), np.array(x))
+        colour = grids.phase_colours(np.array(y), np.array(x))
         np.testing.assert_allclose(colour, [y * x + 1 - y, 1 - y, y * (1 - x) + 1 - y])
 
     def test_panel_uses_its_largest_or_the_scale_given(self) -> None:
-        panel = diagrams.Panel(np.array([[0.0, 2.0, 2.0, 1.0]]), np.array([[0.0, 0.0, 4.0, 4.0]]))
+        panel = grids.Panel(np.array([[0.0, 2.0, 2.0, 1.0]]), np.array([[0.0, 0.0, 4.0, 4.0]]))
         self.assertEqual(panel.largest(), (2.0, 4.0))
         own = panel.colours(panel.largest())
         np.testing.assert_allclose(own[0], [(1, 1, 1, 1), (0, 0, 1, 1), (1, 0, 0, 1), (1, 0.5, 0.5, 1)])
         np.testing.assert_allclose(panel.colours((4.0, 8.0))[0, 2], (0.75, 0.5, 0.75, 1))
 
     def test_untrained_cell_is_clear_and_does_not_set_the_scale(self) -> None:
-        panel = diagrams.Panel(np.array([[np.nan, 2.0]]), np.array([[np.nan, 0.0]]))
+        panel = grids.Panel(np.array([[np.nan, 2.0]]), np.array([[np.nan, 0.0]]))
         np.testing.assert_array_equal(panel.colours(panel.largest())[0], [(0, 0, 0, 0), (0, 0, 1, 1)])
 
     def test_panel_of_zeros_is_white(self) -> None:
-        panel = diagrams.Panel(np.zeros((2, 3)), np.zeros((2, 3)))
+        panel = grids.Panel(np.zeros((2, 3)), np.zeros((2, 3)))
         np.testing.assert_array_equal(panel.colours(panel.largest()), np.ones((2, 3, 4)))
 
 
@@ -101,32 +101,32 @@ class Scores(unittest.TestCase):
                     paper = 0.0
                     for j in range(n - 1):
                         paper += sum(float(matrix[n - 1, k]) / norm * float(matrix[j, k]) for k in range(m)) ** 2
-                    self.assertAlmostEqual(diagrams.last_norm(weights)[s, r], norm, places=12)
-                    self.assertAlmostEqual(diagrams.last_score(weights, "paper")[s, r], paper, places=12)
-                    self.assertAlmostEqual(diagrams.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
+                    self.assertAlmostEqual(grids.last_norm(weights)[s, r], norm, places=12)
+                    self.assertAlmostEqual(grids.last_score(weights, "paper")[s, r], paper, places=12)
+                    self.assertAlmostEqual(grids.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
 
     def test_zero_feature_scores_zero(self) -> None:
         weights = np.array([[[1.0], [0.0]]])
-        for score in diagrams.SCORES:
-            np.testing.assert_array_equal(diagrams.last_score(weights, score), [0.0])
+        for score in grids.SCORES:
+            np.testing.assert_array_equal(grids.last_score(weights, score), [0.0])
 
     def test_nan_stays_nan(self) -> None:
-        for score in diagrams.SCORES:
-            self.assertTrue(np.isnan(diagrams.last_score(np.full((1, 2, 1), np.nan), score)).all())
+        for score in grids.SCORES:
+            self.assertTrue(np.isnan(grids.last_score(np.full((1, 2, 1), np.nan), score)).all())
 
     def test_input_is_left_alone(self) -> None:
         weights = np.array([[[1.0], [3.0]]])
-        diagrams.last_score(weights)
+        grids.last_score(weights)
         np.testing.assert_array_equal(weights, [[[1.0], [3.0]]])
 
     def test_unknown_score(self) -> None:
-        with self.assertRaisesRegex(diagrams.InputError, "allowed are paper, authors"):
-            diagrams.last_score(np.ones((2, 1)), "other")
+        with self.assertRaisesRegex(InputError, "allowed are paper, authors"):
+            grids.last_score(np.ones((2, 1)), "other")
 
 
 class Arrangement(unittest.TestCase):
     def test_paper_in_three_rows(self) -> None:
-        places = diagrams.arrange(reversed(PAPER))
+        places = grids.arrange(reversed(PAPER))
         rows: dict[int, dict[int, str]] = {}
         for shape, (row, column) in places.items():
             for expert in range(shape.experts):
@@ -138,13 +138,13 @@ class Arrangement(unittest.TestCase):
         self.assertEqual([sorted(rows[row]) for row in range(3)], [[0, 1, 2], list(range(6)), list(range(6))])
 
     def test_paper_in_five_full_rows_of_three(self) -> None:
-        places = diagrams.arrange(PAPER, width=3)
+        places = grids.arrange(PAPER, width=3)
         self.assertEqual(
             [places[shape] for shape in PAPER], [(0, 0), (0, 1), *[(1, 0), (1, 1), (2, 0)], *[(3, 0), (3, 1), (4, 0)]]
         )
 
     def test_gaps_and_other_shapes(self) -> None:
-        places = diagrams.arrange([Shape(5, 2, 8), Shape(3, 2, 2), Shape(2, 1, 1)])
+        places = grids.arrange([Shape(5, 2, 8), Shape(3, 2, 2), Shape(2, 1, 1)])
         self.assertEqual(list(places), [Shape(2, 1, 1), Shape(3, 2, 2), Shape(5, 2, 8)])
         self.assertEqual(list(places.values()), [(0, 0), (1, 1), (2, 0)])
 
@@ -155,25 +155,25 @@ class Arrangement(unittest.TestCase):
         self.assertEqual(Shape(5, 2, 3).panel_label(1), "5 2 3: 2")
 
     def test_cell_edges(self) -> None:
-        np.testing.assert_allclose(diagrams.cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
-        np.testing.assert_allclose(diagrams.cell_edges(np.array([0.5])), [0.0, 1.0])
+        np.testing.assert_allclose(grids.cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
+        np.testing.assert_allclose(grids.cell_edges(np.array([0.5])), [0.0, 1.0])
 
     def test_ticks(self) -> None:
-        np.testing.assert_allclose(pictures.axis_ticks(np.arange(2, 60) * 0.05, 3), [1, 2])
-        np.testing.assert_allclose(pictures.axis_ticks(np.arange(1, 40) * 0.025, 4), [0.25, 0.5, 0.75])
-        np.testing.assert_allclose(pictures.axis_ticks(np.array([0.3]), 4), [0.3])
+        np.testing.assert_allclose(diagrams.axis_ticks(np.arange(2, 60) * 0.05, 3), [1, 2])
+        np.testing.assert_allclose(diagrams.axis_ticks(np.arange(1, 40) * 0.025, 4), [0.25, 0.5, 0.75])
+        np.testing.assert_allclose(diagrams.axis_ticks(np.array([0.3]), 4), [0.3])
 
     def test_ranges_differ_by_more_than_a_cell(self) -> None:
         paper, quick = np.arange(2, 60) * 0.05, np.arange(2, 60, 3) * 0.05
-        self.assertFalse(diagrams.ranges_differ([paper, quick]))
-        self.assertTrue(diagrams.ranges_differ([paper, quick[:10]]))
+        self.assertFalse(grids.ranges_differ([paper, quick]))
+        self.assertTrue(grids.ranges_differ([paper, quick[:10]]))
 
 
 class Loading(FolderCase):
     def test_axes_are_sorted_with_their_cells(self) -> None:
         data = arrays(Shape(2, 1, 2))
         flipped = {key: value[::-1] if key != "importance_values" else value for key, value in data.items()}
-        one, two = (diagrams.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
+        one, two = (grids.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
         for left, right in zip(vars(one).values(), vars(two).values(), strict=True):
             np.testing.assert_array_equal(left, right)
 
@@ -181,25 +181,25 @@ class Loading(FolderCase):
         data = {**arrays(Shape(3, 2, 2)), "config": np.array('{"name": "fig4_322"}')}
         data["final_losses"][0, 1] = np.inf
         data["expert_weights"][2, 3, 1, 0, 0] = np.nan
-        grid = diagrams.load_grid(self.save("a.npz", data))
+        grid = grids.load_grid(self.save("a.npz", data))
         self.assertEqual(grid.shape, Shape(3, 2, 2))
         self.assertEqual(np.argwhere(~grid.trained).tolist(), [[0, 1], [2, 3]])
         self.assertTrue(np.isnan(grid.weights[0, 1]).all() and np.isnan(grid.losses[2, 3]))
-        for panel in diagrams.panels_of(grid):
+        for panel in grids.panels_of(grid):
             alpha = panel.colours(panel.largest())[..., 3]
             np.testing.assert_array_equal(alpha, grid.trained)
 
 
 class Drawing(FolderCase):
-    def grids(self, shapes: list[Shape] = PAPER) -> dict[Shape, diagrams.Grid]:
-        return diagrams.load_grids(self.save_paper(shapes=shapes))
+    def grids(self, shapes: list[Shape] = PAPER) -> dict[Shape, grids.Grid]:
+        return grids.load_grids(self.save_paper(shapes=shapes))
 
     def texts(self, figure: Any) -> list[str]:
         return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
     def test_fifteen_panels_where_they_belong(self) -> None:
-        grids = self.grids()
-        figure = pictures.draw_phase_diagrams([grids])
+        loaded = self.grids()
+        figure = diagrams.draw_phase_diagrams([loaded])
         drawn = [axes for axes in figure.axes if axes.collections]
         self.assertEqual(len(drawn), 15)
         texts = self.texts(figure)
@@ -215,50 +215,50 @@ class Drawing(FolderCase):
         self.assertEqual(len({x for x, _ in corners}), 6)
         self.assertEqual(len({y for _, y in corners}), 3)
 
-        expected = [p.colours(p.largest()) for shape in PAPER for p in diagrams.panels_of(grids[shape])]
+        expected = [p.colours(p.largest()) for shape in PAPER for p in grids.panels_of(loaded[shape])]
         for axes, colours in zip(drawn, expected, strict=True):
             shown = axes.collections[0].get_array()
             np.testing.assert_allclose(shown, colours)
 
     def test_shared_scale(self) -> None:
-        grids = self.grids([Shape(2, 1, 1), Shape(3, 2, 1)])
-        panels = [diagrams.panels_of(grid)[0] for grid in grids.values()]
+        loaded = self.grids([Shape(2, 1, 1), Shape(3, 2, 1)])
+        panels = [grids.panels_of(grid)[0] for grid in loaded.values()]
         scale = tuple(np.max([panel.largest() for panel in panels], axis=0))
-        drawn = pictures.draw_phase_diagrams([grids], shared_scale=True).axes
+        drawn = diagrams.draw_phase_diagrams([loaded], shared_scale=True).axes
         for axes, panel in zip(drawn, panels, strict=False):
             np.testing.assert_allclose(axes.collections[0].get_array(), panel.colours(scale))
 
     def test_note_on_untrained_cells_only_where_there_are_any(self) -> None:
-        grids = self.grids([Shape(2, 1, 1)])
-        self.assertNotIn("not trained", self.texts(pictures.draw_phase_diagrams([grids])))
-        grids[Shape(2, 1, 1)].losses[0, 0] = np.nan
-        figure = pictures.draw_phase_diagrams([grids])
+        loaded = self.grids([Shape(2, 1, 1)])
+        self.assertNotIn("not trained", self.texts(diagrams.draw_phase_diagrams([loaded])))
+        loaded[Shape(2, 1, 1)].losses[0, 0] = np.nan
+        figure = diagrams.draw_phase_diagrams([loaded])
         self.assertIn("not trained", self.texts(figure))
         self.assertTrue(figure.axes[0].patch.get_hatch())
 
     def test_side_by_side_leaves_blank_what_is_not_published(self) -> None:
         ours = self.grids()
         theirs = {shape: ours[shape] for shape in (Shape(2, 1, 1), Shape(3, 2, 2))}
-        figure = pictures.draw_phase_diagrams([ours, theirs])
+        figure = diagrams.draw_phase_diagrams([ours, theirs])
         texts = self.texts(figure)
         self.assertEqual(texts.count("not published"), 15 - 3)
         self.assertEqual(sum(1 for axes in figure.axes if axes.collections), 15 + 3)
         self.assertTrue({"phasegrid", "published"} <= set(texts))
-        self.assertEqual(self.texts(pictures.draw_loss_boxes([ours, theirs])).count("not published"), 8 - 2)
+        self.assertEqual(self.texts(diagrams.draw_loss_boxes([ours, theirs])).count("not published"), 8 - 2)
 
     def test_boxes_hold_the_trained_losses(self) -> None:
-        grids = self.grids([Shape(3, 1, 2), Shape(2, 1, 1)])
-        grids[Shape(2, 1, 1)].losses[1, 2] = np.nan
-        axes = pictures.draw_loss_boxes([grids]).axes[0]
+        loaded = self.grids([Shape(3, 1, 2), Shape(2, 1, 1)])
+        loaded[Shape(2, 1, 1)].losses[1, 2] = np.nan
+        axes = diagrams.draw_loss_boxes([loaded]).axes[0]
         self.assertEqual([label.get_text() for label in axes.get_xticklabels()], ["A/1", "B/2"])
         medians = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 1.5]
-        expected = [np.nanmedian(grids[shape].losses) for shape in (Shape(2, 1, 1), Shape(3, 1, 2))]
+        expected = [np.nanmedian(loaded[shape].losses) for shape in (Shape(2, 1, 1), Shape(3, 1, 2))]
         np.testing.assert_allclose(medians, expected)
 
     def test_too_many_panels(self) -> None:
-        grids = self.grids([Shape(2, 1, 41)])
-        with self.assertRaisesRegex(diagrams.InputError, "at most 40"):
-            pictures.draw_phase_diagrams([grids])
+        loaded = self.grids([Shape(2, 1, 41)])
+        with self.assertRaisesRegex(InputError, "at most 40"):
+            diagrams.draw_phase_diagrams([loaded])
 
 
 class Command(FolderCase):
@@ -301,7 +301,7 @@ class Command(FolderCase):
 
     def check_refusal(self, words: str, status: int, stdout: str, stderr: str) -> None:
         self.assertEqual((status, stdout), (2, ""), stderr)
-        self.assertRegex(stderr, r"\Adraw_fig4: [^\n]+\n\Z")
+        self.assertRegex(stderr, r"\Adraw fig4: [^\n]+\n\Z")
         self.assertRegex(stderr, words)
 
     def refused_as_program(self, words: str, *arguments: Any, **environment: str) -> None:

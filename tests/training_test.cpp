@@ -230,6 +230,51 @@ TEST(Train, GoesOnFromWhatIsFinished) {
   EXPECT_DOUBLE_EQ(last.share_done, 1.0);
 }
 
+TEST(Train, ShardsTogetherAreTheWhole) {
+  // Both mappings, snapshots and a seed axis; in company, for shards are dealt out over all sweeps of a call.
+  Sweep tiny = small_sweep(), block = small_sweep();
+  tiny.train.snapshots = {0, 30};
+  tiny.axes.push_back({AxisName::seed, {0, 7}});
+  block.name = "block";
+  block.shape = {12, 3, 4, 2};
+  block.train.steps = 20;
+  const std::vector<Sweep> sweeps = {tiny, block};
+  const std::vector<Results> whole = train(sweeps, on_cpu());
+  std::vector<Results> tiny_parts, block_parts;
+  std::int64_t models = 0;
+  for (int index = 1; index <= 3; ++index) {
+    TrainOptions options = on_cpu();
+    options.shard = {index, 3};
+    Progress last;
+    options.progress = [&](const Progress& progress) { last = progress; };
+    std::vector<Results> parts = train(sweeps, options);
+    EXPECT_EQ(last.models_done, last.models_total);
+    EXPECT_DOUBLE_EQ(last.share_done, 1.0);
+    models += last.models_total;
+    EXPECT_FALSE(parts[0].complete());
+    // Going on from a finished shard trains nothing and changes nothing.
+    options.resume = parts;
+    EXPECT_EQ(bits_of(train(sweeps, options)[0]), bits_of(parts[0]));
+    tiny_parts.push_back(std::move(parts[0]));
+    block_parts.push_back(std::move(parts[1]));
+  }
+  EXPECT_EQ(models, 12 * 3 + 6 * 3);
+  EXPECT_EQ(bits_of(merge_results(tiny_parts)), bits_of(whole[0]));
+  EXPECT_EQ(merge_results(tiny_parts).snapshot_losses, whole[0].snapshot_losses);
+  EXPECT_EQ(merge_results(tiny_parts).snapshot_parameters, whole[0].snapshot_parameters);
+  EXPECT_EQ(bits_of(merge_results(block_parts)), bits_of(whole[1]));
+  TrainOptions options = on_cpu();
+  options.shard = {4, 3};
+  EXPECT_THROW(train(sweeps, options), InputError);
+}
+
+TEST(Train, AShardWithoutCellsTrainsNothing) {
+  TrainOptions options = on_cpu();
+  options.shard = {7, 7};  // of 6 cells
+  const Results results = train(small_sweep(), options);
+  EXPECT_EQ(std::ranges::count(results.status, kNotTrained), 18);
+}
+
 TEST(Train, StopsSoonWithWhatIsFinished) {
   Sweep sweep = small_sweep();
   sweep.restarts = 1000;

@@ -6,7 +6,7 @@
 
 #include "compare.hpp"
 #include "phasegrid/results_file.hpp"
-#include "python.hpp"
+#include "python_module.hpp"
 
 namespace phasegrid::reproduce {
 namespace {
@@ -55,15 +55,16 @@ Report compare_fig4(const std::vector<std::string>& files, const std::string& re
 
 int draw_fig4(const std::vector<std::string>& files, const std::string& reference, const std::string& out,
               const std::string& score) {
-  std::vector<std::string> arguments = files;
+  std::vector<std::string> arguments = {"fig4"};
+  arguments.insert(arguments.end(), files.begin(), files.end());
   arguments.insert(arguments.end(), {"--out", out, "--score", score});
   std::fflush(stdout);
-  int status = run_script("draw_fig4.py", arguments);
+  int status = run_module("phasegrid.draw", arguments);
   const auto both = pairs(files, reference);
   if (status == 0 && !both.empty()) {
     arguments.push_back("--beside");
     for (const auto& [ours, theirs] : both) arguments.push_back(theirs);
-    status = run_script("draw_fig4.py", arguments);
+    status = run_module("phasegrid.draw", arguments);
   }
   return status;
 }

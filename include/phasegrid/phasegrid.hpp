@@ -3,10 +3,12 @@
 
 #include "phasegrid/constructions.hpp"
 #include "phasegrid/error.hpp"
+#include "phasegrid/merge.hpp"
 #include "phasegrid/metrics.hpp"
 #include "phasegrid/results.hpp"
 #include "phasegrid/results_file.hpp"
 #include "phasegrid/shape.hpp"
+#include "phasegrid/shard.hpp"
 #include "phasegrid/sweep.hpp"
 #include "phasegrid/sweep_file.hpp"
 #include "phasegrid/train.hpp"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "phasegrid/results.hpp"
+#include "phasegrid/shard.hpp"
 #include "phasegrid/sweep.hpp"
 
 namespace phasegrid {
@@ -22,7 +23,7 @@ bool is_supported(InstructionSet set);
 InstructionSet best_instruction_set();
 
 struct Progress {
-  std::int64_t models_done = 0;  // of all sweeps together, resumed ones included
+  std::int64_t models_done = 0;  // of all sweeps together, resumed ones included; of the shard where there is one
   std::int64_t models_total = 0;
   double share_done = 0;  // 0 .. 1, weighted by the work of each model
   double seconds = 0;     // since train() began
@@ -32,6 +33,9 @@ struct TrainOptions {
   DeviceChoice device = DeviceChoice::automatic;
   int threads = 0;  // CPU threads; 0 means one a core
   InstructionSet instruction_set = InstructionSet::automatic;
+
+  // Trains the cells of one share alone (shard.hpp); merge_results() puts the shares together.
+  Shard shard;
 
   // Called from the thread that called train(), a few times a second and once at the end.
   std::function<void(const Progress&)> progress;

@@ -19,13 +19,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.machine import __version__ as __version__
+    from phasegrid.machine import devices as devices
+    from phasegrid.results import Results as Results
+    from phasegrid.results import boundary_sharpness as boundary_sharpness
+    from phasegrid.results import draw_inputs as draw_inputs
+    from phasegrid.results import load as load
+    from phasegrid.results import merge as merge
+    from phasegrid.sweep import Settings as Settings
+    from phasegrid.sweep import Sweep as Sweep
+    from phasegrid.sweep import read_sweeps as read_sweeps
+    from phasegrid.training import Interrupted as Interrupted
+    from phasegrid.training import train as train
 
 # Public name -> the module that has it.
 _HOMES = {
     "open_arrays": "phasegrid.arrays",
+    "Settings": "phasegrid.sweep",
+    "Sweep": "phasegrid.sweep",
+    "read_sweeps": "phasegrid.sweep",
+    "Interrupted": "phasegrid.training",
+    "train": "phasegrid.training",
+    "Results": "phasegrid.results",
+    "boundary_sharpness": "phasegrid.results",
+    "draw_inputs": "phasegrid.results",
+    "load": "phasegrid.results",
+    "merge": "phasegrid.results",
+    "devices": "phasegrid.machine",
+    "__version__": "phasegrid.machine",
 }
 
-__all__ = [*_HOMES]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -35,8 +36,13 @@ class HasArrays(Protocol):
 Source: TypeAlias = str | os.PathLike[str] | Arrays | HasArrays
 
 
-def open_arrays(source: Source) -> Arrays:
-    """The arrays of a results file or of results in memory.
+def name_of(source: Source) -> str:
+    """What messages call it."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else "results"
+
+
+def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
+    """The arrays of a results file or of results in memory: those of `keys` that it has, or all.
 
     Raises ValueError, naming the file and what is wrong with it, where it cannot be read.
     """
@@ -44,13 +50,18 @@ def open_arrays(source: Source) -> Arrays:
         return source.arrays()
     if isinstance(source, Mapping):
         return source
+    if not isinstance(source, str | os.PathLike):
+        raise ValueError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
     path = os.fspath(source)
+    broken = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError, NotImplementedError)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is a single array")
-            return {key: file[key] for key in file.files}
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:  # an .npy fails here: TypeError
+            return {key: file[key] for key in file.files if keys is None or key in keys}
     except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a results file (.npz): {error}") from None
+        raise ValueError(f"{path}: no such file; give an .npz that phasegrid or the authors wrote") from None
+    except broken:
+        raise ValueError(
+            f"{path}: not a readable .npz of numbers; give one that phasegrid or the authors wrote"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or error}; give a readable .npz") from None

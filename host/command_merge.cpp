@@ -1,0 +1,62 @@
+// phasegrid merge: the files of shards into one.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "commands.hpp"
+
+namespace phasegrid {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "2262 of 18096 models of 'fig4' are missing (12.5 %, in 226 of 1810 cells)".
+std::string missing_from(const Results& results) {
+  const auto missing = std::ranges::count(results.status, kNotTrained);
+  const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
+  std::size_t cells = 0;
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    const auto models = std::span(results.status).subspan(cell * restarts, restarts);
+    cells += std::ranges::find(models, kNotTrained) != models.end() ? 1 : 0;
+  }
+  const double share = 100.0 * static_cast<double>(missing) / static_cast<double>(results.status.size());
+  return fmt::format("{} of {} models of '{}' are missing ({:.4g} %, in {} of {} cells)", missing,
+                     results.status.size(), results.sweep.name, share, cells, results.cells());
+}
+
+}  // namespace
+
+int command_merge(const MergeArguments& arguments) {
+  const bool folder = fs::is_directory(arguments.out);
+  std::map<std::string, Merger> mergers;  // by the sweep's name; into a file, all belong together
+  std::map<std::string, int> parts;
+  for (const std::string& path : arguments.parts) {
+    const Results part = load_results(path);
+    const std::string key = folder ? part.sweep.name : "";
+    mergers[key].add(part, path);
+    ++parts[key];
+  }
+  std::vector<std::string> missing;
+  for (const auto& [key, merger] : mergers) {
+    if (!merger.results().complete()) missing.push_back(missing_from(merger.results()));
+  }
+  if (!missing.empty() && !arguments.partial) {
+    throw InputError(
+        fmt::format("{}; give the files of all shards, or --partial to write what there is", fmt::join(missing, "; ")));
+  }
+  for (const auto& [key, merger] : mergers) {
+    const std::string path = folder ? (fs::path(arguments.out) / (key + ".npz")).string() : arguments.out;
+    const Results& results = merger.results();
+    save_results(results, path, arguments.layout);
+    fmt::print("{}: {} of {} models from {} files\n", path,
+               results.status.size() - static_cast<std::size_t>(std::ranges::count(results.status, kNotTrained)),
+               results.status.size(), parts[key]);
+  }
+  for (const std::string& sentence : missing) fmt::print("{}\n", sentence);
+  return 0;
+}
+
+}  // namespace phasegrid

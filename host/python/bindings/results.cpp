@@ -1,0 +1,74 @@
+// Results as NumPy views: read-only arrays over the memory of C++, which they keep alive.
+#include "bindings.hpp"
+
+namespace phasegrid::python {
+namespace {
+
+std::size_t size_of(int number) { return static_cast<std::size_t>(number); }
+
+// Numbers of `self` with these extents; `self` stays as long as the array does.
+template <class T>
+nb::ndarray<nb::numpy, const T> view(const Results& self, const std::vector<T>& numbers,
+                                     std::vector<std::size_t> extents) {
+  return {numbers.data(), extents.size(), extents.data(), nb::find(self)};
+}
+
+}  // namespace
+
+void bind_results(nb::module_& module) {
+  nb::class_<Results>(module, "Results", "What a sweep's training left.")
+      .def(nb::init<const Sweep&>(), nb::arg("sweep"), "Nothing trained yet.")
+      .def_prop_ro("sweep", [](const Results& r) { return r.sweep; })
+      .def_ro("device", &Results::device)
+      .def_prop_ro("complete", [](const Results& r) { return r.complete(); })
+      .def_prop_ro("config", [](const Results& r) { return config_of(r); })
+      .def_prop_ro("final_losses", [](const Results& r) { return view(r, r.final_losses, {r.cells()}); }, "(cells,)")
+      .def_prop_ro(
+          "all_losses",
+          [](const Results& r) {
+            return view(r, r.all_losses, {r.cells(), size_of(r.sweep.restarts)});
+          },
+          "(cells, restarts)")
+      .def_prop_ro(
+          "status", [](const Results& r) { return view(r, r.status, {r.cells(), size_of(r.sweep.restarts)}); },
+          "(cells, restarts)")
+      .def_prop_ro("kept", [](const Results& r) { return view(r, r.kept, {r.cells()}); }, "(cells,)")
+      .def_prop_ro(
+          "parameters",
+          [](const Results& r) {
+            return view(r, r.parameters, {r.cells(), size_of(r.sweep.shape.parameter_count())});
+          },
+          "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)")
+      .def_prop_ro(
+          "snapshot_losses",
+          [](const Results& r) {
+            return view(r, r.snapshot_losses,
+                        {r.cells(), size_of(r.sweep.restarts), r.sweep.train.snapshots.size()});
+          },
+          "(cells, restarts, snapshots)")
+      .def_prop_ro(
+          "snapshot_parameters",
+          [](const Results& r) {
+            return view(r, r.snapshot_parameters,
+                        {r.cells(), r.sweep.train.snapshots.size(), size_of(r.sweep.shape.parameter_count())});
+          },
+          "(cells, snapshots, parameters)")
+      .def(
+          "save",
+          [](const Results& r, const std::string& path, bool authors) {
+            const nb::gil_scoped_release release;
+            save_results(r, path, authors ? Layout::authors : Layout::phasegrid);
+          },
+          nb::arg("path"), nb::arg("authors"));
+  module.def(
+      "merge",
+      [](const std::vector<const Results*>& parts) {
+        Merger merger;
+        for (std::size_t i = 0; i < parts.size(); ++i) merger.add(*parts[i], "part " + std::to_string(i + 1));
+        return merger.results();
+      },
+      nb::arg("parts"));
+  module.def("load", &load_results, nb::arg("path"), nb::call_guard<nb::gil_scoped_release>());
+}
+
+}  // namespace phasegrid::python

@@ -1,0 +1,43 @@
+// Sweeps come from TOML, of a file or written by sweep.py from keyword arguments, so that there is one reader and one
+// set of messages.
+#include "bindings.hpp"
+
+namespace phasegrid::python {
+
+void bind_sweep(nb::module_& module) {
+  nb::class_<Sweep>(module, "Sweep", "A checked sweep.")
+      .def_ro("name", &Sweep::name)
+      .def_ro("restarts", &Sweep::restarts)
+      .def_ro("seed", &Sweep::seed)
+      .def_prop_ro("n_features", [](const Sweep& s) { return s.shape.n_features; })
+      .def_prop_ro("n_hidden", [](const Sweep& s) { return s.shape.n_hidden; })
+      .def_prop_ro("n_experts", [](const Sweep& s) { return s.shape.n_experts; })
+      .def_prop_ro("top_k", [](const Sweep& s) { return s.shape.top_k; })
+      .def_prop_ro("snapshots", [](const Sweep& s) { return s.train.snapshots; })
+      .def_prop_ro(
+          "config", [](const Sweep& s) { return config_of(s); },
+          "Every setting, as the JSON of a results file has them.")
+      .def_prop_ro(
+          "dimensions",
+          [](const Sweep& s) -> nb::typed<nb::list, nb::typed<nb::tuple, nb::str, DoubleArray>> {
+            nb::list dimensions;
+            const Grid grid(s);
+            for (const Grid::Dimension& d : grid.dimensions()) {
+              dimensions.append(nb::make_tuple(std::string(to_string(d.name)), array_of(d.values, {d.values.size()})));
+            }
+            return dimensions;
+          },
+          "(name, values) of the grid's dimensions, in the order of the arrays.");
+  module.def(
+      "parse_sweep", [](const std::string& text, const std::string& origin) { return parse_sweep(text, origin); },
+      nb::arg("text"), nb::arg("origin"), "A sweep from TOML; ValueError where it cannot be used.");
+  module.def("parse_config", &parse_settings, nb::arg("config"), "The sweep of a `config`.");
+  module.def(
+      "read_sweeps",
+      [](const std::string& path, std::vector<std::string> set, std::string preset, std::string variant) {
+        return read_sweeps(path, {std::move(set), std::move(preset), std::move(variant)});
+      },
+      nb::arg("path"), nb::arg("set"), nb::arg("preset"), nb::arg("variant"), "The sweeps of a TOML file.");
+}
+
+}  // namespace phasegrid::python

@@ -1,0 +1,122 @@
+// Training from Python: without the GIL, but for a few callbacks a second, which also look for Ctrl-C.
+#include <exception>
+
+#include "bindings.hpp"
+#include "phasegrid/error.hpp"
+#include "training_files.hpp"
+
+namespace phasegrid::python {
+namespace {
+
+// What Python said during a training: nothing, Ctrl-C, or an exception of a callback.
+class Listener {
+ public:
+  std::stop_token token() const { return source_.get_token(); }
+  bool interrupted() const { return interrupted_; }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+  // Runs call() with the GIL. After Ctrl-C or an exception the training ends and nothing more is called.
+  template <class Call>
+  void run(Call&& call) {
+    if (source_.stop_requested()) return;
+    const nb::gil_scoped_acquire acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      call();
+      return;
+    } catch (nb::python_error& error) {
+      interrupted_ = error.matches(PyExc_KeyboardInterrupt);
+      if (!interrupted_) failure_ = std::current_exception();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    source_.request_stop();
+  }
+
+ private:
+  std::stop_source source_;
+  bool interrupted_ = false;
+  std::exception_ptr failure_;
+};
+
+DeviceChoice device_of(const std::string& word) {
+  if (word == "auto") return DeviceChoice::automatic;
+  if (word == "cpu") return DeviceChoice::cpu;
+  if (word == "cuda") return DeviceChoice::cuda;
+  throw InputError("device must be one of auto, cpu, cuda, not '" + word + "'");
+}
+
+InstructionSet set_of(const std::string& word) {
+  if (word == "auto") return InstructionSet::automatic;
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512}) {
+    if (word == to_string(set)) return set;
+  }
+  throw InputError("instruction_set must be one of auto, baseline, avx2, avx512, not '" + word + "'");
+}
+
+// (results, interrupted). progress(models_done, models_total, share_done, seconds) may be None; so may files.
+nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
+                       const std::string& instruction_set, nb::object progress, TrainingFiles* files,
+                       double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard) {
+  Listener listener;
+  TrainOptions options;
+  options.device = device_of(device);
+  options.threads = threads;
+  options.instruction_set = set_of(instruction_set);
+  options.stop = listener.token();
+  options.checkpoint_seconds = checkpoint_seconds;
+  options.shard = parse_shard(shard);
+  options.progress = [&](const Progress& p) {
+    listener.run([&] {
+      if (!progress.is_none()) progress(p.models_done, p.models_total, p.share_done, p.seconds);
+    });
+  };
+  if (files != nullptr) {
+    options.checkpoint = [&](std::span<const Results> so_far) {
+      try {
+        files->checkpoint(so_far);
+      } catch (const InputError& error) {  // the training is worth more than its checkpoint
+        const std::string sentence = std::string("no checkpoint: ") + error.what();
+        listener.run([&] {
+          if (PyErr_WarnEx(PyExc_RuntimeWarning, sentence.c_str(), 1) != 0) throw nb::python_error();
+        });
+      }
+    };
+  }
+  std::vector<Results> earlier;
+  for (const Results* results : resume) earlier.push_back(*results);
+  options.resume = earlier;
+  std::vector<Results> trained;
+  {
+    const nb::gil_scoped_release release;
+    trained = train(sweeps, options);
+    if (files != nullptr) files->save(trained);
+  }
+  listener.rethrow();
+  nb::list list;
+  for (Results& results : trained) list.append(nb::cast(std::move(results)));
+  return nb::make_tuple(list, listener.interrupted());
+}
+
+}  // namespace
+
+void bind_train(nb::module_& module) {
+  nb::class_<TrainingFiles>(module, "TrainingFiles", "The results files of a training, and what is saved beside them.")
+      .def(
+          "__init__",
+          [](TrainingFiles* self, std::vector<Sweep> sweeps, std::vector<std::string> paths, const std::string& shard) {
+            new (self) TrainingFiles(std::move(sweeps), std::move(paths), Layout::phasegrid, parse_shard(shard));
+          },
+          nb::arg("sweeps"), nb::arg("paths"), nb::arg("shard"))
+      .def(
+          "earlier",
+          [](const TrainingFiles& files) { return files.earlier({}, [](const std::string&, const ModelsDone&) {}); },
+          "What an interrupted training of the same sweeps left, one entry a sweep.");
+  module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),
+             nb::arg("instruction_set"), nb::arg("progress").none(), nb::arg("files").none(),
+             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), "(results, interrupted) of the sweeps.");
+}
+
+}  // namespace phasegrid::python

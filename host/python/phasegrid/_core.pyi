@@ -1,0 +1,159 @@
+"""
+The compiled part of phasegrid; use the names of the package phasegrid instead.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+
+class Sweep:
+    """A checked sweep."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def n_features(self) -> int: ...
+
+    @property
+    def n_hidden(self) -> int: ...
+
+    @property
+    def n_experts(self) -> int: ...
+
+    @property
+    def top_k(self) -> int: ...
+
+    @property
+    def snapshots(self) -> list[int]: ...
+
+    @property
+    def config(self) -> str:
+        """Every setting, as the JSON of a results file has them."""
+
+    @property
+    def dimensions(self) -> list[tuple[str, Annotated[NDArray[numpy.float64], dict(writable=False)]]]:
+        """(name, values) of the grid's dimensions, in the order of the arrays."""
+
+def parse_sweep(text: str, origin: str) -> Sweep:
+    """A sweep from TOML; ValueError where it cannot be used."""
+
+def parse_config(config: str) -> Sweep:
+    """The sweep of a `config`."""
+
+def read_sweeps(path: str, set: Sequence[str], preset: str, variant: str) -> list[Sweep]:
+    """The sweeps of a TOML file."""
+
+class Results:
+    """What a sweep's training left."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        """Nothing trained yet."""
+
+    @property
+    def sweep(self) -> Sweep: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+    @property
+    def config(self) -> str: ...
+
+    @property
+    def final_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells,)"""
+
+    @property
+    def all_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, restarts)"""
+
+    @property
+    def status(self) -> Annotated[NDArray[numpy.int32], dict(writable=False)]:
+        """(cells, restarts)"""
+
+    @property
+    def kept(self) -> Annotated[NDArray[numpy.int32], dict(writable=False)]:
+        """(cells,)"""
+
+    @property
+    def parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)"""
+
+    @property
+    def snapshot_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, restarts, snapshots)"""
+
+    @property
+    def snapshot_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, snapshots, parameters)"""
+
+    def save(self, path: str, authors: bool) -> None: ...
+
+def merge(parts: Sequence[Results]) -> Results: ...
+
+def load(path: str) -> Results: ...
+
+def feature_metrics(results: Results) -> tuple[Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)]]:
+    """
+    norm, interference, polysemanticity and dimensionality, each (cells, E, n).
+    """
+
+def total_capacity(results: Results) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(cells,)"""
+
+def cone_shares(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(cells, E)"""
+
+def expert_usage(results: Results, samples: int, seed: int) -> tuple[Annotated[NDArray[numpy.float64], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
+    """gate and active, each (cells, E)"""
+
+def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(cells,)"""
+
+def global_feature_dimensionality(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(cells, n)"""
+
+def monosemantic_counts(results: Results, threshold: float, least_norm: float) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(cells, E)"""
+
+def reconstruct(results: Results, cell: int, inputs: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+    """(samples, n)"""
+
+def route(results: Results, cell: int, inputs: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]) -> tuple[Annotated[NDArray[numpy.int32], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
+    """experts and gates, each (samples, k)"""
+
+def draw_inputs(sparsity: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], samples: int, seed: int) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+    """(samples, n)"""
+
+def boundary_sharpness(field: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], seed: int) -> dict[str, tuple[float, float, float]]:
+    """concentration, jump and roughness, each (value, low, high)"""
+
+class TrainingFiles:
+    """The results files of a training, and what is saved beside them."""
+
+    def __init__(self, sweeps: Sequence[Sweep], paths: Sequence[str], shard: str) -> None: ...
+
+    def earlier(self) -> list[Results]:
+        """
+        What an interrupted training of the same sweeps left, one entry a sweep.
+        """
+
+def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str) -> tuple[list[Results], bool]:
+    """(results, interrupted) of the sweeps."""
+
+def devices() -> list[str]:
+    """One line a device: what it offers, or why it cannot be used."""
+
+version: str = '0.1.0'

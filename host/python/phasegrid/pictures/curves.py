@@ -1,0 +1,182 @@
+"""Figures 3 and 7: features per dimension, and loss, over the density of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullLocator
+
+from phasegrid.pictures.diagrams import QUIET
+from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.style import (
+    MARKERS,
+    Palette,
+    bare,
+    grid_lines,
+    key_line,
+    legend_above,
+    note_preset,
+    open_marker,
+    sd_label,
+)
+
+BAND = 0.25  # opacity
+LINE = 1.4
+Handle = Artist | tuple[Artist, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One architecture over the inverse densities; NaN where there is no value."""
+
+    label: str
+    ours: Array
+    sd: Array
+    published_at: Array
+    published: Array
+
+    @property
+    def has_published(self) -> bool:
+        return bool(np.isfinite(self.published).any())
+
+
+def read_density(picture: Entry) -> Array:
+    density = picture["inverse_density"].numbers(None)
+    if (density <= 0).any() or (np.diff(density) <= 0).any():
+        raise InputError(f"{picture.place}.inverse_density must rise, and lie above 0")
+    return density
+
+
+def read_series(picture: Entry, most: int) -> list[Entry]:
+    series = picture["series"].entries()
+    if len(series) > most:
+        raise InputError(f"{picture.place}.series holds {len(series)} series; at most {most} can be told apart")
+    return series
+
+
+def check_drawable(curves: Sequence[Curve], place: str) -> None:
+    if not any(np.isfinite(curve.ours).any() for curve in curves):
+        raise InputError(f"{place} holds no number of ours but nulls: there is nothing to draw")
+
+
+def density_axis(axes: Axes, density: Array) -> None:
+    axes.set_xscale("log")
+    room = max((density[-1] / density[0]) ** 0.025, 1.01)
+    axes.set_xlim(density[0] / room, density[-1] * room)
+    few = density[-1] / density[0] > 30
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if few else (1, 1.5, 2, 3, 5, 7), numticks=20))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("inverse feature density $1/(1-S)$")
+    grid_lines(axes)
+    bare(axes)
+
+
+def without_neighbours(values: Array) -> list[int]:
+    """Where a value stands between missing ones, so that no line would show it."""
+    known = np.pad(np.isfinite(values), 1)
+    return np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:]).tolist()
+
+
+def draw_curves(axes: Axes, density: Array, curves: Sequence[Curve], palette: Palette, size: float) -> None:
+    """All lines, then all published values, so that none hides another's."""
+    for curve, colour in zip(curves, palette.series, strict=False):
+        axes.fill_between(density, curve.ours - curve.sd, curve.ours + curve.sd, color=colour, alpha=BAND, linewidth=0)
+        alone = without_neighbours(curve.ours)
+        axes.plot(density, curve.ours, color=colour, linewidth=LINE, marker=".", markersize=6, markevery=alone)
+    for curve, colour, marker in zip(curves, palette.series, MARKERS, strict=False):
+        if not curve.has_published:
+            continue  # Matplotlib would reserve room for an empty line at the corner of the page
+        axes.plot(curve.published_at, curve.published, zorder=3, clip_on=False, **open_marker(marker, colour, size))
+
+
+def legend_entries(
+    report: Report, curves: Sequence[Curve], palette: Palette, published: str
+) -> tuple[list[tuple[Handle, str]], list[tuple[Handle, str]]]:
+    """(the architectures, what lines, bands and dots are)."""
+    names: list[tuple[Handle, str]] = []
+    for curve, colour, marker in zip(curves, palette.series, MARKERS, strict=False):
+        line = Line2D([], [], color=colour, linewidth=LINE)
+        dots = Line2D([], [], **open_marker(marker, colour))
+        names.append(((line, dots) if curve.has_published else line, curve.label))
+    band = Patch(color=QUIET, alpha=BAND, linewidth=0)
+    keys: list[tuple[Handle, str]] = [((band, key_line(linewidth=LINE)), f"ours: {sd_label(report)}")]
+    if any(curve.has_published for curve in curves):
+        keys.append((Line2D([], [], **open_marker("o", QUIET)), published))
+    return names, keys
+
+
+def draw_fig3(report: Report, palette: Palette) -> Figure:
+    """Features per dimension with the authors' factor 1/k, and beside it without where that differs."""
+    picture = report.picture
+    density = read_density(picture)
+    n = len(density)
+    curves: list[Curve] = []
+    without: list[Array] = []
+    differs = False
+    for entry in read_series(picture, len(palette.series)):
+        mean, sd = entry["mean"].numbers(n, nulls=True), entry["sd"].numbers(n, nulls=True, least=0)
+        theirs = entry["published"].numbers(n, nulls=True) if entry.has("published") else np.empty(0)
+        curves.append(Curve(entry["label"].text(), mean, sd, density if len(theirs) else theirs, theirs))
+        without.append(entry["mean_without_1_k"].numbers(n, nulls=True))
+        differs = entry["without_1_k_differs"].flag() or differs
+    check_drawable(curves, f"{picture.place}.series")
+
+    figure = Figure(figsize=(7.2 if differs else 4.8, 3.9), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, wspace=0.03)
+    panels = figure.subplots(1, 2, width_ratios=(1.75, 1)) if differs else [figure.subplots()]
+    for axes in panels:
+        density_axis(axes, density)
+        axes.axhline(1, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
+    draw_curves(panels[0], density, curves, palette, size=3.5)
+    panels[0].set_ylabel("features per dimension")
+    panels[0].set_ylim(bottom=min(0.5, panels[0].get_ylim()[0]))
+    if differs:
+        panels[0].set_title(r"as published: $\frac{1}{k}\,\Sigma_e\, p_e \|W^e\|_F^2 / m$", fontsize=8)
+        panels[1].set_title("without the factor $1/k$", fontsize=8)
+        for values, colour, marker in zip(without, palette.series, MARKERS, strict=False):
+            some = list(range(n - 1, -1, -max(1, n // 8)))
+            panels[1].plot(density, values, color=colour, linewidth=LINE, marker=marker, markersize=3.2, markevery=some)
+        panels[1].set_ylim(bottom=min(0.5, panels[1].get_ylim()[0]))
+    names, keys = legend_entries(report, curves, palette, "published: one run")
+    keys.append((key_line(linewidth=0.9, linestyle=(0, (4, 3))), "1: monosemantic"))
+    legend_above(figure, names, keys)
+    note_preset(figure, report)
+    return figure
+
+
+def draw_fig7(report: Report, palette: Palette) -> Figure:
+    """Natural logarithm of the loss."""
+    picture = report.picture
+    density = read_density(picture)
+    n = len(density)
+    curves: list[Curve] = []
+    for entry in read_series(picture, len(palette.series)):
+        at = theirs = np.empty(0)
+        if entry.has("published"):
+            at = entry["published"]["inverse_density"].numbers(None)
+            theirs = entry["published"]["log_loss"].numbers(len(at), nulls=True)
+            if (at <= 0).any():
+                raise InputError(f"{entry.place}.published.inverse_density must lie above 0")
+        loss, sd = entry["log_loss"].numbers(n, nulls=True), entry["sd"].numbers(n, nulls=True, least=0)
+        inside = (at >= density[0] * (1 - 1e-6)) & (at <= density[-1] * (1 + 1e-6))
+        curves.append(Curve(entry["label"].text(), loss, sd, at[inside], theirs[inside]))
+    check_drawable(curves, f"{picture.place}.series")
+
+    figure = Figure(figsize=(5.6, 3.9), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
+    axes = figure.subplots()
+    density_axis(axes, density)
+    draw_curves(axes, density, curves, palette, size=4.5)
+    axes.set_ylabel("natural log of the mean loss")
+    legend_above(figure, *legend_entries(report, curves, palette, "published: read off, ± 0.02"))
+    note_preset(figure, report)
+    return figure

@@ -1,0 +1,193 @@
+"""Figures 1, 2 and 6: what each expert represents, as bars of ||W_i|| above the matrix of Ŵ_i . W_j."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from phasegrid.pictures.diagrams import BLANK, FAINT, FRAME, INK, QUIET, UNTRAINED, Sheet
+from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.style import Palette, bare, check_size, note_preset
+
+# Inches.
+SIDES = {1: 2.6, 2: 2.3, 3: 1.95}  # of a matrix, by how many stand in a row
+SIDE = 1.3  # where more do
+BARS = 0.5  # height of the bars, as a share of that side
+LEFT, RIGHT, GAP = 0.58, 0.12, 0.16
+TOP, HEAD_LINE, TITLE, GUTTER, FOOT, AXIS_LABEL = 0.06, 0.17, 0.2, 0.1, 0.3, 0.14
+SCALE_WIDTH, SCALE_HEIGHT, SCALE_GAP = 1.38, 0.085, 0.26
+LEGEND, NOTES = 0.56, 0.2
+
+SHARED = Normalize(0, 1, clip=True)  # polysemanticity, the paper's threshold being far below 1
+
+
+@dataclass(frozen=True)
+class Expert:
+    title: str
+    norm: Array  # (n)
+    polysemanticity: Array  # (n)
+    gram: Array  # (n, n)
+    start: NDArray[np.bool_] | None  # (n): features that the router started the expert on
+
+    @property
+    def whole(self) -> bool:
+        return bool(np.isfinite(self.norm).all() and np.isfinite(self.gram).all())
+
+
+def read_expert(panel: Entry) -> Expert:
+    norm = panel["norm"].numbers(None, nulls=True, least=0)
+    n = len(norm)
+    start = None
+    if panel.has("start"):
+        start = panel["start"].numbers(n)
+        if not np.isin(start, (0, 1)).all():
+            raise InputError(f"{panel.place}.start must hold 0 and 1 alone")
+        start = start > 0
+    shared = panel["polysemanticity"].numbers(n, nulls=True, least=0)
+    return Expert(panel["title"].text(), norm, shared, panel["gram"].numbers(n, n, nulls=True), start)
+
+
+def read_groups(picture: Entry) -> list[tuple[str, list[Expert]]]:
+    experts = [read_expert(panel) for panel in picture["panels"].entries()]
+    if not any(np.isfinite(expert.norm).any() for expert in experts):
+        raise InputError("picture.panels holds no number but nulls: there is nothing to draw")
+    return [
+        (group["title"].text(), [experts[at.whole(0, len(experts) - 1)] for at in group["panels"].entries()])
+        for group in picture["groups"].entries()
+    ]
+
+
+def draw_bars(axes: Axes, expert: Expert, highest: float, palette: Palette) -> None:
+    n = len(expert.norm)
+    at, width = np.arange(1, n + 1), 0.84 if n <= 60 else 1.0
+    known = np.isfinite(expert.norm) & np.isfinite(expert.polysemanticity)
+    colours = palette.shared(SHARED(np.nan_to_num(expert.polysemanticity)))
+    colours[~known] = (0.7, 0.72, 0.76, 1)
+    if expert.start is not None:
+        for i in at[expert.start]:
+            axes.axvspan(i - 0.5, i + 0.5, color=FAINT, alpha=0.75, linewidth=0, zorder=0)
+        mark = {"marker": "^", "linestyle": "none", "color": INK, "markersize": 3.4, "markeredgewidth": 0}
+        axes.plot(
+            at[expert.start],
+            np.full(expert.start.sum(), -0.1),
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+            **mark,
+        )
+    if not expert.whole:
+        axes.patch.set(**UNTRAINED)
+    axes.bar(at, expert.norm, width=width, color=colours, linewidth=0)
+    axes.axhline(1, color=FRAME, linewidth=0.5, linestyle=(0, (3, 3)), zorder=0.5)
+    axes.set(xlim=(0.5, n + 0.5), ylim=(0, highest), xticks=[])
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter("{x:g}")
+    bare(axes)
+
+
+def draw_matrix(axes: Axes, expert: Expert, palette: Palette) -> None:
+    n = len(expert.norm)
+    if expert.whole:
+        axes.set_facecolor(BLANK)
+    else:
+        axes.patch.set(**UNTRAINED)
+    box = (0.5, n + 0.5, n + 0.5, 0.5)
+    axes.imshow(expert.gram, cmap=palette.signed, vmin=-1, vmax=1, extent=box, interpolation="nearest", aspect="auto")
+    ticks = [1, *(tick for tick in MaxNLocator(4, integer=True).tick_values(1, n) if 1 + 0.12 * n < tick <= n)]
+    axes.set(xticks=ticks, yticks=ticks)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+
+
+def draw_scale(
+    sheet: Sheet, left: float, top: float, mappable: ScalarMappable, label: str, ticks: Sequence[tuple[float, str]]
+) -> None:
+    axes = sheet.axes(left, top, SCALE_WIDTH, SCALE_HEIGHT)
+    bar = sheet.figure.colorbar(mappable, cax=axes, orientation="horizontal")
+    bar.set_ticks([at for at, _ in ticks], labels=[words for _, words in ticks])
+    labels = axes.get_xticklabels()
+    labels[0].set_horizontalalignment("left")
+    labels[-1].set_horizontalalignment("right")
+    bar.outline.set(linewidth=0.5, edgecolor=FRAME)
+    axes.tick_params(length=0, pad=2)
+    axes.set_title(label, fontsize=7, pad=3)
+
+
+def notes_on(experts: Sequence[Expert]) -> list[str]:
+    """What the panels show besides bars and matrices."""
+    notes = []
+    if any(expert.start is not None and expert.start.any() for expert in experts):
+        notes.append("▲ and shading: features that the router started the expert on")
+    if not all(expert.whole for expert in experts):
+        notes.append("hatched: no value")
+    return notes
+
+
+def draw_legend(sheet: Sheet, top: float, experts: Sequence[Expert], palette: Palette) -> None:
+    """Both colour scales, and below them the notes."""
+    beyond = np.nanmax([np.nanmax(np.abs(expert.gram), initial=0) for expert in experts]) > 1
+    left = (sheet.width - 2 * SCALE_WIDTH - SCALE_GAP) / 2
+    shared = ScalarMappable(SHARED, palette.shared)
+    draw_scale(sheet, left, top, shared, "polysemanticity", [(0, "0\nmonosemantic"), (1, "≥ 1\nsuperposed")])
+    ends = [(-1, "≤ −1" if beyond else "−1"), (0, "0"), (1, "≥ 1" if beyond else "1")]
+    signed = ScalarMappable(Normalize(-1, 1), palette.signed)
+    draw_scale(sheet, left + SCALE_WIDTH + SCALE_GAP, top, signed, r"$\hat{W}_i \cdot W_j$", ends)
+    for line, note in enumerate(notes_on(experts)):
+        sheet.text(left + SCALE_WIDTH + SCALE_GAP / 2, top + LEGEND + line * NOTES, note, ha="center", fontsize=7)
+
+
+def wrapped(title: str, width: float) -> list[str]:
+    """Lines of a heading; "n = 20" stays in one."""
+    lines = textwrap.wrap(title.replace(" = ", "\xa0=\xa0"), max(10, int(width / 0.082)))
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def draw_experts(report: Report, palette: Palette) -> Figure:
+    """A row of panels for each group."""
+    groups = read_groups(report.picture)
+    shown = [expert for _, experts in groups for expert in experts]
+    widest = max(len(experts) for _, experts in groups)
+    side = SIDES.get(widest, SIDE)
+    width = LEFT + widest * side + (widest - 1) * GAP + RIGHT
+    heads = [wrapped(title, width - LEFT) for title, _ in groups]
+    rows = [len(head) * HEAD_LINE + TITLE + BARS * side + GUTTER + side + FOOT for head in heads]
+    height = TOP + sum(rows) + AXIS_LABEL + LEGEND + len(notes_on(shown)) * NOTES
+    check_size(width, height)
+    highest = max(1.12, 1.05 * float(np.nanmax([np.nanmax(expert.norm, initial=0) for expert in shown])))
+
+    sheet = Sheet(width, height)
+    top = TOP
+    for (_, experts), head, row in zip(groups, heads, rows, strict=True):
+        for line, words in enumerate(head):
+            sheet.text(LEFT, top + 0.13 + line * HEAD_LINE, words, fontsize=9, weight="bold")
+        down = top + len(head) * HEAD_LINE + TITLE
+        for column, expert in enumerate(experts):
+            left = LEFT + column * (side + GAP)
+            bars = sheet.axes(left, down, side, BARS * side)
+            matrix = sheet.axes(left, down + BARS * side + GUTTER, side, side)
+            draw_bars(bars, expert, highest, palette)
+            draw_matrix(matrix, expert, palette)
+            sheet.text(left, down - 0.06, expert.title, color=QUIET)
+            if top + row >= TOP + sum(rows) - 1e-6:
+                matrix.set_xlabel("feature $i$ (bars), $j$ (matrix)", labelpad=2)
+            if column == 0:
+                bars.set_ylabel(r"norm $\|W_i\|$")
+                matrix.set_ylabel("feature $i$")
+                for axes in (bars, matrix):
+                    axes.yaxis.set_label_coords(-0.36 / side, 0.5)
+            else:
+                bars.tick_params(labelleft=False)
+                matrix.tick_params(labelleft=False)
+        top += row
+    draw_legend(sheet, top + AXIS_LABEL + 0.1, shown, palette)
+    note_preset(sheet.figure, report)
+    return sheet.figure

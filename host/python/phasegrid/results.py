@@ -1,0 +1,368 @@
+"""Results: NumPy views of what a training left, and the paper's measures of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from phasegrid import _core
+from phasegrid.arrays import Arrays
+from phasegrid.sweep import Sweep, is_sequence, path_text, shown
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+
+_NOT_TRAINED = -1
+_MOST_NUMBERS = 100_000_000  # of a list that is made an array
+
+
+class Results:
+    """What a sweep's training left: losses of every restart, and the kept model of every cell.
+
+    Arrays are read-only views of the memory of C++. Their shapes begin with the grid's extents, written (S,R,A..): the
+    sparsities, the last importances, then further axes in the order of `axes`. NaN stands for what was not trained, or
+    for a model that diverged.
+    """
+
+    def __init__(self, core: _core.Results) -> None:
+        self.core = core
+        self.sweep = Sweep.from_core(core.sweep)
+        self._extents = self.sweep.shape
+
+    # ---------------------------------------------------------------- what was trained
+    @property
+    def axes(self) -> dict[str, DoubleArray]:
+        """Name -> values of the dimensions, in the order of the arrays."""
+        return self.sweep.axes
+
+    @property
+    def sparsity_values(self) -> DoubleArray:
+        """(S,); NaN where features have sparsities of their own."""
+        return self.axes["sparsity"]
+
+    @property
+    def importance_values(self) -> DoubleArray:
+        """(R,): importances of the last feature."""
+        return self.axes["last_importance"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every model was trained."""
+        return self.core.complete
+
+    @property
+    def models_done(self) -> int:
+        """Models that were trained; `sweep.models` is all of them."""
+        return int(np.count_nonzero(self.core.status != _NOT_TRAINED))
+
+    @property
+    def device(self) -> str:
+        """What trained it, e.g. "cpu avx512"."""
+        return self.core.device
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every setting, the version and the device."""
+        config: dict[str, Any] = json.loads(self.core.config)
+        return config
+
+    # ---------------------------------------------------------------- losses
+    @property
+    def final_losses(self) -> FloatArray:
+        """(S,R,A..): the loss of the kept model."""
+        return self._grid(self.core.final_losses)
+
+    @property
+    def all_losses(self) -> FloatArray:
+        """(S,R,A..,restarts): what restarts were compared by."""
+        return self._grid(self.core.all_losses)
+
+    @property
+    def status(self) -> IntArray:
+        """(S,R,A..,restarts): 0 trained, -1 not trained, else the step (from 1) whose loss was not finite."""
+        return self._grid(self.core.status)
+
+    @property
+    def kept(self) -> IntArray:
+        """(S,R,A..): the restart that was kept, -1 where none has a finite loss."""
+        return self._grid(self.core.kept)
+
+    # ---------------------------------------------------------------- kept models
+    @property
+    def expert_weights(self) -> FloatArray:
+        """(S,R,A..,E,n,m): W of every expert."""
+        return self._part(self.core.parameters, "weights")
+
+    @property
+    def biases(self) -> FloatArray:
+        """(S,R,A..,E,n)."""
+        return self._part(self.core.parameters, "biases")
+
+    @property
+    def router_weights(self) -> FloatArray:
+        """(S,R,A..,E,n): G; an input's score is G x."""
+        return self._part(self.core.parameters, "router")
+
+    # ---------------------------------------------------------------- snapshots
+    @property
+    def snapshot_steps(self) -> IntArray:
+        """(T,): after how many steps snapshots were taken."""
+        return np.array(self.core.sweep.snapshots, np.int32)
+
+    @property
+    def snapshot_losses(self) -> FloatArray:
+        """(S,R,A..,restarts,T): losses of the batch that the next step trains on."""
+        return self._grid(self.core.snapshot_losses)
+
+    @property
+    def snapshot_expert_weights(self) -> FloatArray:
+        """(S,R,A..,T,E,n,m) of the kept model."""
+        return self._part(self.core.snapshot_parameters, "weights")
+
+    @property
+    def snapshot_biases(self) -> FloatArray:
+        """(S,R,A..,T,E,n)."""
+        return self._part(self.core.snapshot_parameters, "biases")
+
+    @property
+    def snapshot_router_weights(self) -> FloatArray:
+        """(S,R,A..,T,E,n)."""
+        return self._part(self.core.snapshot_parameters, "router")
+
+    def _grid(self, flat: NDArray[Any]) -> NDArray[Any]:
+        return flat.reshape(self._extents + flat.shape[1:])
+
+    def _part(self, models: NDArray[Any], part: Literal["weights", "biases", "router"]) -> NDArray[Any]:
+        """A part of models (cells, .., parameters): views, as each part lies together in its model."""
+        E, n, m = self.sweep.n_experts, self.sweep.n_features, self.sweep.n_hidden
+        shapes = {"weights": (E, n, m), "biases": (E, n), "router": (E, n)}
+        starts = {"weights": 0, "biases": E * n * m, "router": E * n * m + E * n}
+        start = starts[part]
+        chosen = models[..., start : start + math.prod(shapes[part])]
+        return chosen.reshape(self._extents + models.shape[1:-1] + shapes[part])
+
+    # ---------------------------------------------------------------- measures (include/phasegrid/metrics.hpp)
+    @functools.cached_property
+    def _feature_metrics(self) -> tuple[FloatArray, ...]:
+        return tuple(self._grid(flat) for flat in _core.feature_metrics(self.core))
+
+    def feature_norms(self) -> FloatArray:
+        """(S,R,A..,E,n): ||W_i||, near 1 when feature i is fully represented. Paper 3.2."""
+        return self._feature_metrics[0]
+
+    def interference(self) -> FloatArray:
+        """(S,R,A..,E,n): sum over j != i of (W_i / ||W_i|| . W_j)^2. Paper 3.2."""
+        return self._feature_metrics[1]
+
+    def polysemanticity(self) -> FloatArray:
+        """(S,R,A..,E,n): the square root of the interference, as Figures 1 and 2 colour it."""
+        return self._feature_metrics[2]
+
+    def feature_dimensionality(self) -> FloatArray:
+        """(S,R,A..,E,n): D_i = ||W_i||^2 / sum over all j of (W_i / ||W_i|| . W_j)^2; 1 is monosemantic. Paper 3.2."""
+        return self._feature_metrics[3]
+
+    def total_capacity(self) -> DoubleArray:
+        """(S,R,A..): the sum of D_i over experts and features, at most E m. Paper 3.2."""
+        return self._grid(_core.total_capacity(self.core))
+
+    def expert_usage(self, samples: int = 4096, seed: int = 0) -> tuple[DoubleArray, DoubleArray]:
+        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs that is routed to it, over
+        `samples` inputs of the cell's own sparsity. Paper 3.2.
+        """
+        gate, active = _core.expert_usage(self.core, _whole("samples", samples), _seed(seed))
+        return self._grid(gate), self._grid(active)
+
+    def features_per_dimension(self, samples: int = 4096, seed: int = 0, divide_by_k: bool = True) -> DoubleArray:
+        """(S,R,A..): sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3 unless divide_by_k is False."""
+        values = _core.features_per_dimension(self.core, _whole("samples", samples), _seed(seed), bool(divide_by_k))
+        return self._grid(values)
+
+    def global_feature_dimensionality(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
+        """(S,R,A..,n): sum over e of P(e active | feature i present) D_i^e: what an input with the feature meets."""
+        return self._grid(_core.global_feature_dimensionality(self.core, _whole("samples", samples), _seed(seed)))
+
+    def monosemantic_counts(self, threshold: float = 0.2, least_norm: float = 0) -> DoubleArray:
+        """(S,R,A..,E): how many features an expert represents monosemantically, as Table 1 counts."""
+        return self._grid(
+            _core.monosemantic_counts(self.core, _number("threshold", threshold), _number("least_norm", least_norm))
+        )
+
+    def cone_shares(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
+        """(S,R,A..,E): share of the directions of the positive orthant that go to each expert first. Paper 5, A.3."""
+        return self._grid(_core.cone_shares(self.core, _whole("samples", samples), _seed(seed)))
+
+    def reconstruct(self, cell: int | tuple[int, ...], inputs: ArrayLike) -> DoubleArray:
+        """(samples, n): x' of inputs (samples, n) by the kept model of a cell, given by its index in the grid."""
+        return _core.reconstruct(self.core, self._cell(cell), _inputs(inputs))
+
+    def route(self, cell: int | tuple[int, ...], inputs: ArrayLike) -> tuple[IntArray, DoubleArray]:
+        """(samples, k) twice: the experts that inputs (samples, n) go to, by falling score, and their gates."""
+        return _core.route(self.core, self._cell(cell), _inputs(inputs))
+
+    def _cell(self, index: object) -> int:
+        cells = math.prod(self._extents)
+        parts = index if isinstance(index, tuple) else (index,)
+        extents = self._extents if isinstance(index, tuple) else (cells,)
+        if len(parts) == len(extents) and all(
+            isinstance(i, int | np.integer) and not isinstance(i, bool) and -extent <= i < extent
+            for i, extent in zip(parts, extents, strict=True)
+        ):
+            inside = tuple(int(i) % extent for i, extent in zip(parts, extents, strict=True))
+            return int(np.ravel_multi_index(inside, extents))
+        raise ValueError(
+            f"cell must be an index into the grid {self._extents} or a whole number below {cells}, not {shown(index)}"
+        )
+
+    # ---------------------------------------------------------------- out of here
+    def arrays(self) -> Arrays:
+        """Every array under the key that a results file has for it."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, values in self.axes.items():
+            arrays["importance_values" if name == "last_importance" else f"{name}_values"] = values
+        for key in ("final_losses", "expert_weights", "router_weights", "biases", "all_losses", "status", "kept"):
+            arrays[key] = getattr(self, key)
+        if len(self.snapshot_steps):
+            for key in ("steps", "losses", "expert_weights", "router_weights", "biases"):
+                arrays[f"snapshot_{key}"] = getattr(self, f"snapshot_{key}")
+        arrays["config"] = np.array(self.core.config)
+        return arrays
+
+    def save(self, path: str | os.PathLike[str], layout: Literal["phasegrid", "authors"] = "phasegrid") -> None:
+        """Writes a results file (.npz); layout "authors" has the four arrays of the authors' own files.
+
+        Raises ValueError naming the path where it cannot be written; the file is whole or absent.
+        """
+        if layout not in ("phasegrid", "authors"):
+            raise ValueError(f"layout must be one of phasegrid, authors, not {shown(layout)}")
+        self.core.save(path_text("path", path), layout == "authors")
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray.Dataset of losses, kept models and feature metrics, with named dimensions and the axes' values as
+        coordinates. Needs the package xarray.
+        """
+        import xarray
+
+        grid = tuple(self.axes)
+        expert, feature = (*grid, "expert"), (*grid, "expert", "feature")
+        variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = {
+            "final_loss": (grid, self.final_losses),
+            "loss": ((*grid, "restart"), self.all_losses),
+            "status": ((*grid, "restart"), self.status),
+            "kept": (grid, self.kept),
+            "expert_weights": ((*feature, "hidden"), self.expert_weights),
+            "biases": (feature, self.biases),
+            "router_weights": (feature, self.router_weights),
+            "feature_norm": (feature, self.feature_norms()),
+            "interference": (feature, self.interference()),
+            "feature_dimensionality": (feature, self.feature_dimensionality()),
+            "monosemantic_count": (expert, self.monosemantic_counts()),
+        }
+        coordinates = {name: values for name, values in self.axes.items() if not np.isnan(values).any()}
+        return xarray.Dataset(dict(variables), coordinates, {"config": self.core.config})
+
+    def draw(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        score: Literal["paper", "authors"] = "paper",
+        colours: Literal["paper", "safe"] = "paper",
+    ) -> Figure:
+        """The phase diagram as a Matplotlib figure, saved where a path is given (.png, .pdf, .svg)."""
+        from phasegrid import pictures
+
+        figure = pictures.phase_diagram([self], score=score, colours=colours)
+        if path is not None:
+            pictures.save(figure, path_text("path", path))
+        return figure
+
+    def explore(self, path: str | os.PathLike[str] = "explore.html") -> Path:
+        """Writes one HTML page in which every cell and its model can be looked at; returns its path."""
+        from phasegrid import explorer
+
+        return explorer.explore([self], path_text("path", path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("results cannot be pickled; save() them and load() the file")
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else f"{self.models_done} of {self.sweep.models} models"
+        return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}>"
+
+
+def load(path: str | os.PathLike[str]) -> Results:
+    """Reads a results file in our layout. Raises ValueError naming the path and what is wrong with it."""
+    return Results(_core.load(path_text("path", path)))
+
+
+def merge(parts: Sequence[Results]) -> Results:
+    """The results that hold every model which any part has: shards of one sweep, or interrupted trainings of it.
+
+    Raises ValueError where parts are of different sweeps, contradict each other, or there is none.
+    """
+    if isinstance(parts, str) or not isinstance(parts, Sequence) or not all(isinstance(p, Results) for p in parts):
+        raise ValueError(f"parts must be a sequence of Results, not {shown(parts)}")
+    return Results(_core.merge([part.core for part in parts]))
+
+
+def draw_inputs(sparsity: ArrayLike, samples: int, seed: int = 0) -> FloatArray:
+    """(samples, n): inputs of a sparsity a feature (n,): 0 with that probability, else uniform in [0, 1)."""
+    rates = _converted("sparsity", "numbers (n_features,)", sparsity, np.float64)
+    return _core.draw_inputs(rates, _whole("samples", samples), _seed(seed))
+
+
+def boundary_sharpness(field: ArrayLike, seed: int = 0) -> dict[str, tuple[float, float, float]]:
+    """How abrupt the boundaries of a field (rows, columns) are: concentration, jump and roughness, each (value, low,
+    high) with a 95 % interval (include/phasegrid/metrics.hpp).
+    """
+    return _core.boundary_sharpness(_converted("field", "numbers (rows, columns)", field, np.float64), _seed(seed))
+
+
+def _converted(name: str, kind: str, values: ArrayLike, dtype: type) -> NDArray[Any]:
+    if not isinstance(values, np.ndarray) and is_sequence(values) and len(values) > _MOST_NUMBERS:  # type: ignore[arg-type]
+        raise ValueError(f"{name} has {len(values)} entries; at most {_MOST_NUMBERS} are allowed")  # type: ignore[arg-type]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # complex numbers, which would lose their imaginary part
+            return np.ascontiguousarray(values, dtype)
+    except (TypeError, ValueError, OverflowError, MemoryError, Warning):
+        raise ValueError(f"{name} must be {kind}, not {shown(values)}") from None
+
+
+def _inputs(inputs: ArrayLike) -> FloatArray:
+    return _converted("inputs", "numbers (samples, n_features)", inputs, np.float32)
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= 10_000_000:
+        raise ValueError(f"{name} must be a whole number from 1 to 10000000, not {shown(value)}")
+    return int(value)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            if math.isfinite(number := float(value)):
+                return number
+    raise ValueError(f"{name} must be a finite number, not {shown(value)}")
+
+
+def _seed(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
+        raise ValueError(f"seed must be a whole number from 0 to {2**64 - 1}, not {shown(value)}")
+    return int(value)

@@ -1,0 +1,286 @@
+"""Sweeps: one architecture, its training settings, and the axes whose product is the phase diagram."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import numbers
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasegrid import _core
+
+Number: TypeAlias = float | np.number[Any]
+Numbers: TypeAlias = Sequence[float] | NDArray[Any]
+
+_ORIGIN = "keywords"
+_MOST_VALUES = 1_000_000  # of an axis, as in C++
+
+
+class Settings(TypedDict, total=False):
+    """Keyword arguments of `Sweep` and `train`, named as in sweep files (experiments/README.md).
+
+    Numbers that may be an axis take a sequence instead: sparsity, last_importance, steps, batch, learning_rate,
+    weight_decay, load_balance and seed.
+    """
+
+    name: str
+    n_features: int  # n, 1 to 256
+    n_hidden: int  # m, 1 to 64
+    n_experts: int  # E, 1 to 64; 1 is the dense model
+    top_k: int  # k, 1 to n_experts
+    restarts: int  # models a cell; the one of lowest loss is kept
+    seed: int | Numbers
+    sparsity: Number | Numbers  # S in [0, 1): the share of zeros
+    feature_sparsity: Numbers  # (n,): one S a feature, instead of `sparsity`
+    importance: Literal["uniform"] | Mapping[str, float] | Numbers  # (n,), {"geometric": r}, {"shuffled_geometric": r}
+    last_importance: Number | Numbers
+    router_init: Literal["xavier", "zero", "diagonal", "ordered-k-hot", "random-k-hot"]
+    bias_init: Literal["xavier", "zero"]
+    steps: Number | Numbers
+    batch: Number | Numbers  # samples a step
+    learning_rate: Number | Numbers
+    weight_decay: Number | Numbers
+    load_balance: Number | Numbers  # alpha
+    loss: Literal["mean", "sum"]
+    keep: Literal["last-batch", "evaluation"]
+    schedule: Literal["constant", "linear", "cosine"]
+    drop_below: float
+    drop_factor: float
+    stop_below: float
+    snapshots: Sequence[int] | NDArray[Any]
+
+
+# Keyword -> its table and key in a sweep file.
+_PLACES: Mapping[str, tuple[str, str]] = {
+    "name": ("", "name"),
+    "restarts": ("", "restarts"),
+    "seed": ("", "seed"),
+    **{key: ("model", key) for key in ("n_features", "n_hidden", "n_experts", "top_k")},
+    **{key: ("data", key) for key in ("sparsity", "importance", "last_importance")},
+    "feature_sparsity": ("data", "sparsity"),
+    "router_init": ("init", "router"),
+    "bias_init": ("init", "bias"),
+    **{
+        key: ("train", key)
+        for key in (
+            *("steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule"),
+            *("drop_below", "drop_factor", "stop_below", "snapshots"),
+        )
+    },
+}
+_AXES = frozenset(
+    ("sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed")
+)
+_WORDS = frozenset(("name", "router_init", "bias_init", "loss", "keep", "schedule"))
+_LISTS = frozenset(("feature_sparsity", "snapshots"))
+
+
+def shown(value: object) -> str:
+    """A value for a message: one short line."""
+    text = repr(value)
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57] + "..."
+
+
+def path_text(name: str, path: object) -> str:
+    """A path as the C++ side takes it. Raises ValueError for what no file can be called."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError(f"{name} must be a path, in UTF-8 and without zero bytes, not {shown(path)}")
+    return text
+
+
+def is_sequence(value: object) -> bool:
+    """Whether a value is a list of numbers rather than a number or a text."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str | bytes | Mapping)
+
+
+def _number(keyword: str, value: object) -> str:
+    """One number as TOML has it."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{keyword} must be a number{_or_list(keyword)}, not {shown(value)}")
+    if isinstance(value, numbers.Integral):
+        whole = int(value)
+        return str(whole) if abs(whole) < 2**63 else repr(_as_float(whole))
+    number = float(value)
+    if math.isnan(number):
+        return "nan"
+    if math.isinf(number):
+        return "inf" if number > 0 else "-inf"
+    # 100.0 for a whole number is as good as 100.
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def _as_float(whole: int) -> float:
+    try:
+        return float(whole)
+    except OverflowError:
+        return -sys.float_info.max if whole < 0 else sys.float_info.max
+
+
+def _or_list(keyword: str) -> str:
+    return " or a sequence of numbers" if keyword in _AXES else ""
+
+
+def _list(keyword: str, values: Any) -> str:
+    if not is_sequence(values):
+        raise ValueError(f"{keyword} must be a sequence of numbers, not {shown(values)}")
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise ValueError(f"{keyword} must have one dimension, not the shape {values.shape}")
+    if len(values) > _MOST_VALUES:
+        raise ValueError(f"{keyword} has {len(values)} values; at most {_MOST_VALUES} are allowed")
+    return f"[{', '.join(_number(keyword, value) for value in values)}]"
+
+
+def _importance(value: object) -> str:
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        if len(value) != 1 or next(iter(value)) not in ("geometric", "shuffled_geometric"):
+            raise ValueError(
+                'importance must be "uniform", a sequence of numbers, {"geometric": ratio} or '
+                f'{{"shuffled_geometric": ratio}}, not {shown(value)}'
+            )
+        return "{ " + ", ".join(f"{key} = {_number('importance', ratio)}" for key, ratio in value.items()) + " }"
+    return _list("importance", value)
+
+
+def _entry(keyword: str, value: object) -> tuple[str, str, str]:
+    """(table, key, value) in a sweep file."""
+    table, key = _PLACES[keyword]
+    if keyword in _WORDS:
+        if not isinstance(value, str):
+            raise ValueError(f"{keyword} must be a string, not {shown(value)}")
+        return table, key, json.dumps(value)
+    if keyword == "importance":
+        return table, key, _importance(value)
+    if keyword in _LISTS:
+        return table, key, _list(keyword, value)
+    if keyword in _AXES and is_sequence(value):
+        return "axes", key, _list(keyword, value)
+    return table, key, _number(keyword, value)
+
+
+def to_toml(settings: Mapping[str, Any]) -> str:
+    """The sweep file that says what these keyword arguments say.
+
+    Raises ValueError for an unknown keyword or a value of the wrong type; what numbers may be is checked by the reader.
+    """
+    tables: dict[str, list[str]] = {"": [], "model": [], "data": [], "init": [], "train": [], "axes": []}
+    if "sparsity" in settings and "feature_sparsity" in settings:
+        raise ValueError("sparsity and feature_sparsity exclude each other; give one of them")
+    for keyword, value in settings.items():
+        if keyword not in _PLACES:
+            near = difflib.get_close_matches(keyword, _PLACES, n=1)
+            hint = f"; did you mean {near[0]}" if near else ""
+            raise ValueError(f"there is no setting {shown(keyword)}{hint}; there are {', '.join(_PLACES)}")
+        table, key, text = _entry(keyword, value)
+        tables[table].append(f"{key} = {text}")
+    return "\n".join(
+        line for table, lines in tables.items() if lines for line in ([f"[{table}]"] if table else []) + lines
+    )
+
+
+def parse(text: str) -> _core.Sweep:
+    """The sweep of a TOML text. Raises ValueError with the reader's sentence."""
+    try:
+        return _core.parse_sweep(text, _ORIGIN)
+    except ValueError as error:
+        raise ValueError(re.sub(rf"^{_ORIGIN}:(\d+: | )", "", str(error))) from None
+
+
+class Sweep:
+    """A checked sweep.
+
+    Raises ValueError, naming the setting and what is allowed, where one cannot be used.
+    """
+
+    def __init__(self, **settings: Unpack[Settings]) -> None:
+        self._set(parse(to_toml({"name": "sweep", **settings})))
+
+    @classmethod
+    def from_core(cls, core: _core.Sweep) -> Sweep:
+        sweep = cls.__new__(cls)
+        sweep._set(core)
+        return sweep
+
+    def _set(self, core: _core.Sweep) -> None:
+        self.core = core
+        self.name: str = core.name
+        self.restarts: int = core.restarts
+        self.seed: int = core.seed
+        self.n_features: int = core.n_features
+        self.n_hidden: int = core.n_hidden
+        self.n_experts: int = core.n_experts
+        self.top_k: int = core.top_k
+
+    @property
+    def axes(self) -> dict[str, NDArray[np.float64]]:
+        """Name -> values of the grid's dimensions, in the order of the arrays: sparsity and last_importance first,
+        of length 1 where they are no axis. Sparsity is NaN where features have their own.
+        """
+        return dict(self.core.dimensions)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of the grid, as the arrays of results begin."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @property
+    def models(self) -> int:
+        """Models that a training makes: cells times restarts."""
+        return math.prod(self.shape) * self.restarts
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Every setting, as the `config` of a results file has them."""
+        config: dict[str, Any] = json.loads(self.core.config)
+        return config
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sweep) and self.core.config == other.core.config
+
+    def __hash__(self) -> int:
+        return hash(self.core.config)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _from_config, (self.core.config,)
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{name}: {len(values)}" for name, values in self.axes.items() if len(values) > 1)
+        return (
+            f"<Sweep {self.name!r}: n={self.n_features} m={self.n_hidden} E={self.n_experts} k={self.top_k}, "
+            f"{axes or 'one cell'}, {self.restarts} restart{'s' if self.restarts > 1 else ''}>"
+        )
+
+
+def _from_config(config: str) -> Sweep:
+    return Sweep.from_core(_core.parse_config(config))
+
+
+def read_sweeps(
+    path: str | os.PathLike[str], *, set: Sequence[str] = (), preset: str = "paper", variant: str = ""
+) -> list[Sweep]:
+    """The sweeps of a TOML file: one, or where it has [variants.NAME] tables one for each.
+
+    set: changes, each "path=toml-value" as after --set, e.g. "train.steps=100".
+    Raises ValueError naming file, key and what is allowed.
+    """
+    if isinstance(set, str):
+        raise ValueError(f'set must be a sequence of changes, each "path=toml-value", not {shown(set)}')
+    for change in (*set, preset, variant):
+        if not isinstance(change, str):
+            raise ValueError(f"set, preset and variant must be strings, not {shown(change)}")
+    return [Sweep.from_core(core) for core in _core.read_sweeps(path_text("path", path), list(set), preset, variant)]

@@ -1,0 +1,84 @@
+#include "python_module.hpp"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "phasegrid/error.hpp"
+
+extern char** environ;
+
+namespace phasegrid {
+namespace fs = std::filesystem;
+
+fs::path experiments_folder() {
+  const char* set = std::getenv("PHASEGRID_EXPERIMENTS");
+  fs::path folder = set != nullptr ? fs::path(set) : fs::path(PHASEGRID_SOURCE_DIR) / "experiments";
+  if (!fs::is_directory(folder)) {
+    throw InputError(fmt::format("no folder '{}': set PHASEGRID_EXPERIMENTS to the experiments folder of phasegrid",
+                                 folder.string()));
+  }
+  return folder;
+}
+
+namespace {
+
+std::string python() {
+  if (const char* set = std::getenv("PHASEGRID_PYTHON"); set != nullptr) return set;
+  std::error_code unknown;
+  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
+  for (const fs::path& candidate :
+       {program.parent_path() / "python", fs::path(PHASEGRID_SOURCE_DIR) / ".venv" / "bin" / "python"}) {
+    if (fs::is_regular_file(candidate, unknown)) return candidate.string();
+  }
+  return "python3";
+}
+
+// This process's environment, with the source tree's package in front of what PYTHONPATH has.
+std::vector<std::string> environment() {
+  std::vector<std::string> variables;
+  const fs::path package = fs::path(PHASEGRID_SOURCE_DIR) / "host" / "python";
+  std::string path = fs::is_directory(package) ? package.string() : "";
+  constexpr std::string_view kKey = "PYTHONPATH=";
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (text.starts_with(kKey)) {
+      path += (path.empty() ? "" : ":") + std::string(text.substr(kKey.size()));
+    } else {
+      variables.emplace_back(text);
+    }
+  }
+  if (!path.empty()) variables.push_back(std::string(kKey) + path);
+  return variables;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> all;
+  for (std::string& word : words) all.push_back(word.data());
+  all.push_back(nullptr);
+  return all;
+}
+
+}  // namespace
+
+int run_module(const std::string& module, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {python(), "-m", module}, variables = environment();
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  pid_t child = 0;
+  const int error =
+      posix_spawnp(&child, words[0].c_str(), nullptr, nullptr, pointers(words).data(), pointers(variables).data());
+  if (error != 0) {
+    throw InputError(fmt::format("cannot run '{}', which draws; set PHASEGRID_PYTHON to a Python 3.11 or newer: {}",
+                                 words[0], std::strerror(error)));
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+}  // namespace phasegrid

@@ -9,7 +9,7 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
@@ -36,7 +36,10 @@ deps: $(PYTHON)
 	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq $$missing; \
 	fi
-	@command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || echo "no nvcc: building for the CPU alone"
+	@if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then \
+	  $(PYTHON) -c 'import importlib.metadata as m; m.version("nvidia-cuda-cuobjdump"); m.version("nvidia-cuda-nvdisasm")' 2>/dev/null || \
+	    $(VENV)/bin/pip install -q --disable-pip-version-check -r bench/floors/requirements.txt; \
+	else echo "no nvcc: building for the CPU alone"; fi
 
 $(PYTHON): experiments/requirements.txt tests/requirements.txt
 	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
@@ -70,8 +73,8 @@ wheel: deps
 	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
 bench: build
-	$(BUILD)/bench/tiny_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
-	$(BUILD)/bench/block_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
+	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)
+	$(BUILD)/bench/block_cpu $(BENCH_ARGS)
 
 # One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
 # `make test`. The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.

@@ -70,12 +70,22 @@ class Opened:
         x, y = self.page.evaluate(code, [side, number, row, column])
         return x, y
 
-    def click(self, side: str, expert: int, row: int, column: int) -> None:
+    def hover(self, side: str, expert: int, row: int, column: int) -> None:
         x, y = self.where(side, expert, row, column)
-        self.page.mouse.move(x - 3, y - 2)
+        self.page.mouse.move(2, 2)
+        self.page.wait_for_selector("#tooltip", state="hidden")
         self.page.mouse.move(x, y)
+        self.page.wait_for_selector("#tooltip", state="visible")
+
+    def click(self, side: str, expert: int, row: int, column: int) -> None:
+        self.hover(side, expert, row, column)
         self.page.mouse.down()
         self.page.mouse.up()
+        code = """([side, row, column]) => {
+          const results = phasegrid.state.all[phasegrid.state.sides[side]], place = phasegrid.placeOf(results);
+          return place.row === row && place.column === column;
+        }"""
+        self.page.wait_for_function(code, arg=[["left", "right"].index(side), row, column])
         self.settle()
 
     def chosen(self) -> dict[str, float]:

@@ -72,10 +72,7 @@ def test_measures_against_numpy(opener: Opener) -> None:
 def test_hovering_shows_the_losses_of_all_restarts_norms_and_interference(opener: Opener) -> None:
     opened = opener(*pair())
     source, row, column = opened.sources[1], 2, 3
-    x, y = opened.where("right", 1, row, column)
-    opened.page.mouse.move(x - 4, y)
-    opened.page.mouse.move(x, y)
-    opened.page.wait_for_selector("#tooltip:not([hidden])")
+    opened.hover("right", 1, row, column)
     text = opened.page.inner_text("#tooltip")
     for loss in source["all_losses"][row, column]:
         assert f"{loss:#.5g}" in text
@@ -126,8 +123,11 @@ def test_router_regions_are_those_of_sampled_inputs(opener: Opener, features: in
 def test_equal_routers_send_everything_to_the_first(opener: Opener) -> None:
     source = results("zero", (2, 1, 3))
     source["router_weights"][:] = 0
-    opened = opener(source)
+    many = results("many", (6, 2, 3))
+    many["router_weights"][:] = 0
+    opened = opener(source, many)
     assert [trace["name"] for trace in opened.traces("router-left")] == ["expert 1: 100.0 %"]
+    np.testing.assert_allclose(opened.traces("router-right")[1]["x"], [1, 0, 0])
 
 
 def test_many_features_show_router_weights_and_usage(opener: Opener) -> None:

@@ -97,7 +97,7 @@ const drawDiagram = (div, results, panels, scaleOf) => {
   if (scalar) {
     const [low, high] = scaleOf(panels.at(-1));
     if (state.shared || panels.length === 1) {
-      traces.push(colourBar(low, high > low ? high : low + 1, palette(state).ramp));
+      traces.push(colourBar(grid.inner, low, high > low ? high : low + 1, palette(state).ramp));
     } else {  // every panel has a scale of its own: said above it
       panels.forEach((panel, i) => {
         const [least, most] = scaleOf(panel);

@@ -217,5 +217,5 @@ const start = async () => {
 
 // For the browser's console: the results, what is shown, and the measures.
 window.phasegrid = { state, featureNorm, interference, dimensionality, score, gram, route, routerRegions, expertUsage, panelsOf,
-  scalesOf, coloursOf, busy: () => pending !== null || working > 0 };
+  scalesOf, coloursOf, placeOf, busy: () => pending !== null || working > 0 };
 start();

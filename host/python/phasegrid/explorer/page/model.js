@@ -65,7 +65,7 @@ const bars = (results, W, e, reach) => {
       marker: { color: alone.map((share) => `rgb(${onRamp(ramp, share).join(",")})`) },
       hovertemplate: "feature %{x}<br>norm %{y:.3f}<br>interference %{customdata[0]:.3f}<br>" +
         "dimensionality %{customdata[1]:.3f}<extra></extra>",
-    }, ...(e === results.E - 1 ? [colourBar(0, 1, ramp, "D<sub>i</sub>")] : [])],
+    }, ...(e === results.E - 1 ? [colourBar(120, 0, 1, ramp, "D<sub>i</sub>")] : [])],
     x: { range: [0.3, results.n + 0.7], nticks: 6 }, y: { range: [0, reach], nticks: 5 },
   };
 };
@@ -150,7 +150,7 @@ const drawGram = (div, results, cell, reach) => {
       xaxis: axisRef("x", e), yaxis: axisRef("y", e), showscale: false,
       ...(n <= MOST_LETTERS && wide > 30 ? { texttemplate: "%{z:.2f}", textfont: { size: 11 } } : {}) };
     traces.push({ ...common, z: grams[e], showscale: e === E - 1, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
-      colorbar: BAR,
+      colorbar: barIn(grid.inner),
       x: features, y: features, customdata: grams[e].map((row, i) => row.map((_, j) => [i + 1, j + 1])),
       hovertemplate: "W<sub>%{customdata[0]}</sub> · W<sub>%{customdata[1]}</sub> = %{z:.3f}<extra></extra>" });
     if (biases) {

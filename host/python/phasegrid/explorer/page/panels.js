@@ -27,7 +27,7 @@ const panelGrid = (width, count, options) => {
       first: column === 0, last: i + columns >= count,
     };
   };
-  return { columns, rows, margin, width, height: innerHeight + margin.t + margin.b, tall, wide, domain };
+  return { margin, width, height: innerHeight + margin.t + margin.b, inner: innerHeight, tall, wide, domain };
 };
 
 const panelTitle = (grid, i, text) => {
@@ -43,13 +43,15 @@ const baseLayout = (grid) => ({
   paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", dragmode: false, hovermode: "closest", annotations: [],
   hoverlabel: { bgcolor: "#fff", bordercolor: FRAME, font: { ...FONT, color: INK } },
 });
-const BAR = { thickness: 11, outlinewidth: 0, lenmode: "pixels", len: 150, y: 1, yanchor: "top", ypad: 0, nticks: 6, xpad: 8,
-  tickfont: { size: 11 } };
+const barIn = (height) => ({
+  thickness: 11, outlinewidth: 0, lenmode: "pixels", len: Math.min(150, height), y: 1, yanchor: "top", ypad: 0,
+  nticks: height < 90 ? 3 : 6, xpad: 8, tickfont: { size: 11 },
+});
 // A colour bar on a trace that draws nothing.
-const colourBar = (low, high, ramp, title) => ({
+const colourBar = (height, low, high, ramp, title) => ({
   type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip",
   marker: { color: [low], cmin: low, cmax: high, colorscale: stops(ramp), showscale: true,
-    colorbar: { ...BAR, title: title ? { text: title, side: "top" } : undefined } },
+    colorbar: { ...barIn(height), title: title ? { text: title, side: "top" } : undefined } },
 });
 const frame = { showline: true, mirror: true, linecolor: FRAME, zeroline: false, showgrid: false, fixedrange: true };
 

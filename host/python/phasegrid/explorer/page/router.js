@@ -1,11 +1,8 @@
 // How the chosen model's router divides the inputs among its experts.
 
 const setWords = (experts) => experts.map((e) => e + 1).join(" + ");
-// A region's colour: that of its expert, or the mean of those of its set.
-const setColour = (experts) => {
-  const mixed = experts.map((e) => rgb(seriesColour(state, e)));
-  return [0, 1, 2].map((c) => Math.round(mixed.reduce((sum, colour) => sum + colour[c], 0) / mixed.length));
-};
+// A region's colour: that of its expert; sets of experts have one each, in order.
+const regionColour = (experts, at) => rgb(seriesColour(state, experts.length === 1 ? experts[0] : at));
 
 // n = 2: regions of the square of inputs; n = 3: of the triangle of directions.
 const drawRegions = (div, results, G) => {
@@ -15,8 +12,8 @@ const drawRegions = (div, results, G) => {
   const tall = n === 3 ? size * Math.sqrt(3) / 2 : size;
   const layout = { ...baseLayout({ width, height: tall + margin.t + margin.b, margin }), showlegend: true,
     legend: { x: 1.03, y: 1, xanchor: "left", font: { size: 12, color: INK }, itemclick: false, itemdoubleclick: false } };
-  const traces = regions.map(({ experts, points, share }) => {
-    const closed = [...points, points[0]], colour = setColour(experts).join(",");
+  const traces = regions.map(({ experts, points, share }, at) => {
+    const closed = [...points, points[0]], colour = regionColour(experts, at).join(",");
     return { type: "scatter", mode: "lines", fill: "toself", hoveron: "fills", x: closed.map(([x]) => x), y: closed.map(([, y]) => y),
       fillcolor: `rgba(${colour},0.55)`, line: { color: `rgb(${colour})`, width: 1.5 },
       name: `expert${experts.length > 1 ? "s" : ""} ${setWords(experts)}: ${(100 * share).toFixed(1)} %`, hoverinfo: "name",
@@ -53,7 +50,7 @@ const drawWeights = (div, results, cell, G) => {
   const traces = [{
     type: "heatmap", z: rows, x: rows[0].map((_, f) => f + 1), y: experts, zmin: -reach, zmax: reach,
     colorscale: stops(palette(state).signed), hovertemplate: "expert %{y}, feature %{x}: %{z:.3f}<extra></extra>",
-    colorbar: { ...BAR, len: Math.min(150, height - 68) },
+    colorbar: barIn(height - 68),
   }];
   if (usage) {
     layout.xaxis2 = { ...frame, domain: [share + 0.05, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },

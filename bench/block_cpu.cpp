@@ -1,17 +1,19 @@
 // The block mapping on the CPU: ns per sample (one sample through one training step, batch 1,024) for the shapes of the
-// paper's Figures 1 to 3 and 6 and Table 1, and the share of the peak rate of FP32 fused multiply-adds, counting the
-// operations of a dense step. The peak is measured in the same run, between the trainings: on a shared machine it
-// moves.
+// paper's Figures 1 to 3 and 6 and Table 1, the share of the peak rate of FP32 fused multiply-adds, counting those of a
+// dense step, and the share of the floor of all counted operations. The peak is measured in the same run, between the
+// trainings: on a shared machine it moves, and the clock of the floor with it.
 //
-//   build/bench/block_cpu [--benchmark_filter=dense] [--benchmark_out=bench/results/FILE.json]
-#include <benchmark/benchmark.h>
+//   build/bench/block_cpu [--benchmark_filter=dense] [--out bench/results/FILE.json]
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <thread>
-#include <vector>
 
+#include "cases.hpp"
+#include "cpu_peak.hpp"
+#include "floor.hpp"
+#include "google_benchmark.hpp"
 #include "phasegrid/phasegrid.hpp"
 
 namespace phasegrid::bench {
@@ -21,58 +23,17 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// ---------------------------------------------------------------- the peak
-
-constexpr int kRounds = 2'000'000;
-constexpr int kChains = 12;  // independent sums: more than ports times latency
-
-__attribute__((target("avx512f"))) void chains_of_fma_512() {
-  typedef float Vector __attribute__((vector_size(64)));
-  Vector sum[kChains] = {}, half = Vector{} + 0.5f;
-  for (int i = 0; i < kRounds; ++i) {
-#pragma GCC unroll 12
-    for (auto& s : sum) asm volatile("vfmadd213ps %1, %1, %0" : "+v"(s) : "v"(half));
-  }
-}
-__attribute__((target("avx2,fma"))) void chains_of_fma_256() {
-  typedef float Vector __attribute__((vector_size(32)));
-  Vector sum[kChains] = {}, half = Vector{} + 0.5f;
-  for (int i = 0; i < kRounds; ++i) {
-#pragma GCC unroll 12
-    for (auto& s : sum) asm volatile("vfmadd213ps %1, %1, %0" : "+x"(s) : "x"(half));
-  }
-}
-
-// Fused multiply-adds a second of so many threads at once.
-double measure_peak(InstructionSet set, int threads) {
-  const auto start = std::chrono::steady_clock::now();
-  {
-    std::vector<std::jthread> workers;
-    for (int t = 0; t < threads; ++t) {
-      workers.emplace_back(set == InstructionSet::avx512 ? chains_of_fma_512 : chains_of_fma_256);
-    }
-  }
-  const int lanes = set == InstructionSet::avx512 ? 16 : 8;
-  return 1.0 * kRounds * kChains * lanes * threads / seconds_since(start);
-}
-
 // ---------------------------------------------------------------- the training
 
-// Fused multiply-adds of one sample in a step that skips nothing but inactive experts: h, W h, dL/dh and two outer
-// products for the experts, the scores, and for k > 1 the gates' slopes and the router's gradient.
-double operations(const Shape& s) {
-  const double n = s.n_features, m = s.n_hidden, E = s.n_experts, k = s.top_k;
-  return 5 * n * m * k + (E > 1 ? n * E : 0) + (k > 1 ? 3 * n * k : 0);
-}
-
-void train_shape(benchmark::State& state, Shape shape, double density, int threads, InstructionSet set) {
+void train_shape(benchmark::State& state, Case c, int threads, InstructionSet set) {
+  const Shape& shape = c.shape;
   Sweep sweep;
   sweep.shape = shape;
   sweep.restarts = threads;
-  sweep.train.batch = 1024;
-  sweep.train.load_balance = 0;
-  sweep.train.steps = static_cast<int>(4e6 / operations(shape));
-  sweep.data.sparsity = 1 - density;
+  sweep.train.batch = c.batch;
+  sweep.train.load_balance = c.load_balance;
+  sweep.train.steps = static_cast<int>(4e6 / dense_multiply_adds(shape));
+  sweep.data.sparsity = 1 - c.density;
   TrainOptions options;
   options.device = DeviceChoice::cpu;
   options.threads = threads;
@@ -87,23 +48,18 @@ void train_shape(benchmark::State& state, Shape shape, double density, int threa
     }
   }
   const double samples = 1.0 * sweep.restarts * sweep.train.steps * sweep.train.batch;
+  // The clock, from the peak: two fused multiply-adds a lane and cycle.
+  const Machine machine = set == InstructionSet::avx512 ? Machine::avx512 : Machine::avx2;
+  const double gigahertz = peak / threads / (2 * lanes_of(machine)) / 1e9;
+  const Count count = count_block(shape, {c.batch, c.load_balance > 0}, machine);
+  const double floor_seconds = cpu_floor(count.total(), machine, gigahertz).seconds / threads;
   state.counters["ns_per_sample"] = seconds * 1e9 / samples;
+  state.counters["floor_ns"] = floor_seconds * 1e9;
+  state.counters["floor_share"] = samples * floor_seconds / seconds;
   state.counters["peak_gfma"] = peak / 1e9;
-  state.counters["gfma"] = samples * operations(shape) / seconds / 1e9;
-  state.counters["peak_share"] = samples * operations(shape) / seconds / peak;
+  state.counters["gfma"] = samples * dense_multiply_adds(shape) / seconds / 1e9;
+  state.counters["peak_share"] = samples * dense_multiply_adds(shape) / seconds / peak;
 }
-
-struct Case {
-  const char* name;
-  Shape shape;
-  double density;
-};
-constexpr Case kCases[] = {
-    {"fig3_dense_m20", {100, 20, 1, 1}, 0.5},  {"fig3_4_experts", {100, 5, 4, 1}, 0.5},
-    {"fig3_10_experts", {100, 2, 10, 2}, 0.5}, {"fig3_20_experts", {100, 1, 20, 5}, 0.5},
-    {"table1", {100, 10, 10, 1}, 0.1},         {"fig1_dense", {20, 6, 1, 1}, 0.1},
-    {"fig2_moe", {20, 2, 3, 1}, 0.1},          {"fig6", {20, 5, 4, 1}, 0.1},
-};
 
 }  // namespace
 }  // namespace phasegrid::bench
@@ -115,17 +71,14 @@ int main(int argc, char** argv) {
   for (InstructionSet set : {InstructionSet::avx512, InstructionSet::avx2}) {
     if (!is_supported(set)) continue;
     for (int threads : {1, std::min(2, cores)}) {
-      for (const bench::Case& c : bench::kCases) {
+      for (const bench::Case& c : bench::kBlockCases) {
         const std::string name = fmt::format("{}/{}/threads:{}", c.name, to_string(set), threads);
-        benchmark::RegisterBenchmark(name.c_str(), bench::train_shape, c.shape, c.density, threads, set)
+        benchmark::RegisterBenchmark(name.c_str(), bench::train_shape, c, threads, set)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond)
             ->Iterations(1);
       }
     }
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
+  return bench::run_benchmarks(argc, argv);
 }

@@ -100,7 +100,9 @@ def check_losses(shape: str, options: argparse.Namespace, chosen: dict[str, Row]
         difference = theirs["mean_loss"] - ours["mean_loss"]
         chosen[peer]["compared"] = {"steps": steps, "models": models, "mean_loss": theirs["mean_loss"], "error": error}
         if abs(difference) > 5 * error + 0.01 * ours["mean_loss"]:
-            wrong.append(f"{shape}: {peer} ends at loss {theirs['mean_loss']:.5f}, phasegrid at {ours['mean_loss']:.5f}")
+            wrong.append(
+                f"{shape}: {peer} ends at loss {theirs['mean_loss']:.5f}, phasegrid at {ours['mean_loss']:.5f}"
+            )
     return wrong
 
 
@@ -115,7 +117,9 @@ def compare(shape: str, options: argparse.Namespace) -> tuple[Row, list[str]]:
             chosen[peer] = best
     if "phasegrid" not in chosen:
         problems = [row["problem"] for row in tried if row["peer"] == "phasegrid"]
-        raise SystemExit(f"compare_peers: phasegrid could not be run: {problems[0] if problems else 'it is no --peers'}")
+        raise SystemExit(
+            f"compare_peers: phasegrid could not be run: {problems[0] if problems else 'it is no --peers'}"
+        )
     rounds: dict[str, list[Row]] = {peer: [] for peer in chosen}
     for at in range(options.rounds):
         for peer, row in chosen.items():

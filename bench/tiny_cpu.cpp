@@ -1,33 +1,21 @@
-// ns per sample of each Figure 4 architecture (batch 512, the paper's settings) on the CPU, the best of ten trainings of
-// 48 models a thread, and the share of the counted operation floor that is reached.
+// ns per sample of each Figure 4 architecture (batch 512, the paper's settings) on the CPU, the best of ten trainings
+// of 48 models a thread, and the share of the counted operation floor that is reached.
 //
-//   build/bench/tiny_cpu [--benchmark_filter=323] [--benchmark_out=bench/results/FILE.json]
-#include <benchmark/benchmark.h>
+//   build/bench/tiny_cpu [--benchmark_filter=323] [--out bench/results/FILE.json]
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <thread>
 
-#include "operations.hpp"
+#include "cases.hpp"
+#include "cpu_clock.hpp"
+#include "floor.hpp"
+#include "google_benchmark.hpp"
 #include "phasegrid/phasegrid.hpp"
 
 namespace phasegrid::bench {
 namespace {
-
-// The core's clock: a chain of dependent additions takes one cycle each.
-double measure_gigahertz() {
-  double best = 0;
-  for (int trial = 0; trial < 100; ++trial) {
-    constexpr int kAdditions = 5'000'000;
-    const auto start = std::chrono::steady_clock::now();
-    std::uint64_t x = 1;
-    for (int i = 0; i < kAdditions; ++i) asm volatile("add $1, %0" : "+r"(x));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::max(best, kAdditions / seconds / 1e9);
-  }
-  return best;
-}
 
 // A virtual machine's cores, and their clocks, take a while to be given over to a program.
 void warm_up(double seconds) {
@@ -64,8 +52,9 @@ void train_architecture(benchmark::State& state, Shape shape, int threads, Instr
     }
   }
   const double samples = 1.0 * sweep.restarts * sweep.train.steps * sweep.train.batch;
-  const double floor_cycles = count_operations(shape, set).total() / vector_ports(set) / samples_per_register(set);
-  const double floor_seconds = floor_cycles / (gigahertz * 1e9) / threads;
+  const Machine machine = set == InstructionSet::avx512 ? Machine::avx512 : Machine::avx2;
+  const Floor floor = cpu_floor(count_tiny(shape, {sweep.train.batch, true}, machine).total(), machine, gigahertz);
+  const double floor_seconds = floor.seconds / threads;
   state.counters["ns_per_sample"] = seconds * 1e9 / samples;
   state.counters["floor_ns"] = floor_seconds * 1e9;
   state.counters["floor_share"] = samples * floor_seconds / seconds;
@@ -84,19 +73,14 @@ int main(int argc, char** argv) {
   for (InstructionSet set : {InstructionSet::avx512, InstructionSet::avx2}) {
     if (!is_supported(set)) continue;
     for (int threads : {1, std::min(2, cores)}) {
-      for (const Shape& s : {Shape{2, 1, 1, 1}, Shape{2, 1, 2, 1}, Shape{3, 1, 1, 1}, Shape{3, 1, 2, 1},
-                             Shape{3, 1, 3, 1}, Shape{3, 2, 1, 1}, Shape{3, 2, 2, 1}, Shape{3, 2, 3, 1}}) {
-        const std::string name = fmt::format("{}{}{}/{}/threads:{}", s.n_features, s.n_hidden, s.n_experts,
-                                             to_string(set), threads);
-        benchmark::RegisterBenchmark(name.c_str(), bench::train_architecture, s, threads, set, gigahertz)
+      for (const bench::Case& c : bench::kTinyCases) {
+        const std::string name = fmt::format("{}/{}/threads:{}", c.name, to_string(set), threads);
+        benchmark::RegisterBenchmark(name.c_str(), bench::train_architecture, c.shape, threads, set, gigahertz)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond)
             ->Iterations(1);
       }
     }
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
+  return bench::run_benchmarks(argc, argv);
 }

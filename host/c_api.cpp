@@ -121,7 +121,8 @@ constexpr std::int32_t type_of() {
 // Elements of the last `inner` dimensions lie together; before them, one starts every `row` elements.
 template <class T>
 phasegrid_array view(const T* data, const Extents& extents, std::size_t inner = 0, std::size_t row = 0) {
-  if (extents.size() > PHASEGRID_MOST_DIMENSIONS) throw std::logic_error("more dimensions than the header has room for");
+  if (extents.size() > PHASEGRID_MOST_DIMENSIONS)
+    throw std::logic_error("more dimensions than the header has room for");
   phasegrid_array array{};
   array.data = data;
   array.type = type_of<T>();
@@ -174,8 +175,8 @@ phasegrid_results::phasegrid_results(Results trained)
 
 namespace {
 
-phasegrid::TrainOptions options_of(const phasegrid_train_options* given, std::size_t n_sweeps,
-                                   std::stop_source& stop, std::vector<Results>& earlier) {
+phasegrid::TrainOptions options_of(const phasegrid_train_options* given, std::size_t n_sweeps, std::stop_source& stop,
+                                   std::vector<Results>& earlier) {
   phasegrid_train_options o;
   phasegrid_train_options_init(&o, sizeof o);
   if (given != nullptr) {
@@ -188,7 +189,8 @@ phasegrid::TrainOptions options_of(const phasegrid_train_options* given, std::si
     std::memcpy(&o, given, std::min(given->size, sizeof o));
   }
   phasegrid::TrainOptions options;
-  options.device = choice<phasegrid::DeviceChoice>(o.device, PHASEGRID_DEVICE_CUDA, "phasegrid_train", "options.device");
+  options.device =
+      choice<phasegrid::DeviceChoice>(o.device, PHASEGRID_DEVICE_CUDA, "phasegrid_train", "options.device");
   options.instruction_set = choice<phasegrid::InstructionSet>(o.instruction_set, PHASEGRID_ISA_AVX512,
                                                               "phasegrid_train", "options.instruction_set");
   options.threads = o.threads;
@@ -270,8 +272,8 @@ phasegrid_status phasegrid_train_options_init(phasegrid_train_options* options, 
     need(options, "phasegrid_train_options_init", "options");
     phasegrid_train_options defaults{};
     if (size < sizeof defaults.size || size > 4096) {
-      throw InputError(fmt::format(
-          "phasegrid_train_options_init: size must be sizeof(phasegrid_train_options), not {}", size));
+      throw InputError(
+          fmt::format("phasegrid_train_options_init: size must be sizeof(phasegrid_train_options), not {}", size));
     }
     defaults.size = size;
     defaults.shard_index = defaults.shard_count = 1;

@@ -24,7 +24,15 @@ struct Outcome {
 // While every parameter is below this, and importances are at most 1e9, no product or sum of a batch comes near the
 // largest float, so the loss is finite without looking.
 constexpr float kSurelyFinite = 1e4f;
-constexpr int kStepsBetweenStopChecks = 64;
+
+// Steps between two looks at the stop flag, which a GPU reads over the bus: some milliseconds of training, and one step
+// where a step is longer than that.
+constexpr int kMostStepsBetweenLooks = 64;
+constexpr int kWorkBetweenLooks = 1 << 22;  // samples times parameters
+PG_INLINE int steps_between_looks(int batch, int parameter_count) {
+  const int steps = kWorkBetweenLooks / batch / parameter_count;
+  return steps < 1 ? 1 : steps > kMostStepsBetweenLooks ? kMostStepsBetweenLooks : steps;
+}
 
 PG_INLINE bool is_finite(float a) { return (float_bits(a) & 0x7f800000u) != 0x7f800000u; }
 
@@ -44,10 +52,13 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
   const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
   float loss = 0.0f;
   bool large = false, dropped = false, ended = false;
-  int snapshots = 0;
+  int snapshots = 0, next_look = 0;
   PG_NO_UNROLL
   for (int step = 1; step <= cell.steps; ++step) {
-    if (step % kStepsBetweenStopChecks == 0 && model.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
+    if (step >= next_look) {
+      if (model.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
+      next_look = step + steps_between_looks(cell.batch, parameter_count);
+    }
     const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
     const bool snapshot = snapshots < job.n_snapshots && job.snapshots[snapshots] == step - 1;
     if (large || watched || snapshot || step == cell.steps) {

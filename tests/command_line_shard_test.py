@@ -11,7 +11,6 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-
 from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
 
 # Snapshots and a seed axis; a shape of each mapping.
@@ -131,7 +130,8 @@ class Shards(CommandLineCase):
         for shard, parts in {"0/4": ("no shard 0",), "5/4": ("no shard 5",), "3": ("I/N",), "a/b": ("I/N",),
                              "1/0": ("number of shards",), "-1/4": ("no shard -1",), "": ("I/N",)}.items():
             with self.subTest(shard):
-                self.expect_refused(phasegrid("run", self.sweep, "--out", self.out, f"--shard={shard}"), "shard", *parts)
+                result = phasegrid("run", self.sweep, "--out", self.out, f"--shard={shard}")
+                self.expect_refused(result, "shard", *parts)
 
     # ------------------------------------------------------------ interruption
 

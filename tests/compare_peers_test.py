@@ -25,7 +25,7 @@ def report(peer: str, ns: float, loss: float = 0.1) -> dict[str, Any]:
 
 class Compare(unittest.TestCase):
     def compare(self, answers: dict[str, Any], shape: str = "211") -> tuple[Any, list[str]]:
-        def run(peer: str, *_: Any) -> dict[str, Any]:
+        def run(peer: str, *_: Any, **__: Any) -> dict[str, Any]:
             return answers[peer]
 
         with mock.patch.object(compare_peers, "run", run), contextlib.redirect_stderr(io.StringIO()):

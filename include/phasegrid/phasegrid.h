@@ -49,8 +49,8 @@ PHASEGRID_API phasegrid_status phasegrid_sweep_parse(const char* toml, const cha
                                                      phasegrid_sweep** sweep);
 PHASEGRID_API phasegrid_status phasegrid_sweep_read(const char* path, const char* preset, const char* variant,
                                                     phasegrid_sweep** sweep);
-/* Changes one setting as --set does: "train.steps=100", "axes.sparsity=[0.1, 0.5]". Where it fails the sweep stays as it
- * was. */
+/* Changes one setting as --set does: "train.steps=100", "axes.sparsity=[0.1, 0.5]". Where it fails the sweep stays as
+ * it was. */
 PHASEGRID_API phasegrid_status phasegrid_sweep_set(phasegrid_sweep* sweep, const char* change);
 PHASEGRID_API void phasegrid_sweep_free(phasegrid_sweep* sweep);
 
@@ -78,9 +78,9 @@ typedef struct phasegrid_train_options {
   int32_t instruction_set; /* PHASEGRID_ISA_*; all give the same bits */
   int32_t shard_index;     /* trains share shard_index (1 .. shard_count) of the cells; 1 of 1 is everything */
   int32_t shard_count;
-  int32_t reserved;                      /* 0 */
-  phasegrid_progress_callback progress;  /* or NULL */
-  void* user;                            /* handed to the callback */
+  int32_t reserved;                       /* 0 */
+  phasegrid_progress_callback progress;   /* or NULL */
+  void* user;                             /* handed to the callback */
   const phasegrid_results* const* resume; /* or NULL: [n_sweeps], what an earlier call left; not trained again */
 } phasegrid_train_options;
 

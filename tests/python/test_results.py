@@ -26,6 +26,22 @@ def results() -> phasegrid.Results:
     )
 
 
+def _with_other_rate(results: phasegrid.Results) -> phasegrid.Sweep:
+    """A sweep whose results have the same shapes."""
+    return phasegrid.Sweep(
+        n_features=5,
+        n_hidden=3,
+        n_experts=4,
+        top_k=2,
+        restarts=2,
+        steps=200,
+        batch=128,
+        sparsity=[0.2, 0.6, 0.9],
+        last_importance=results.importance_values,
+        learning_rate=0.5,
+    )
+
+
 def test_feature_measures_follow_the_papers_formulas(results: phasegrid.Results) -> None:
     weights = results.expert_weights.astype(np.float64)
     norms = np.linalg.norm(weights, axis=-1)
@@ -126,6 +142,10 @@ def test_load_says_what_is_wrong(tmp_path: Path) -> None:
         lambda r: r.expert_usage(10**9),
         lambda r: r.expert_usage(10, seed=-1),
         lambda r: r.cone_shares("x"),
+        lambda r: r.monosemantic_counts([]),
+        lambda r: r.monosemantic_counts(0.2, np.nan),
+        lambda r: phasegrid.read_sweeps(3),
+        lambda r: phasegrid.load("\ud800"),
         lambda r: r.save(3),
         lambda r: r.save("/nonexistent/folder/x.npz"),
         lambda r: r.save("x.npz", layout="theirs"),
@@ -138,6 +158,7 @@ def test_load_says_what_is_wrong(tmp_path: Path) -> None:
         lambda r: phasegrid.train(r.sweep, steps=3),
         lambda r: phasegrid.train(r.sweep, resume=[r, r]),
         lambda r: phasegrid.train(phasegrid.Sweep(sparsity=0.1), resume=r),
+        lambda r: phasegrid.train(_with_other_rate(r), resume=r),
     ],
 )
 def test_bad_arguments_are_value_errors(results: phasegrid.Results, call: Any) -> None:

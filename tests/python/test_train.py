@@ -295,9 +295,11 @@ def test_sweeps_pickle_and_results_refuse_to() -> None:
         ({"name": "a\nb"}, r"^name must be 1 to 200 letters"),
         ({"device": "tpu"}, r"^device must be one of auto, cpu, cuda, not 'tpu'$"),
         ({"threads": -1}, r"^threads must be a whole number from 0"),
+        ({"out": "a\0b"}, r"^out must be a path"),
+        ({"checkpoint_seconds": 10**400}, r"^checkpoint_seconds must be a number above 0"),
         ({"progress": 3}, r"^progress must be True, False, None or a function, not 3$"),
         ({"resume": "x"}, r"^resume must be Results"),
-        ({"out": 3}, r"^out must be a path, not 3$"),
+        ({"out": 3}, r"^out must be a path, .* not 3$"),
         ({"feature_sparsity": [0.1, 0.2, 0.3]}, r"^sparsity and feature_sparsity exclude each other"),
     ],
 )

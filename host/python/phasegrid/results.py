@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasegrid import _core
 from phasegrid.arrays import Arrays
-from phasegrid.sweep import Sweep, is_sequence, shown
+from phasegrid.sweep import Sweep, is_sequence, path_text, shown
 
 if TYPE_CHECKING:
     import xarray
@@ -198,7 +199,9 @@ class Results:
 
     def monosemantic_counts(self, threshold: float = 0.2, least_norm: float = 0) -> DoubleArray:
         """(S,R,A..,E): how many features an expert represents monosemantically, as Table 1 counts."""
-        return self._grid(_core.monosemantic_counts(self.core, float(threshold), float(least_norm)))
+        return self._grid(
+            _core.monosemantic_counts(self.core, _number("threshold", threshold), _number("least_norm", least_norm))
+        )
 
     def cone_shares(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
         """(S,R,A..,E): share of the directions of the positive orthant that go to each expert first. Paper 5, A.3."""
@@ -247,7 +250,7 @@ class Results:
         """
         if layout not in ("phasegrid", "authors"):
             raise ValueError(f"layout must be one of phasegrid, authors, not {shown(layout)}")
-        self.core.save(_path(path), layout == "authors")
+        self.core.save(path_text("path", path), layout == "authors")
 
     def to_xarray(self) -> xarray.Dataset:
         """An xarray.Dataset of losses, kept models and feature metrics, with named dimensions and the axes' values as
@@ -285,14 +288,14 @@ class Results:
 
         figure = pictures.phase_diagram([self], score=score, colours=colours)
         if path is not None:
-            pictures.save(figure, _path(path))
+            pictures.save(figure, path_text("path", path))
         return figure
 
     def explore(self, path: str | os.PathLike[str] = "explore.html") -> Path:
         """Writes one HTML page in which every cell and its model can be looked at; returns its path."""
         from phasegrid import explorer
 
-        return explorer.explore([self], _path(path))
+        return explorer.explore([self], path_text("path", path))
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("results cannot be pickled; save() them and load() the file")
@@ -304,7 +307,7 @@ class Results:
 
 def load(path: str | os.PathLike[str]) -> Results:
     """Reads a results file in our layout. Raises ValueError naming the path and what is wrong with it."""
-    return Results(_core.load(_path(path)))
+    return Results(_core.load(path_text("path", path)))
 
 
 def merge(parts: Sequence[Results]) -> Results:
@@ -351,13 +354,15 @@ def _whole(name: str, value: object) -> int:
     return int(value)
 
 
+def _number(name: str, value: object) -> float:
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            if math.isfinite(number := float(value)):
+                return number
+    raise ValueError(f"{name} must be a finite number, not {shown(value)}")
+
+
 def _seed(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
         raise ValueError(f"seed must be a whole number from 0 to {2**64 - 1}, not {shown(value)}")
     return int(value)
-
-
-def _path(path: object) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"a path must be a string or path, not {shown(path)}")
-    return os.fspath(path)

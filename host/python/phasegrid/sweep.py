@@ -90,6 +90,14 @@ def shown(value: object) -> str:
     return line if len(line) <= 60 else line[:57] + "..."
 
 
+def path_text(name: str, path: object) -> str:
+    """A path as the C++ side takes it. Raises ValueError for what no file can be called."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError(f"{name} must be a path, in UTF-8 and without zero bytes, not {shown(path)}")
+    return text
+
+
 def is_sequence(value: object) -> bool:
     """Whether a value is a list of numbers rather than a number or a text."""
     if isinstance(value, np.ndarray):
@@ -275,4 +283,4 @@ def read_sweeps(
     for change in (*set, preset, variant):
         if not isinstance(change, str):
             raise ValueError(f"set, preset and variant must be strings, not {shown(change)}")
-    return [Sweep.from_core(core) for core in _core.read_sweeps(os.fspath(path), list(set), preset, variant)]
+    return [Sweep.from_core(core) for core in _core.read_sweeps(path_text("path", path), list(set), preset, variant)]

@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, Unpack, overload
 
+import numpy as np
+
 from phasegrid import _core
 from phasegrid.results import Results
-from phasegrid.sweep import Settings, Sweep, shown
+from phasegrid.sweep import Settings, Sweep, path_text, shown
 
 # progress(models_done, models_total, share_done, seconds), a few times a second; share_done is from 0 to 1.
 ProgressCall: TypeAlias = Callable[[int, int, float, float], object]
@@ -92,13 +94,13 @@ def train(
     """
     single = sweep is None or isinstance(sweep, Sweep)
     sweeps = _sweeps_of(sweep, settings)
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 0 <= threads <= 4096:
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 0 <= threads <= 4096:
         raise ValueError(f"threads must be a whole number from 0 (one a core) to 4096, not {shown(threads)}")
     for name, word in (("device", device), ("instruction_set", instruction_set), ("shard", shard)):
         if not isinstance(word, str):
             raise ValueError(f"{name} must be a string, not {shown(word)}")
-    if not isinstance(checkpoint_seconds, int | float) or not checkpoint_seconds > 0:
-        raise ValueError(f"checkpoint_seconds must be a number above 0, not {shown(checkpoint_seconds)}")
+    if not isinstance(checkpoint_seconds, int | float) or not 0 < checkpoint_seconds <= 1e9:
+        raise ValueError(f"checkpoint_seconds must be a number above 0 to 1e9, not {shown(checkpoint_seconds)}")
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     earlier = _earlier(resume, sweeps)
@@ -112,7 +114,7 @@ def train(
         trained, interrupted = _core.train(
             [s.core for s in sweeps],
             device=device,
-            threads=threads,
+            threads=int(threads),
             instruction_set=instruction_set,
             progress=report,
             files=files,
@@ -149,13 +151,14 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must be Results, or a sequence of them for a sequence of sweeps, not {shown(resume)}")
     if len(parts) != len(sweeps):
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
+    for part, sweep in zip(parts, sweeps, strict=True):
+        if part.sweep != sweep:
+            raise ValueError(f"resume: the results for sweep {sweep.name!r} are of other settings")
     return list(parts)
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:
-    if not isinstance(out, str | os.PathLike):
-        raise ValueError(f"out must be a path, not {shown(out)}")
-    path = os.fspath(out)
+    path = path_text("out", out)
     if single:
         return [path]
     names = [sweep.name for sweep in sweeps]

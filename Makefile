@@ -13,7 +13,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test wheel bench sanitize coverage clean
+.PHONY: help deps build fig4 paper test wheel bench sanitize coverage peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
 	@echo "make coverage           lines of kernels/ that the tests execute"
+	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
 	@echo "make deps               install what is missing (apt, pip); the others call it"
 
 # Asks the package managers only for what is missing.
@@ -75,6 +76,11 @@ wheel: deps
 bench: build
 	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)
 	$(BUILD)/bench/block_cpu $(BENCH_ARGS)
+
+# JAX and PyTorch, for bench/compare_peers.py; in an environment of their own, as they are large.
+peers:
+	python3 -m venv .venv-peers
+	.venv-peers/bin/pip install -q --disable-pip-version-check -r bench/peers/requirements.txt
 
 # One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
 # `make test`. The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.

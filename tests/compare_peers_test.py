@@ -45,7 +45,7 @@ class Compare(unittest.TestCase):
         missing = {"problem": "jax_sweep: jax is missing: make peers"}
         summary, _ = self.compare({"phasegrid": report("phasegrid", 100), "jax": missing, "torch": missing}, "table1")
         self.assertIn("| not run | not run | not measured |", compare_peers.table([summary], "cpu"))
-        with self.assertRaisesRegex(SystemExit, "phasegrid could not be run: no module"):
+        with self.assertRaisesRegex(SystemExit, "2"):
             self.compare({"phasegrid": {"problem": "no module"}, "jax": missing, "torch": missing})
 
     def test_a_peer_that_computes_something_else_is_found_out(self) -> None:

@@ -1,6 +1,6 @@
 """PyTorch peers: models as a batch.
 
-    compiled   batched matrix products (torch.bmm) over models, the step compiled by torch.compile (CUDA graphs on a GPU)
+    compiled   batched matrix products (torch.bmm) over models, a step compiled by torch.compile (CUDA graphs on a GPU)
     eager      the same, not compiled
     vmap       torch.func: vmap over models of the gradient of one model's loss, in the manner of the paper's authors
 
@@ -43,7 +43,7 @@ def initial() -> list[torch.Tensor]:
 
 
 def losses_of(W: torch.Tensor, b: torch.Tensor, G: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """(M,) or (), with a leading axis of models or without: loss `mean` and the load balance of batches x (.., B, n)."""
+    """(M,) or (), with an axis of models or without: loss `mean` and the load balance of batches x (.., B, n)."""
     h = x @ W
     bias = b[..., :1, :]
     balance = torch.full(x.shape[:-2], shape.load_balance, device=x.device)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import phasegrid
 from phasegrid import pictures
 from phasegrid.pictures import grids
-from phasegrid.pictures.results import feature_measures
+from phasegrid.pictures.measures import feature_measures
 
 Array = NDArray[np.float64]
 

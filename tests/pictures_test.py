@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import subprocess
@@ -17,6 +18,7 @@ import numpy as np
 PACKAGE = Path(__file__).resolve().parent.parent / "host" / "python"
 sys.path.insert(0, str(PACKAGE))
 
+from phasegrid import pictures
 from phasegrid.pictures import diagrams, grids, measures, programs
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import Shape
@@ -293,6 +295,27 @@ class Command(FolderCase):
         names = {f"{figure}_side_by_side.{kind}" for figure in ("fig4", "fig8") for kind in ("png", "pdf")}
         self.assertEqual(set(os.listdir(out)), names)
 
+    def test_functions_need_no_compiled_part(self) -> None:
+        """This tree's package has none; models of the authors' files can be looked at too."""
+        self.assertIsNone(importlib.util.find_spec("phasegrid._core"))
+        path = self.save("authors.npz", arrays(Shape(3, 2, 2)))
+        for source in (path, str(path), dict(np.load(path))):
+            self.assertEqual(len(pictures.experts(source, (1, 2)).axes), 4 + 2)
+            self.assertEqual(
+                len(pictures.curves(source, axis="sparsity", fixed={"last_importance": 0}).axes[0].lines), 1
+            )
+        with self.assertRaisesRegex(InputError, "no key router_weights; it is not in phasegrid's layout"):
+            pictures.router_regions(path)
+
+    def test_width_of_a_page(self) -> None:
+        ours = self.save_paper()
+        for width, points in (("column", 234), ("text", 486), ("5.5", 396)):
+            out = self.folder / width
+            done = self.command(*ours, "--out", out, "--format", "pdf", "--width", width)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for name in ("fig4.pdf", "fig8.pdf"):
+                self.assertRegex((out / name).read_bytes(), rb"/MediaBox \[ 0 0 %d(\.0+\d*)? " % points, name)
+
     def refused(self, words: str, *arguments: Any) -> None:
         out, stdout, stderr = self.folder / "out", io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -358,6 +381,9 @@ class Command(FolderCase):
         self.refused("choose from", good, "--score", "mine")
         self.refused("'gif': allowed are png, pdf, svg", good, "--format", "png,gif")
         self.refused("'9': allowed are whole numbers from 30 to 1200", good, "--dpi", "9")
+        for width in ("page", "0", "-1", "nan", "inf"):
+            self.refused(f"'{width}': allowed are column, text and a number of inches", good, f"--width={width}")
+        self.refused("width 2 inches: this picture needs at least 3", good, "--width", "2")
         self.refused("FILE.npz")
 
     def test_unwritable_folder(self) -> None:

@@ -64,7 +64,7 @@ LABEL, FAMILY_HEAD, FAMILY_GAP, SIDE_HEAD, ROW_GAP = 0.15, 0.20, 0.13, 0.28, 0.0
 LABELLED_GAP_X, LABELLED_GAP_Y = 0.36, 0.18
 LEGEND_COLUMNS = 3  # of panels, that the legend is wide
 LEAST_PANEL, SMALL_PANEL = 0.45, 0.7  # panels must hold their label; small ones have few ticks
-LEAST_BOXES, MOST_SLOT = 3.1, 0.9  # what the note below Figure 8 takes; room for a box
+LEAST_BOXES, MOST_SLOT = 3.2, 0.9  # what the note below Figure 8 takes; room for a box
 SQUARE_LEFT, SQUARE_WIDTH, SQUARE_HEIGHT = 0.36, 1.46, 0.74
 NOTES_LEFT, NOTES_INDENT, LEGEND_WIDTH, LEGEND_HEIGHT = 1.98, 0.40, 3.14, 0.96
 
@@ -354,7 +354,14 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper"
         sheet.y_label(head + height / 2, "final loss")
         sheet.centred(middle, head + height + 0.34, "model / number of experts")
         note = "box: quartiles and median · whiskers: ≤ 1.5 × box · diamond: mean"
-        sheet.text(middle, head + height + 0.53, note, ha="center", fontsize=6.4, color=QUIET)
+        sheet.text(
+            middle if width is None else sheet.width / 2,
+            head + height + 0.53,
+            note,
+            ha="center",
+            fontsize=6.4,
+            color=QUIET,
+        )
     return sheet.figure
 
 

@@ -24,7 +24,7 @@ from phasegrid.pictures.style import Palette, bare, note_preset
 # Inches.
 SIDES = {1: 2.6, 2: 2.3, 3: 1.95}  # of a matrix, by how many stand in a row
 SIDE = 1.3  # where more do
-LEAST_SIDE = 0.5
+LEAST_SIDE = 1.15  # in a picture that is to fit a page; what is more stands in rows of its own
 BARS = 0.5  # height of the bars, as a share of that side
 LEFT, RIGHT, GAP = 0.58, 0.12, 0.16
 TOP, HEAD_LINE, TITLE, GUTTER, FOOT, AXIS_LABEL = 0.06, 0.17, 0.2, 0.1, 0.3, 0.14
@@ -166,9 +166,16 @@ def draw_experts(report: Report, palette: Palette, page: float | None) -> Figure
     """A row of panels for each group."""
     groups = read_groups(report.picture)
     shown = [expert for _, experts in groups for expert in experts]
+    if page is not None:
+        fit = max(1, int((page - LEFT - RIGHT + GAP) / (LEAST_SIDE + GAP)))
+        groups = [
+            (title if at == 0 else "", experts[at : at + fit])
+            for title, experts in groups
+            for at in range(0, len(experts), fit)
+        ]
     widest = max(len(experts) for _, experts in groups)
     side, around = SIDES.get(widest, SIDE), LEFT + (widest - 1) * GAP + RIGHT
-    width = fitted(page, own=around + widest * side, least=max(around + widest * LEAST_SIDE, LEAST_WIDTH))
+    width = fitted(page, own=around + widest * side, least=LEAST_WIDTH)
     if page is not None:
         side = min((width - around) / widest, SIDES[1])
     start = LEFT + (width - around - widest * side) / 2  # panels grow no further, and stand in the middle

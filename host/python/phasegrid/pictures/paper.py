@@ -17,10 +17,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from phasegrid.pictures.curves import draw_fig3, draw_fig7, draw_lines, draw_training
 from phasegrid.pictures.diagrams import FAINT, QUIET, style
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.expert_panels import draw_experts
+from phasegrid.pictures.lines import draw_fig3, draw_fig7, draw_lines, draw_training
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
 from phasegrid.pictures.sizes import Width, check_size, fitted, inches

@@ -111,9 +111,12 @@ def legend_entries(
         line = Line2D([], [], color=colour, linewidth=LINE)
         dots = Line2D([], [], **open_marker(marker, colour))
         names.append(((line, dots) if curve.has_published else line, curve.label))
+    known = any(curve.has_published for curve in curves)
     band = Patch(color=QUIET, alpha=BAND, linewidth=0)
-    keys: list[tuple[Handle, str]] = [((band, key_line(linewidth=LINE)), f"ours: {sd_label(report)}")]
-    if any(curve.has_published for curve in curves):
+    keys: list[tuple[Handle, str]] = [
+        ((band, key_line(linewidth=LINE)), ("ours: " if known else "") + sd_label(report))
+    ]
+    if known:
         keys.append((Line2D([], [], **open_marker("o", QUIET)), published))
     return names, keys
 
@@ -238,7 +241,7 @@ def draw_training(report: Report, palette: Palette, page: float | None) -> Figur
     others = losses[np.arange(len(losses)) != kept]
     if len(others):
         axes.plot(steps, others.T, color=FRAME, linewidth=0.8, alpha=0.7)
-        handles.append((Line2D([], [], color=FRAME, linewidth=0.8), f"the other {len(others)} restarts"))
+        handles.append((Line2D([], [], color=FRAME, linewidth=0.8), "other restarts"))
     if kept >= 0:
         axes.plot(steps, losses[kept], color=palette.series[0], linewidth=LINE, marker=".", markersize=5)
         handles.insert(0, (Line2D([], [], color=palette.series[0], linewidth=LINE), f"kept: restart {kept + 1}"))

@@ -1,12 +1,11 @@
 // Micro-benchmarks of a GPU: every processor full of threads, each of which repeats one operation in eight independent
 // chains. Times are those of CUDA events, the best of several; clocks are the processors' own counters.
-#include "rates_cuda.hpp"
-
 #include <cuda_runtime.h>
 
 #include <algorithm>
 
 #include "philox.hpp"
+#include "rates_cuda.hpp"
 
 namespace phasegrid::bench {
 namespace {
@@ -25,9 +24,10 @@ void check(cudaError_t error, const char* what) {
 struct Fma {
   static constexpr double kOperations = 1;
   static __device__ __forceinline__ void next(uint32_t& x, uint32_t a, uint32_t b, uint32_t) {
-    asm volatile("{.reg .f32 x, a, b; mov.b32 x, %0; mov.b32 a, %1; mov.b32 b, %2; fma.rn.f32 x, x, a, b; mov.b32 %0, x;}"
-                 : "+r"(x)
-                 : "r"(a), "r"(b));
+    asm volatile(
+        "{.reg .f32 x, a, b; mov.b32 x, %0; mov.b32 a, %1; mov.b32 b, %2; fma.rn.f32 x, x, a, b; mov.b32 %0, x;}"
+        : "+r"(x)
+        : "r"(a), "r"(b));
   }
 };
 struct Logic {
@@ -99,8 +99,8 @@ struct Wide {
 
 // `start` of a chain: 1.5f, or for Shared the address of this thread's bank.
 template <class Operation>
-__global__ void __launch_bounds__(kThreads) repeat(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink,
-                                                   unsigned long long* clocks) {
+__global__ void __launch_bounds__(kThreads)
+    repeat(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink, unsigned long long* clocks) {
   __shared__ uint32_t words[kThreads];
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(&words[threadIdx.x]));
   words[threadIdx.x] = address;
@@ -139,7 +139,9 @@ __global__ void __launch_bounds__(kThreads) repeat<Wide>(uint32_t a, uint32_t b,
     for (int i = 0; i < kUnrolled; ++i) {
 #pragma unroll
       for (int c = 0; c < kChains; ++c) {
-        asm volatile("{.reg .b32 low, high; mov.b64 {low, high}, %0; mad.wide.u32 %0, low, %1, %0;}" : "+l"(x[c]) : "r"(a));
+        asm volatile("{.reg .b32 low, high; mov.b64 {low, high}, %0; mad.wide.u32 %0, low, %1, %0;}"
+                     : "+l"(x[c])
+                     : "r"(a));
       }
     }
   }
@@ -157,9 +159,8 @@ __global__ void __launch_bounds__(kThreads) repeat<Wide>(uint32_t a, uint32_t b,
 class Bench {
  public:
   Bench() {
-    int devices = 0;
-    check(cudaGetDeviceCount(&devices), "no GPU can be used");
-    if (devices == 0) throw NoCuda("no GPU can be used: CUDA finds none");
+    check(cudaGetDeviceCount(&devices_), "no GPU can be used");
+    if (devices_ == 0) throw NoCuda("no GPU can be used: CUDA finds none");
     check(cudaGetDeviceProperties(&properties_, 0), "cannot read the GPU's properties");
     blocks_ = properties_.multiProcessorCount * (properties_.maxThreadsPerMultiProcessor / kThreads);
     check(cudaMalloc(&sink_, static_cast<size_t>(blocks_) * kThreads * sizeof *sink_), "cudaMalloc");
@@ -180,7 +181,7 @@ class Bench {
   CudaRate measure(const char* name, uint32_t start) {
     CudaRate rate{name};
     const double operations = Operation::kOperations * kChains * kUnrolled * kTurns * kThreads;  // of a block
-    for (int trial = 0; trial < 6; ++trial) {  // the first warms up
+    for (int trial = 0; trial < 6; ++trial) {                                                    // the first warms up
       check(cudaEventRecord(from_), "cudaEventRecord");
       repeat<Operation><<<static_cast<unsigned>(blocks_), kThreads>>>(0x3f800001u, 0x3f000003u, start, sink_, clocks_);
       check(cudaGetLastError(), name);
@@ -200,9 +201,11 @@ class Bench {
     return rate;
   }
   const cudaDeviceProp& properties() const { return properties_; }
+  int devices() const { return devices_; }
 
  private:
   cudaDeviceProp properties_{};
+  int devices_ = 0;
   int blocks_ = 0;
   uint32_t* sink_ = nullptr;
   unsigned long long* clocks_ = nullptr;
@@ -234,6 +237,7 @@ CudaMeasurements measure_cuda_rates() {
   rates.special = std::max(division, root);  // a floor takes the faster
   rates.issue = std::max({rates.issue, rates.fma, rates.logic});
   rates.device = bench.properties().name;
+  rates.devices = bench.devices();
   rates.processors = bench.properties().multiProcessorCount;
   rates.gigahertz = found.all[0].per_clock_processor > 0
                         ? found.all[0].per_second / (found.all[0].per_clock_processor * rates.processors) / 1e9

@@ -25,7 +25,7 @@ GOOD = ("ok", "no-gpu")  # the second in a rehearsal alone
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a part. `status` is ok, failed, skipped, missing or no-gpu (bench/gpu/steps.sh says what each means)."""
+    """One step of a part. `status` is ok, failed, skipped, missing or no-gpu (see bench/gpu/steps.sh)."""
 
     part: int
     name: str

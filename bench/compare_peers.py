@@ -117,9 +117,9 @@ def compare(shape: str, options: argparse.Namespace) -> tuple[Row, list[str]]:
             chosen[peer] = best
     if "phasegrid" not in chosen:
         problems = [row["problem"] for row in tried if row["peer"] == "phasegrid"]
-        raise SystemExit(
-            f"compare_peers: phasegrid could not be run: {problems[0] if problems else 'it is no --peers'}"
-        )
+        why = problems[0] if problems else "it is not among --peers"
+        print(f"compare_peers: phasegrid could not be run: {why}", file=sys.stderr)
+        sys.exit(2)
     rounds: dict[str, list[Row]] = {peer: [] for peer in chosen}
     for at in range(options.rounds):
         for peer, row in chosen.items():

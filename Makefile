@@ -9,11 +9,11 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test wheel bench sanitize coverage clean
+.PHONY: help deps build fig4 paper test wheel bench sanitize coverage peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -26,6 +26,7 @@ help:
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
 	@echo "make coverage           lines of kernels/ that the tests execute"
+	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
 	@echo "make deps               install what is missing (apt, pip); the others call it"
 
 # Asks the package managers only for what is missing.
@@ -36,7 +37,10 @@ deps: $(PYTHON)
 	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq $$missing; \
 	fi
-	@command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || echo "no nvcc: building for the CPU alone"
+	@if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then \
+	  $(PYTHON) -c 'import importlib.metadata as m; m.version("nvidia-cuda-cuobjdump"); m.version("nvidia-cuda-nvdisasm")' 2>/dev/null || \
+	    $(VENV)/bin/pip install -q --disable-pip-version-check -r bench/floors/requirements.txt; \
+	else echo "no nvcc: building for the CPU alone"; fi
 
 $(PYTHON): experiments/requirements.txt tests/requirements.txt
 	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
@@ -70,8 +74,13 @@ wheel: deps
 	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
 bench: build
-	$(BUILD)/bench/tiny_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
-	$(BUILD)/bench/block_cpu --benchmark_counters_tabular=true $(BENCH_ARGS)
+	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)
+	$(BUILD)/bench/block_cpu $(BENCH_ARGS)
+
+# JAX and PyTorch, for bench/compare_peers.py; in an environment of their own, as they are large.
+peers:
+	python3 -m venv .venv-peers
+	.venv-peers/bin/pip install -q --disable-pip-version-check -r bench/peers/requirements.txt
 
 # One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
 # `make test`. The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.
@@ -79,17 +88,17 @@ sanitize: deps
 	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
-	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
+	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
 	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
 	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=thread
 	cmake --build $(BUILD)-tsan -j $(JOBS)
-	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|isolation|command_line|fidelity'
+	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
 
 coverage: deps
 	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \
 	  -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
 	cmake --build $(BUILD)-coverage -j $(JOBS)
-	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|isolation|fidelity|command_line'
+	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|fidelity|command_line'
 	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
 	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage

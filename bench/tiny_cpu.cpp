@@ -1,5 +1,5 @@
-// ns per sample of each Figure 4 architecture (batch 512, the paper's settings) on the CPU, the best of ten trainings of
-// 48 models a thread, and the share of the counted operation floor that is reached.
+// ns per sample of each Figure 4 architecture (batch 512, the paper's settings) on the CPU, the best of ten trainings
+// of 48 models a thread, and the share of the counted operation floor that is reached.
 //
 //   build/bench/tiny_cpu [--benchmark_filter=323] [--out bench/results/FILE.json]
 #include <fmt/format.h>

@@ -147,7 +147,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
     int status = is_fig4 ? draw_fig4(files, arguments.reference, out.string(), arguments.score) : 0;
     if (status == 0 && drawn.size() > 1) {
       drawn.insert(drawn.end(), {"--out", out.string()});
-      status = run_module("phasegrid.draw", drawn);
+      status = run_module("phasegrid.pictures", drawn);
     }
     if (status != 0) return status;
     // Figure 4's comparison is a check with an exit status of its own; the other verdicts are findings.

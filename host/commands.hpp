@@ -51,6 +51,12 @@ struct CompareArguments {
 };
 int command_compare(const CompareArguments& arguments);
 
+struct ExploreArguments {
+  std::vector<std::string> files;
+  std::string out, title;  // title "": the names of the results
+};
+int command_explore(const ExploreArguments& arguments);  // by the Python package
+
 struct ReproduceArguments {
   std::string figure;
   std::string out;

@@ -85,6 +85,13 @@ int run(int argc, char** argv) {
   compare->add_flag("--markdown", compare_arguments.markdown, "Print the table as Markdown");
   compare->callback([&] { status = command_compare(compare_arguments); });
 
+  ExploreArguments explore_arguments;
+  CLI::App* explore = app.add_subcommand("explore", "Write results as one HTML page to explore in a browser");
+  explore->add_option("files", explore_arguments.files, "Results (.npz), ours or the authors'")->required();
+  explore->add_option("--out", explore_arguments.out, "The page (.html); replaced where it exists")->required();
+  explore->add_option("--title", explore_arguments.title, "Heading of the page; the names of the results without it");
+  explore->callback([&] { status = command_explore(explore_arguments); });
+
   ReproduceArguments reproduce_arguments;
   reproduce_arguments.training.preset = "quick";
   CLI::App* reproduce = app.add_subcommand("reproduce", "Train, check and draw a figure of the paper");

@@ -7,7 +7,6 @@ import json
 import unittest
 
 import numpy as np
-
 from command_line import SWEEP, CommandLineCase, phasegrid
 
 VARIANTS = SWEEP + """

@@ -15,7 +15,6 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-
 from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
 
 LONG = SWEEP.replace("steps = 40", "steps = 20000\nsnapshots = [0, 100, 20000]").replace("restarts = 2",

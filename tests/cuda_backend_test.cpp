@@ -196,7 +196,9 @@ TEST_F(CudaBackend, AKernelThatFailsIsReported) {
 
 // ---------------------------------------------------------------- plan_launches
 
-PlannedSweep planned(const Sweep& sweep) { return plan(sweep, Results(sweep)); }
+PlannedSweep planned(const Sweep& sweep) {
+  return plan(sweep, Results(sweep), std::vector<bool>(Grid(sweep).cells(), true));
+}
 
 TEST(LaunchPlan, HoldsEveryModelOnceTheLongestFirst) {
   std::vector<PlannedSweep> sweeps;

@@ -9,12 +9,11 @@ import unittest
 from typing import Any
 
 import numpy as np
-from paper_samples import BOUNDARIES, EXPERTS, FIG3, FIG7, PICTURES, ROUTERS, TABLE1, draw, legend_texts, panel, series
-
 from matplotlib import colormaps, image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.patches import Rectangle
+from paper_samples import BOUNDARIES, EXPERTS, FIG3, FIG7, PICTURES, ROUTERS, TABLE1, draw, legend_texts, panel, series
 
 from phasegrid.pictures import diagrams, expert_panels, paper, style
 

@@ -1,4 +1,4 @@
-"""Tests of phasegrid.pictures: draw_paper and reports: files, options, and bad reports, refused in one line.
+"""Tests of phasegrid.pictures: the program paper and reports: files, options, and bad reports, refused in one line.
 Run: python3 tests/paper_reports_test.py"""
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from paper_samples import (
     series,
 )
 
-from phasegrid.pictures import draw_paper
-from phasegrid.pictures.grids import InputError
+from phasegrid.pictures import programs
+from phasegrid.pictures.errors import InputError
 
 
 class FolderCase(unittest.TestCase):
@@ -49,7 +49,7 @@ class FolderCase(unittest.TestCase):
     def command(self, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(PACKAGE)])
         return subprocess.run(
-            [sys.executable, "-m", "phasegrid.draw", "paper", *map(str, arguments)],
+            [sys.executable, "-m", "phasegrid.pictures", "paper", *map(str, arguments)],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment, "PYTHONPATH": path},
             capture_output=True,
             text=True,
@@ -111,7 +111,7 @@ class Refusals(FolderCase):
         out, stderr, before = self.folder / "out", io.StringIO(), sys.stderr
         sys.stderr = stderr
         try:
-            status = draw_paper.main([*map(str, arguments), "--out", str(out)])
+            status = programs.main(["paper", *map(str, arguments), "--out", str(out)])
         finally:
             sys.stderr = before
         self.check_refusal(words, status, "", stderr.getvalue())

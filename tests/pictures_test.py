@@ -1,8 +1,9 @@
-"""Tests of phasegrid.pictures: grids, diagrams, draw_fig4. Run: python3 tests/pictures_test.py"""
+"""Tests of phasegrid.pictures: grids, diagrams, the program fig4. Run: python3 tests/pictures_test.py"""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import os
 import subprocess
@@ -17,8 +18,10 @@ import numpy as np
 PACKAGE = Path(__file__).resolve().parent.parent / "host" / "python"
 sys.path.insert(0, str(PACKAGE))
 
-from phasegrid.pictures import diagrams, draw_fig4, grids
-from phasegrid.pictures.grids import InputError, Shape
+from phasegrid import pictures
+from phasegrid.pictures import diagrams, grids, measures, programs
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.grids import Shape
 
 PAPER = [Shape(2, 1, 1), Shape(2, 1, 2), *(Shape(3, m, experts) for m in (1, 2) for experts in (1, 2, 3))]
 KEYS = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -55,7 +58,7 @@ class FolderCase(unittest.TestCase):
     def command(self, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(PACKAGE)])
         return subprocess.run(
-            [sys.executable, "-m", "phasegrid.draw", "fig4", *map(str, arguments)],
+            [sys.executable, "-m", "phasegrid.pictures", "fig4", *map(str, arguments)],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment, "PYTHONPATH": path},
             capture_output=True,
             text=True,
@@ -101,27 +104,27 @@ class Scores(unittest.TestCase):
                     paper = 0.0
                     for j in range(n - 1):
                         paper += sum(float(matrix[n - 1, k]) / norm * float(matrix[j, k]) for k in range(m)) ** 2
-                    self.assertAlmostEqual(grids.last_norm(weights)[s, r], norm, places=12)
-                    self.assertAlmostEqual(grids.last_score(weights, "paper")[s, r], paper, places=12)
-                    self.assertAlmostEqual(grids.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
+                    self.assertAlmostEqual(measures.last_norm(weights)[s, r], norm, places=12)
+                    self.assertAlmostEqual(measures.last_score(weights, "paper")[s, r], paper, places=12)
+                    self.assertAlmostEqual(measures.last_score(weights, "authors")[s, r], paper + norm**2, places=12)
 
     def test_zero_feature_scores_zero(self) -> None:
         weights = np.array([[[1.0], [0.0]]])
-        for score in grids.SCORES:
-            np.testing.assert_array_equal(grids.last_score(weights, score), [0.0])
+        for score in measures.SCORES:
+            np.testing.assert_array_equal(measures.last_score(weights, score), [0.0])
 
     def test_nan_stays_nan(self) -> None:
-        for score in grids.SCORES:
-            self.assertTrue(np.isnan(grids.last_score(np.full((1, 2, 1), np.nan), score)).all())
+        for score in measures.SCORES:
+            self.assertTrue(np.isnan(measures.last_score(np.full((1, 2, 1), np.nan), score)).all())
 
     def test_input_is_left_alone(self) -> None:
         weights = np.array([[[1.0], [3.0]]])
-        grids.last_score(weights)
+        measures.last_score(weights)
         np.testing.assert_array_equal(weights, [[[1.0], [3.0]]])
 
     def test_unknown_score(self) -> None:
         with self.assertRaisesRegex(InputError, "allowed are paper, authors"):
-            grids.last_score(np.ones((2, 1)), "other")
+            measures.last_score(np.ones((2, 1)), "other")
 
 
 class Arrangement(unittest.TestCase):
@@ -292,10 +295,31 @@ class Command(FolderCase):
         names = {f"{figure}_side_by_side.{kind}" for figure in ("fig4", "fig8") for kind in ("png", "pdf")}
         self.assertEqual(set(os.listdir(out)), names)
 
+    def test_functions_need_no_compiled_part(self) -> None:
+        """This tree's package has none; models of the authors' files can be looked at too."""
+        self.assertIsNone(importlib.util.find_spec("phasegrid._core"))
+        path = self.save("authors.npz", arrays(Shape(3, 2, 2)))
+        for source in (path, str(path), dict(np.load(path))):
+            self.assertEqual(len(pictures.experts(source, (1, 2)).axes), 4 + 2)
+            self.assertEqual(
+                len(pictures.curves(source, axis="sparsity", fixed={"last_importance": 0}).axes[0].lines), 1
+            )
+        with self.assertRaisesRegex(InputError, "no key router_weights; it is not in phasegrid's layout"):
+            pictures.router_regions(path)
+
+    def test_width_of_a_page(self) -> None:
+        ours = self.save_paper()
+        for width, points in (("column", 234), ("text", 486), ("5.5", 396)):
+            out = self.folder / width
+            done = self.command(*ours, "--out", out, "--format", "pdf", "--width", width)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            for name in ("fig4.pdf", "fig8.pdf"):
+                self.assertRegex((out / name).read_bytes(), rb"/MediaBox \[ 0 0 %d(\.0+\d*)? " % points, name)
+
     def refused(self, words: str, *arguments: Any) -> None:
         out, stdout, stderr = self.folder / "out", io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            status = draw_fig4.main([*map(str, arguments), "--out", str(out)])
+            status = programs.main(["fig4", *map(str, arguments), "--out", str(out)])
         self.check_refusal(words, status, stdout.getvalue(), stderr.getvalue())
         self.assertFalse(out.exists())
 
@@ -357,6 +381,9 @@ class Command(FolderCase):
         self.refused("choose from", good, "--score", "mine")
         self.refused("'gif': allowed are png, pdf, svg", good, "--format", "png,gif")
         self.refused("'9': allowed are whole numbers from 30 to 1200", good, "--dpi", "9")
+        for width in ("page", "0", "-1", "nan", "inf"):
+            self.refused(f"'{width}': allowed are column, text and a number of inches", good, f"--width={width}")
+        self.refused("width 2 inches: this picture needs at least 3", good, "--width", "2")
         self.refused("FILE.npz")
 
     def test_unwritable_folder(self) -> None:

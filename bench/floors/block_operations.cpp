@@ -16,10 +16,20 @@ struct Counter {
   double mask;
 
   Counter(const Shape& shape, Machine which)
-      : machine(which), n(shape.n_features), m(shape.n_hidden), E(shape.n_experts), k(shape.top_k),
-        width(lanes_of(which)), groups(32 / width), R(std::ceil(n / width)),
-        dot_rows(groups <= 2 ? 4 : 2), dot_columns(groups == 1 ? 4 : groups == 2 ? 2 : 1),
-        passes(std::ceil(R / (groups <= 2 ? 4 : 2))), mask(which == Machine::avx2 ? 1 : 0) {}
+      : machine(which),
+        n(shape.n_features),
+        m(shape.n_hidden),
+        E(shape.n_experts),
+        k(shape.top_k),
+        width(lanes_of(which)),
+        groups(32 / width),
+        R(std::ceil(n / width)),
+        dot_rows(groups <= 2 ? 4 : 2),
+        dot_columns(groups == 1   ? 4
+                    : groups == 2 ? 2
+                                  : 1),
+        passes(std::ceil(R / (groups <= 2 ? 4 : 2))),
+        mask(which == Machine::avx2 ? 1 : 0) {}
 
   // One dot product of a row, its lanes' sum included, of sixteen that are made together.
   Operations dot_product() const {
@@ -73,14 +83,12 @@ struct Counter {
   }
 
   // combine_outputs, without what is done with the error.
-  Operations outputs() const {
-    return k * Operations{.fma = R * m, .memory = R * m / 4 + m * passes + R / 4};
-  }
+  Operations outputs() const { return k * Operations{.fma = R * m, .memory = R * m / 4 + m * passes + R / 4}; }
   Operations expert() const {
     const double columns = up(m, dot_columns);
     Operations count = k * columns * dot_product() + outputs();
     if (k > 1) {
-      count += k * R * Operations{.logic = 2, .memory = 1};  // y = ReLU(z)
+      count += k * R * Operations{.logic = 2, .memory = 1};                          // y = ReLU(z)
       count += k * R * Operations{.fma = 1, .memory = 1} + Operations{.memory = R};  // gate y, less x
     }
     return count;
@@ -125,7 +133,8 @@ Count count_block(const Shape& shape, const Setting& setting, Machine machine) {
   count.backward = c.backward(balance);
   const double rows = c.E * (c.m + 2);
   const double padded = machine == Machine::cuda ? up(c.n, 32) : up(c.n, 16);
-  count.step = 1.0 / setting.batch * (adamw(rows * padded / c.width) + rows * padded / c.width * Operations{.memory = 1});
+  count.step =
+      1.0 / setting.batch * (adamw(rows * padded / c.width) + rows * padded / c.width * Operations{.memory = 1});
   return count;
 }
 

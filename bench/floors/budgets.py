@@ -1,7 +1,7 @@
 """Budgets of the kernels: registers, stack, local and shared memory, and instructions of the loops over samples.
 
-    python bench/floors/budgets.py check  --build build     exit 1 where a kernel has grown past bench/floors/budgets.json
-    python bench/floors/budgets.py record --build build     writes the file anew, with what the build has now
+    python bench/floors/budgets.py check  --build build    exit 1 where a kernel has grown past budgets.json here
+    python bench/floors/budgets.py record --build build    writes the file anew, with what the build has now
 
 Budgets hold for the compilers they were recorded with (major versions): under others, and for what the machine has no
 tool to read, the check says what it left out; where it could check nothing it exits with 77, which ctest calls skipped.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import machine_code
+from disassembly import NoTool
 
 BUDGETS = Path(__file__).resolve().with_name("budgets.json")
 SKIPPED = 77
@@ -79,9 +80,8 @@ def read_executed(build: Path) -> dict[str, float]:
     numbers: dict[str, float] = {}
     program = build / "bench/train_once"
     for case in EXECUTED_CASES if program.exists() else ():
-        executed = machine_code.executed_by_class(program, case, program.parent, (2, 4))
         batch = 512 if case[0].isdigit() else 1024
-        numbers[f"avx2/{case}/executed"] = round(sum(executed.values()) / batch, 2)
+        numbers[f"avx2/{case}/executed"] = round(machine_code.executed_in_all(program, case) / batch, 2)
     return numbers
 
 
@@ -94,11 +94,11 @@ def read_all(build: Path, languages: set[str]) -> tuple[dict[str, float], list[s
     left_out: list[str] = []
     for part, language, reader in READERS:
         if language not in languages:
-            left_out.append(f"{part}: not checked, see above" if language == "CXX" else f"{part}: not checked")
+            left_out.append(f"{part}: not checked")
             continue
         try:
             found = reader(build)
-        except machine_code.NoTool as error:
+        except NoTool as error:
             left_out.append(f"{part}: not checked, {error}")
             continue
         if not found:
@@ -120,7 +120,9 @@ def exceeded(budgets: dict[str, float], numbers: dict[str, float]) -> list[str]:
         if name not in budgets:
             sentences.append(f"{name}: {number:g}, and no budget is recorded for it")
         elif number > allowed(name, budgets[name]):
-            sentences.append(f"{name}: {number:g} where {budgets[name]:g} (at most {allowed(name, budgets[name]):g}) is budgeted")
+            sentences.append(
+                f"{name}: {number:g} where {budgets[name]:g} (at most {allowed(name, budgets[name]):g}) is budgeted"
+            )
     return sentences
 
 
@@ -135,7 +137,9 @@ def check(build: Path, path: Path) -> int:
     numbers, left_out = read_all(build, same)
     for sentence in left_out:
         print(f"budgets: {sentence}")
-    missing = [n for n in recorded["budgets"] if n not in numbers and any(n.startswith(k.split("/")[0] + "/") for k in numbers)]
+    missing = [
+        n for n in recorded["budgets"] if n not in numbers and any(n.startswith(k.split("/")[0] + "/") for k in numbers)
+    ]
     past = exceeded(recorded["budgets"], numbers) + [f"{name}: budgeted, but not in this build" for name in missing]
     for sentence in past:
         print(f"budgets: {sentence}")

@@ -62,8 +62,8 @@ int main(int argc, char** argv) {
       rows.push_back(row("block", c, machine, count_block(c.shape, {c.batch, c.load_balance > 0}, machine)));
     }
   }
-  fmt::print("{:16} {:7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "instructions", "machine", "random", "router", "expert",
-             "backward", "step", "total");
+  fmt::print("{:16} {:7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "instructions", "machine", "random", "router",
+             "expert", "backward", "step", "total");
   for (const auto& r : rows) {
     auto total = [&](const char* stage) { return r[stage]["total"].get<double>(); };
     fmt::print("{:16} {:7} {:9.3f} {:9.3f} {:9.3f} {:9.3f} {:9.3f} {:9.3f}\n", r["case"].get<std::string>(),

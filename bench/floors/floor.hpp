@@ -21,6 +21,7 @@ Floor cpu_floor(const Operations& operations, Machine machine, double gigahertz)
 // any kind. Divisions and square roots are sequences, so `special` counts those.
 struct CudaRates {
   std::string device;
+  int devices = 1;  // GPUs of the machine; the rates are those of one
   int processors = 0;
   double gigahertz = 0;
   double fma = 0, logic = 0, wide = 0, convert = 0, special = 0, shuffle = 0, memory = 0, issue = 0;

@@ -1,12 +1,13 @@
-"""Reads machine code: which loops a kernel has, and how many instructions of each class they hold.
+"""Holds the counted operations (bench/floors/operations.hpp) against the machine code of a build.
 
-    python bench/floors/machine_code.py --build build [--count build/bench/count_operations] [--out FILE.json]
+    python bench/floors/machine_code.py --build build [--case 322] [--out FILE.json]
 
-holds the counted operations (bench/floors/operations.hpp) against the machine code of a build and prints counted / real:
-  cuda    the tiny mapping's round of samples in each kernel (cuobjdump; the toolkit's, or from PyPI's nvidia-cuda-cuobjdump
-          and nvidia-cuda-nvdisasm), and the block mapping's largest loops
-  avx512  the two innermost loops of the tiny mapping's sum_gradients, which draw and add samples (objdump)
-  avx2    every instruction of a training, both mappings, by class (valgrind's callgrind, which knows no AVX-512)
+prints counted / real for
+  sm_80, sm_90  the tiny mapping's round of samples in each kernel (cuobjdump and nvdisasm: the toolkit's or PyPI's);
+                of the block mapping, whose loops are many, the file has the largest innermost ones
+  avx512        the two innermost loops of the tiny mapping's sum_gradients, which draw and add samples (objdump)
+  avx2          every vector instruction that a training executes, both mappings (valgrind's callgrind, which knows no
+                AVX-512)
 """
 
 from __future__ import annotations
@@ -14,197 +15,29 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
-import subprocess
 import sys
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from disassembly import (
+    Instruction,
+    Loop,
+    NoTool,
+    find_tool,
+    loops_of,
+    parse_objdump,
+    parse_sass,
+    reads_memory,
+    run,
+    sass_class,
+    x86_class,
+)
+
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One line of a disassembly. `target` is where a branch goes, `predicated` whether it may be passed over."""
-
-    address: int
-    name: str
-    operands: str = ""
-    target: int | None = None
-    predicated: bool = False
-
-
-@dataclass
-class Loop:
-    """A back edge's addresses, and the loops inside. `own` leaves the inner loops' instructions out."""
-
-    first: int
-    last: int
-    own: list[Instruction] = field(default_factory=list)
-    inner: list[Loop] = field(default_factory=list)
-
-    def count(self) -> Counter[str]:
-        """Its own instructions by mnemonic, without what follows the first dot."""
-        return Counter(instruction.name for instruction in self.own)
-
-
-class NoTool(Exception):
-    """A program that reads machine code is missing; the message says which."""
-
-
-def find_tool(name: str) -> str:
-    """The path of cuobjdump, nvdisasm, objdump or valgrind: on the PATH, in the toolkit, or from PyPI beside this Python."""
-    site = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages/nvidia"
-    places = [Path("/usr/local/cuda/bin"), *sorted(site.glob("*/bin"))]
-    found = shutil.which(name) or next((str(p / name) for p in places if (p / name).exists()), None)
-    if found is None:
-        raise NoTool(f"{name} is not installed")
-    return found
-
-
-def run(arguments: list[str]) -> str:
-    """Standard output of a program. Raises RuntimeError with what it said where it fails."""
-    folders = {str(Path(arguments[0]).parent), "/usr/bin", "/bin"}
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env={"PATH": ":".join(folders)})
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()[-500:]}")
-    return done.stdout
-
-
-# ---------------------------------------------------------------- disassembly
-
-SASS_LINE = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(@!?U?P\w+ )?\s*([A-Z][\w.]*)\s*([^;]*);")
-SASS_FUNCTION = re.compile(r"^\s+Function : (\S+)")
-SASS_TARGET = re.compile(r"0x([0-9a-f]+)\s*$")
-
-
-def parse_sass(text: str) -> dict[str, list[Instruction]]:
-    """Instructions of every function in the output of `cuobjdump -sass`, by mangled name."""
-    functions: dict[str, list[Instruction]] = {}
-    current: list[Instruction] = []
-    for line in text.splitlines():
-        if match := SASS_FUNCTION.match(line):
-            current = functions.setdefault(match[1], [])
-        elif match := SASS_LINE.match(line):
-            name, operands = match[3], match[4].strip()
-            target = None
-            if name.split(".")[0] == "BRA" and (found := SASS_TARGET.search(operands)):
-                target = int(found[1], 16)
-            current.append(Instruction(int(match[1], 16), name, operands, target, match[2] is not None))
-    return functions
-
-
-OBJDUMP_FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
-OBJDUMP_LINE = re.compile(r"^\s*([0-9a-f]+):\s+([a-z]\w*(?: [a-z]\w+)??)(?:\s+(.*))?$")
-
-
-def parse_objdump(text: str) -> dict[str, list[Instruction]]:
-    """Instructions of every function in the output of `objdump -d --no-show-raw-insn`, by name as printed."""
-    functions: dict[str, list[Instruction]] = {}
-    current: list[Instruction] = []
-    for line in text.splitlines():
-        if match := OBJDUMP_FUNCTION.match(line):
-            current = functions.setdefault(match[1], [])
-        elif match := OBJDUMP_LINE.match(line):
-            name, operands = match[2].split()[0], match[3] or ""
-            target = None
-            if name.startswith("j") and (found := re.match(r"([0-9a-f]+) <", operands)):
-                target = int(found[1], 16)
-            current.append(Instruction(int(match[1], 16), name, operands, target))
-    return functions
-
-
-def loops_of(instructions: list[Instruction]) -> list[Loop]:
-    """All loops of a function, outer ones first: address ranges between a branch backwards and its target.
-
-    Compilers lay a loop's body out in one piece but for what they take for rare, so a range is the loop. Ranges that
-    share a first instruction are one loop with several ways back.
-    """
-    last_of: dict[int, int] = {}
-    for instruction in instructions:
-        if instruction.target is not None and instruction.target < instruction.address:
-            last_of[instruction.target] = max(last_of.get(instruction.target, 0), instruction.address)
-    loops = [Loop(first, last) for first, last in sorted(last_of.items(), key=lambda item: (item[0], -item[1]))]
-    for index, loop in enumerate(loops):
-        loop.inner = [other for other in loops[index + 1 :] if other.first >= loop.first and other.last <= loop.last]
-    for loop in loops:
-        inside = [(other.first, other.last) for other in loop.inner]
-        loop.own = [
-            i
-            for i in instructions
-            if loop.first <= i.address <= loop.last and not any(a <= i.address <= b for a, b in inside)
-        ]
-    return loops
-
-
-# ---------------------------------------------------------------- classes
-
-SASS_CLASSES: dict[str, tuple[str, ...]] = {
-    "fma": ("FFMA",),
-    "arithmetic": ("FADD", "FMUL"),
-    "wide": ("IMAD.WIDE", "IMAD.HI"),
-    "convert": ("I2F", "I2FP", "F2I"),
-    "special": ("MUFU",),
-    "shuffle": ("SHFL", "VOTE", "MATCH"),
-    "memory": ("LDS", "STS", "LD", "ST", "LDG", "STG", "LDC"),
-    "local": ("LDL", "STL"),
-    "logic": ("LOP3", "SHF", "LEA", "IADD3", "ISETP", "FSETP", "FSEL", "SEL", "FMNMX", "IMNMX", "PLOP3", "POPC", "IADD",
-              "VIADD", "VIMNMX", "P2R", "R2P", "FSET", "PRMT", "SGXT", "BMSK", "FLO", "FCHK", "LOP", "IABS"),
-    "move": ("MOV", "IMAD.MOV", "CS2R", "S2R", "R2UR", "HFMA2.MMA", "HFMA2", "S2UR", "UMOV"),
-    "integer": ("IMAD",),
-}  # fmt: skip
-
-
-def sass_class(name: str) -> str:
-    """The class of an instruction of a GPU: those of operations.hpp, and move, integer (IMAD), local, uniform, control."""
-    if name.startswith("U") and name not in ("UMOV",):
-        return "uniform"
-    for group, names in SASS_CLASSES.items():
-        if any(name == n or name.startswith(n + ".") for n in names):
-            if group == "fma" or name.split(".")[0] != "IMAD":
-                return group
-            break
-    if name.startswith(("IMAD.WIDE", "IMAD.HI")):
-        return "wide"
-    if name.startswith(("IMAD.MOV", "IMAD.SHL", "IMAD.IADD")):
-        return "move" if "MOV" in name else "logic"
-    if name.startswith("IMAD"):
-        return "integer"
-    return "control"
-
-
-X86_CLASSES: tuple[tuple[str, str], ...] = (
-    ("fma", r"vf(n?m(add|sub)|maddsub)\d+[ps]s"),
-    ("wide", r"vpmuludq"),
-    ("convert", r"vcvt(dq2ps|tps2dq|si2ss)"),
-    ("special", r"v(div|sqrt)[ps]s"),
-    ("arithmetic", r"v(add|sub|mul)[ps]s"),
-    ("shuffle", r"v(p?shuf|perm|p?unpck|p?broadcast|extract|insert|pack|pslldq|palignr|pmovsx|pmovzx|pcompress|pexpand|movss|movlhps|movhlps|movshdup|movsldup)\w*"),
-    ("logic", r"v(p?(and|or|xor|andn|tern)\w*|cmp\w+|pcmp\w+|p?blend\w*|max\w+|min\w+|p?s[rl][la]\w+|padd\w|psub\w|ptest\w*|test\w+|movmsk\w+|pmovmsk\w*)|k\w+"),
-    ("memory", r"v(l?mov\w+|mask\w+|gather\w+)"),
-    ("control", r"v(zeroupper|zeroall)"),
-)  # fmt: skip
-X86_COMPILED = tuple((group, re.compile(pattern + r"$")) for group, pattern in X86_CLASSES)
-
-
-def x86_class(instruction: Instruction) -> str:
-    """The class of a CPU's instruction: those of operations.hpp, move (between registers) and scalar (no vector)."""
-    for group, pattern in X86_COMPILED:
-        if pattern.match(instruction.name):
-            if group in ("memory", "shuffle") and "mov" in instruction.name and "(" not in instruction.operands:
-                return "move"
-            if "broadcast" in instruction.name and "(" in instruction.operands:
-                return "memory"
-            return group
-    return "scalar"
-
-
-def reads_memory(instruction: Instruction) -> bool:
-    """Whether a CPU's vector instruction takes an operand from memory."""
-    return "(" in instruction.operands or "rip" in instruction.operands
-
 
 # ---------------------------------------------------------------- CUDA objects
 
@@ -245,12 +78,15 @@ def samples_of_round(features: int) -> int:
     return 1 if features % 4 == 0 else 2 if features % 2 == 0 else 4
 
 
-def hot_loop(instructions: list[Instruction]) -> Loop | None:
-    """The training step's round of samples: of the loops that draw inputs and reduce nothing, the one that adds most."""
+def hot_loop(instructions: list[Instruction], conversions: int) -> Loop | None:
+    """The training step's round of samples: the longest of the loops that draw inputs and reduce nothing.
+
+    `conversions`: features drawn in a round; a loop over initial parameters, which draws as well, has fewer.
+    """
     best: Loop | None = None
     for loop in loops_of(instructions):
         classes = Counter(sass_class(i.name) for i in loop.own)
-        if classes["wide"] < 4 or classes["convert"] == 0 or classes["shuffle"] > 0:
+        if classes["wide"] < 4 or classes["convert"] < conversions or classes["shuffle"] > 0:
             continue
         if best is None or len(loop.own) > len(best.own):
             best = loop
@@ -282,8 +118,9 @@ def add_code(kernel: Kernel, instructions: list[Instruction]) -> None:
     """Fills in what the disassembly says about a kernel."""
     kernel.instructions = sum(i.name != "NOP" for i in instructions)
     if kernel.name.startswith("tiny/"):
-        kernel.samples = samples_of_round(int(kernel.name[5]))
-        loop = hot_loop(instructions)
+        features = int(kernel.name[len("tiny/")])
+        kernel.samples = samples_of_round(features)
+        loop = hot_loop(instructions, features * kernel.samples)
         if loop is not None:
             kernel.hot_loop = len(loop.own)
             kernel.classes = dict(Counter(sass_class(i.name) for i in loop.own))
@@ -353,25 +190,67 @@ def parse_callgrind(text: str) -> Counter[int]:
     return executed
 
 
-def executed_by_class(program: Path, case: str, folder: Path, steps: tuple[int, int]) -> dict[str, float]:
-    """Instructions of each class in the steps between two numbers of them (train_once under callgrind, AVX2)."""
-    valgrind, objdump = find_tool("valgrind"), find_tool("objdump")
-    class_of: dict[int, str] = {}
-    for instructions in parse_objdump(run([objdump, "-d", "--no-show-raw-insn", "-w", str(program)])).values():
+@cache
+def classes_of(program: Path) -> dict[int, str]:
+    """The class of every instruction of a program by its address; "/memory" behind it where it also reads memory."""
+    text = run([find_tool("objdump"), "-d", "--no-show-raw-insn", "-w", str(program)])
+    classes: dict[int, str] = {}
+    for instructions in parse_objdump(text).values():
         for i in instructions:
-            class_of[i.address] = x86_class(i) + ("/memory" if x86_class(i) != "memory" and reads_memory(i) else "")
-    counts: list[Counter[str]] = []
-    for number in steps:
-        out = folder / f"callgrind.{case}.{number}"
-        arguments = [valgrind, "--tool=callgrind", "--dump-instr=yes", "--dump-line=no", f"--callgrind-out-file={out}"]
-        run([*arguments, "--compress-pos=no", str(program), case, str(number), "avx2"])
-        counted: Counter[str] = Counter()
-        for address, times in parse_callgrind(out.read_text()).items():
-            if address in class_of:
-                counted[class_of[address]] += times
-        counts.append(counted)
-        out.unlink()
-    return {name: (counts[1][name] - counts[0][name]) / (steps[1] - steps[0]) for name in counts[1]}
+            name = x86_class(i)
+            classes[i.address] = name + ("/memory" if name != "memory" and reads_memory(i) else "")
+    return classes
+
+
+@cache
+def kernel_code(program: Path) -> list[tuple[int, int]]:
+    """Address ranges of the AVX2 kernels' functions in a program, ascending."""
+    ranges = []
+    for line in run([find_tool("nm"), "-S", "--defined-only", str(program)]).splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "tTW" and "9phasegrid4avx2" in fields[3]:
+            ranges.append((int(fields[0], 16), int(fields[0], 16) + int(fields[1], 16)))
+    return sorted(ranges)
+
+
+def executed(program: Path, case: str, steps: int) -> Counter[int]:
+    """Executions of the kernels' instructions in a training of so many steps, by address (callgrind, AVX2).
+
+    What the library around them executes depends on how long a training takes, so it is left out.
+    """
+    out = program.parent / f"callgrind.{case}.{steps}"
+    arguments = [find_tool("valgrind"), "--tool=callgrind", "--dump-instr=yes", "--dump-line=no"]
+    run([*arguments, "--compress-pos=no", f"--callgrind-out-file={out}", str(program), case, str(steps), "avx2"])
+    counts = parse_callgrind(out.read_text())
+    out.unlink()
+    ranges = kernel_code(program)
+    inside = Counter[int]()
+    for address, times in counts.items():
+        at = bisect_right(ranges, (address, sys.maxsize)) - 1
+        if at >= 0 and address < ranges[at][1]:
+            inside[address] = times
+    return inside
+
+
+def executed_a_step(program: Path, case: str, steps: tuple[int, int]) -> Counter[int]:
+    """The same for one step, times the steps between the two numbers: start and end are in both and cancel."""
+    fewer, more = (executed(program, case, number) for number in steps)
+    more.subtract(fewer)
+    return more
+
+
+def executed_by_class(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -> dict[str, float]:
+    """Instructions of each class in one step of a training."""
+    classes = classes_of(program)
+    counts: Counter[str] = Counter()
+    for address, times in executed_a_step(program, case, steps).items():
+        counts[classes[address]] += times
+    return {name: number / (steps[1] - steps[0]) for name, number in counts.items()}
+
+
+def executed_in_all(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -> float:
+    """Instructions of one step of a training, of all classes."""
+    return executed_a_step(program, case, steps).total() / (steps[1] - steps[0])
 
 
 # ---------------------------------------------------------------- counted against real
@@ -385,7 +264,7 @@ def build_objects(build: Path) -> list[Path]:
 VECTOR = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
 
 
-def compare(build: Path, rows: list[dict[str, Any]], cases: list[str], scratch: Path) -> list[dict[str, Any]]:
+def compare(build: Path, rows: list[dict[str, Any]], cases: list[str]) -> list[dict[str, Any]]:
     """Counted and real instructions a sample of every shape and machine that the build and the tools allow."""
     table: list[dict[str, Any]] = []
     by_key = {(row["mapping"], row["machine"], row["case"]): row for row in rows}
@@ -416,13 +295,21 @@ def compare(build: Path, rows: list[dict[str, Any]], cases: list[str], scratch: 
                 add("avx512", case, "tiny", "inner loops", counted, real, loops=loops)
     for row in wanted:
         if row["machine"] == "avx2":
-            steps = (2, 6)
-            executed = executed_by_class(build / "bench/train_once", row["case"], scratch, steps)
-            real = {name: number / row["batch"] for name, number in executed.items()}
-            vector = sum(n for name, n in real.items() if name.split("/")[0] in VECTOR)
+            step = executed_by_class(build / "bench/train_once", row["case"])
+            classes = {name: number / row["batch"] for name, number in step.items()}
+            vector = sum(n for name, n in classes.items() if name.split("/")[0] in VECTOR)
             counted = row["total"]["total"] - row["total"]["memory"]
-            every = sum(real.values())
-            add("avx2", row["case"], row["mapping"], "executed", counted, vector, every_instruction=every, classes=real)
+            every = sum(classes.values())
+            add(
+                "avx2",
+                row["case"],
+                row["mapping"],
+                "executed",
+                counted,
+                vector,
+                every_instruction=every,
+                classes=classes,
+            )
     return table
 
 
@@ -440,7 +327,7 @@ def main() -> int:
     try:
         run([str(counter), "--out", str(scratch / "counted.json")])
         rows = json.loads((scratch / "counted.json").read_text())["rows"]
-        table = compare(arguments.build, rows, arguments.case, scratch)
+        table = compare(arguments.build, rows, arguments.case)
     except NoTool as error:
         print(f"machine_code.py: {error}", file=sys.stderr)
         return 2

@@ -40,9 +40,7 @@ Operations Count::total() const { return per_sample() + step; }
 Operations philox_operations(const CounterWord (&counter)[4], Machine machine) {
   constexpr int kRounds = 7;
   auto counts = [](CounterWord word) { return word.by_call && word.by_lane; };
-  auto mixed = [](CounterWord a, CounterWord b) {
-    return CounterWord{a.by_call || b.by_call, a.by_lane || b.by_lane};
-  };
+  auto mixed = [](CounterWord a, CounterWord b) { return CounterWord{a.by_call || b.by_call, a.by_lane || b.by_lane}; };
   // A GPU's instruction multiplies a word a lane and its exclusive or takes three words. A CPU's takes 64-bit slots, so
   // two registers of them for one of words; their high halves need a shift; without AVX-512 an exclusive or of two
   // lanes' words and a key takes two.

@@ -21,14 +21,14 @@ const char* to_string(Machine machine);
 int lanes_of(Machine machine);
 
 struct Operations {
-  double fma = 0;       // fused multiply-adds
+  double fma = 0;         // fused multiply-adds
   double arithmetic = 0;  // float additions, subtractions, products
-  double logic = 0;     // comparisons, selections, masks, shifts, exclusive ors, integer additions
-  double wide = 0;      // 32 x 32 -> 64-bit products
-  double convert = 0;   // integer to float
-  double special = 0;   // IEEE divisions and square roots
-  double shuffle = 0;   // words moved between lanes
-  double memory = 0;    // loads and stores of shared memory, or of a core's first-level cache
+  double logic = 0;       // comparisons, selections, masks, shifts, exclusive ors, integer additions
+  double wide = 0;        // 32 x 32 -> 64-bit products
+  double convert = 0;     // integer to float
+  double special = 0;     // IEEE divisions and square roots
+  double shuffle = 0;     // words moved between lanes
+  double memory = 0;      // loads and stores of shared memory, or of a core's first-level cache
 
   Operations& operator+=(const Operations& other);
   double total() const { return fma + arithmetic + logic + wide + convert + special + shuffle + memory; }
@@ -69,8 +69,8 @@ Count count_block(const Shape& shape, const Setting& setting, Machine machine);
 double dense_multiply_adds(const Shape& shape);
 
 // Shared by the two mappings.
-Operations exponential();                      // kernels/math.hpp
-Operations reciprocal();                       // kernels/math.hpp
-Operations adamw(double registers);            // kernels/adamw.hpp, so many registers of parameters
+Operations exponential();            // kernels/math.hpp
+Operations reciprocal();             // kernels/math.hpp
+Operations adamw(double registers);  // kernels/adamw.hpp, so many registers of parameters
 
 }  // namespace phasegrid::bench

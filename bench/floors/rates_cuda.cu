@@ -1,12 +1,11 @@
 // Micro-benchmarks of a GPU: every processor full of threads, each of which repeats one operation in eight independent
 // chains. Times are those of CUDA events, the best of several; clocks are the processors' own counters.
-#include "rates_cuda.hpp"
-
 #include <cuda_runtime.h>
 
 #include <algorithm>
 
 #include "philox.hpp"
+#include "rates_cuda.hpp"
 
 namespace phasegrid::bench {
 namespace {
@@ -25,9 +24,10 @@ void check(cudaError_t error, const char* what) {
 struct Fma {
   static constexpr double kOperations = 1;
   static __device__ __forceinline__ void next(uint32_t& x, uint32_t a, uint32_t b, uint32_t) {
-    asm volatile("{.reg .f32 x, a, b; mov.b32 x, %0; mov.b32 a, %1; mov.b32 b, %2; fma.rn.f32 x, x, a, b; mov.b32 %0, x;}"
-                 : "+r"(x)
-                 : "r"(a), "r"(b));
+    asm volatile(
+        "{.reg .f32 x, a, b; mov.b32 x, %0; mov.b32 a, %1; mov.b32 b, %2; fma.rn.f32 x, x, a, b; mov.b32 %0, x;}"
+        : "+r"(x)
+        : "r"(a), "r"(b));
   }
 };
 struct Logic {
@@ -92,22 +92,32 @@ struct Philox {
     x ^= block.w[0] ^ block.w[1] ^ block.w[2] ^ block.w[3];
   }
 };
-// The full product of two words: of a chain of 64-bit numbers.
+// The full product of two words; that both halves are needed takes an exclusive or beside it, as in Philox.
 struct Wide {
   static constexpr double kOperations = 1;
+  static __device__ __forceinline__ void next(uint32_t& x, uint32_t a, uint32_t, uint32_t) {
+    asm volatile(
+        "{.reg .b32 low, high; .reg .b64 product; mul.wide.u32 product, %0, %1; mov.b64 {low, high}, product;"
+        " xor.b32 %0, low, high;}"
+        : "+r"(x)
+        : "r"(a));
+  }
 };
 
 // `start` of a chain: 1.5f, or for Shared the address of this thread's bank.
 template <class Operation>
-__global__ void __launch_bounds__(kThreads) repeat(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink,
-                                                   unsigned long long* clocks) {
+__global__ void __launch_bounds__(kThreads)
+    repeat(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink, unsigned long long* clocks) {
   __shared__ uint32_t words[kThreads];
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(&words[threadIdx.x]));
   words[threadIdx.x] = address;
   __syncthreads();
   uint32_t x[kChains];
 #pragma unroll
-  for (int c = 0; c < kChains; ++c) x[c] = start == 0 ? address : start + static_cast<uint32_t>(c);
+  for (int c = 0; c < kChains; ++c) {
+    // Of the thread: what all threads of a warp share would go to a unit of its own.
+    x[c] = start == 0 ? address : start + threadIdx.x + static_cast<uint32_t>(c);
+  }
   const long long from = clock64();
 #pragma unroll 1
   for (int turn = 0; turn < kTurns; ++turn) {
@@ -126,30 +136,6 @@ __global__ void __launch_bounds__(kThreads) repeat(uint32_t a, uint32_t b, uint3
   sink[blockIdx.x * kThreads + threadIdx.x] = sum;
   if (threadIdx.x == 0) clocks[blockIdx.x] = static_cast<unsigned long long>(to - from);
 }
-template <>
-__global__ void __launch_bounds__(kThreads) repeat<Wide>(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink,
-                                                         unsigned long long* clocks) {
-  unsigned long long x[kChains];
-#pragma unroll
-  for (int c = 0; c < kChains; ++c) x[c] = start + b + static_cast<uint32_t>(c);
-  const long long from = clock64();
-#pragma unroll 1
-  for (int turn = 0; turn < kTurns; ++turn) {
-#pragma unroll
-    for (int i = 0; i < kUnrolled; ++i) {
-#pragma unroll
-      for (int c = 0; c < kChains; ++c) {
-        asm volatile("{.reg .b32 low, high; mov.b64 {low, high}, %0; mad.wide.u32 %0, low, %1, %0;}" : "+l"(x[c]) : "r"(a));
-      }
-    }
-  }
-  const long long to = clock64();
-  unsigned long long sum = 0;
-#pragma unroll
-  for (int c = 0; c < kChains; ++c) sum ^= x[c];
-  sink[blockIdx.x * kThreads + threadIdx.x] = static_cast<uint32_t>(sum ^ (sum >> 32));
-  if (threadIdx.x == 0) clocks[blockIdx.x] = static_cast<unsigned long long>(to - from);
-}
 
 // ---------------------------------------------------------------- measuring
 
@@ -157,9 +143,8 @@ __global__ void __launch_bounds__(kThreads) repeat<Wide>(uint32_t a, uint32_t b,
 class Bench {
  public:
   Bench() {
-    int devices = 0;
-    check(cudaGetDeviceCount(&devices), "no GPU can be used");
-    if (devices == 0) throw NoCuda("no GPU can be used: CUDA finds none");
+    check(cudaGetDeviceCount(&devices_), "no GPU can be used");
+    if (devices_ == 0) throw NoCuda("no GPU can be used: CUDA finds none");
     check(cudaGetDeviceProperties(&properties_, 0), "cannot read the GPU's properties");
     blocks_ = properties_.multiProcessorCount * (properties_.maxThreadsPerMultiProcessor / kThreads);
     check(cudaMalloc(&sink_, static_cast<size_t>(blocks_) * kThreads * sizeof *sink_), "cudaMalloc");
@@ -180,7 +165,7 @@ class Bench {
   CudaRate measure(const char* name, uint32_t start) {
     CudaRate rate{name};
     const double operations = Operation::kOperations * kChains * kUnrolled * kTurns * kThreads;  // of a block
-    for (int trial = 0; trial < 6; ++trial) {  // the first warms up
+    for (int trial = 0; trial < 6; ++trial) {                                                    // the first warms up
       check(cudaEventRecord(from_), "cudaEventRecord");
       repeat<Operation><<<static_cast<unsigned>(blocks_), kThreads>>>(0x3f800001u, 0x3f000003u, start, sink_, clocks_);
       check(cudaGetLastError(), name);
@@ -200,9 +185,11 @@ class Bench {
     return rate;
   }
   const cudaDeviceProp& properties() const { return properties_; }
+  int devices() const { return devices_; }
 
  private:
   cudaDeviceProp properties_{};
+  int devices_ = 0;
   int blocks_ = 0;
   uint32_t* sink_ = nullptr;
   unsigned long long* clocks_ = nullptr;
@@ -223,7 +210,7 @@ CudaMeasurements measure_cuda_rates() {
   rates.fma = keep(bench.measure<Fma>("fma.rn.f32", kOneAndAHalf));
   rates.logic = keep(bench.measure<Logic>("lop3.b32", kOneAndAHalf));
   rates.issue = keep(bench.measure<Mixed>("fma and lop3", kOneAndAHalf));
-  rates.wide = keep(bench.measure<Wide>("mad.wide.u32", kOneAndAHalf));
+  rates.wide = keep(bench.measure<Wide>("mul.wide.u32", kOneAndAHalf));
   rates.convert = keep(bench.measure<Convert>("cvt.rn.f32.s32", kOneAndAHalf));
   rates.shuffle = keep(bench.measure<Shuffle>("shfl.bfly", kOneAndAHalf));
   rates.memory = keep(bench.measure<Shared>("ld.shared.u32", 0));
@@ -234,6 +221,7 @@ CudaMeasurements measure_cuda_rates() {
   rates.special = std::max(division, root);  // a floor takes the faster
   rates.issue = std::max({rates.issue, rates.fma, rates.logic});
   rates.device = bench.properties().name;
+  rates.devices = bench.devices();
   rates.processors = bench.properties().multiProcessorCount;
   rates.gigahertz = found.all[0].per_clock_processor > 0
                         ? found.all[0].per_second / (found.all[0].per_clock_processor * rates.processors) / 1e9

@@ -18,14 +18,14 @@ class NoCuda : public std::runtime_error {
 // One micro-benchmark: what it repeats, how often a second on the whole GPU, and on one processor in one clock.
 struct CudaRate {
   std::string name;
-  double per_second = 0;            // operations of one lane
-  double per_clock_processor = 0;   // by the processors' own clocks
+  double per_second = 0;           // operations of one lane
+  double per_clock_processor = 0;  // by the processors' own clocks
 };
 struct CudaMeasurements {
   CudaRates rates;
   std::vector<CudaRate> all;
 };
-// Takes about a second. Throws NoCuda.
+// Of the first GPU. Takes about a second. Throws NoCuda.
 CudaMeasurements measure_cuda_rates();
 
 }  // namespace phasegrid::bench

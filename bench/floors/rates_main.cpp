@@ -1,4 +1,5 @@
-// The rates of a GPU that no data sheet gives: wide products, shuffles, divisions, Philox words, and those it does give.
+// The rates of a GPU that no data sheet gives: wide products, shuffles, divisions, Philox words, and those it does
+// give.
 //
 //   build/bench/rates_cuda [--out bench/results/FILE.json]
 #include <fmt/format.h>

@@ -39,8 +39,8 @@ struct Counter {
     count.logic += E > 2 ? E : 1;  // chosen[e], from the wins
     if (balance) {
       count += softmax();
-      count.arithmetic += pairs;               // P_i P_j
-      count.fma += pairs * n;                  // its sums with x
+      count.arithmetic += pairs;                                      // P_i P_j
+      count.fma += pairs * n;                                         // its sums with x
       count += (E - 1) * Operations{.arithmetic = 1, .logic = mask};  // samples of each expert
     }
     return count;
@@ -56,7 +56,7 @@ struct Counter {
   // kernels/router.hpp, choose_top_k.
   Operations choose_top_k() const {
     Operations count = best() + softmax();
-    if (E == 2) count.logic += 3;  // which of the two is the likelier
+    if (E == 2) count.logic += 3;                                         // which of the two is the likelier
     count += pairs * Operations{.arithmetic = 2, .logic = 1 + 2 * mask};  // experts above
     count += E * Operations{.arithmetic = 2, .logic = 1 + 2 * mask};      // active, sum, gate
     count.special += 1;
@@ -64,11 +64,11 @@ struct Counter {
   }
   Operations outputs_top_k() const { return E * (expert() + n * Operations{.fma = 1, .logic = 2}); }
   Operations backward_top_k() const {
-    Operations count{.arithmetic = n};                                // importance times error
+    Operations count{.arithmetic = n};                                          // importance times error
     count += E * n * Operations{.fma = 1, .arithmetic = 2, .logic = 1 + mask};  // gate_slope, g, sum of g
-    count.fma += E * n * n;                                           // sums of g x'
-    count += E * Operations{.fma = 3, .arithmetic = 3};               // mean slopes, slope
-    count.fma += E * n;                                               // dL/ds x
+    count.fma += E * n * n;                                                     // sums of g x'
+    count += E * Operations{.fma = 3, .arithmetic = 3};                         // mean slopes, slope
+    count.fma += E * n;                                                         // dL/ds x
     return count;
   }
   // sum_losses, which the load balance of k > 1 needs for the share of each expert.
@@ -128,7 +128,8 @@ Count count_tiny(const Shape& shape, const Setting& setting, Machine machine) {
     }
   }
   const double width = lanes_of(machine);
-  for (Operations* stage : {&count.random, &count.router, &count.expert, &count.backward}) *stage = (1 / width) * *stage;
+  for (Operations* stage : {&count.random, &count.router, &count.expert, &count.backward})
+    *stage = (1 / width) * *stage;
 
   // Once a step. A parameter's gradient from the sums is scalar on a CPU, and one a thread on a GPU.
   const double V = top1 ? E * n * n + E * n + pairs * n + E - 1 : E * n * n + 2 * E * n;

@@ -3,10 +3,10 @@
 // steps, so that start and end do not count.
 //
 //   build/bench/train_once CASE STEPS INSTRUCTION_SET
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "cases.hpp"
 #include "phasegrid/phasegrid.hpp"
@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
       if (name == c.name) return bench::train_case(c, steps, candidate);
     }
   }
-  fmt::print(stderr, "train_once: wanted CASE STEPS INSTRUCTION_SET: a case of bench/cases.hpp, 1 or more, avx2 or avx512\n");
+  fmt::print(stderr,
+             "train_once: wanted CASE STEPS INSTRUCTION_SET: a case of bench/cases.hpp, 1 or more, avx2 or avx512\n");
   return 2;
 }

@@ -59,12 +59,12 @@ int draw_fig4(const std::vector<std::string>& files, const std::string& referenc
   arguments.insert(arguments.end(), files.begin(), files.end());
   arguments.insert(arguments.end(), {"--out", out, "--score", score});
   std::fflush(stdout);
-  int status = run_module("phasegrid.draw", arguments);
+  int status = run_module("phasegrid.pictures", arguments);
   const auto both = pairs(files, reference);
   if (status == 0 && !both.empty()) {
     arguments.push_back("--beside");
     for (const auto& [ours, theirs] : both) arguments.push_back(theirs);
-    status = run_module("phasegrid.draw", arguments);
+    status = run_module("phasegrid.pictures", arguments);
   }
   return status;
 }

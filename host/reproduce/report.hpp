@@ -27,7 +27,7 @@ struct Report {
   double seconds = 0;  // of training, in this run
   Json settings = Json::object();
   std::vector<Verdict> verdicts;
-  Json picture = nullptr;  // see experiments/draw_paper.py
+  Json picture = nullptr;  // drawn by host/python/phasegrid/pictures
 
   void add(Verdict verdict) { verdicts.push_back(std::move(verdict)); }
 };

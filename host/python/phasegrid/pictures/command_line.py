@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from phasegrid.pictures.diagrams import FORMATS
-from phasegrid.pictures.grids import InputError
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.sizes import inches
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,9 +36,19 @@ def resolution(text: str) -> int:
     return int(text)
 
 
+def page_width(text: str) -> float | None:
+    try:
+        return inches(text if text in ("column", "text") else float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed are column, text and a number of inches above 0") from None
+
+
 def add_output_options(parser: Parser, dpi: int) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the pictures, made where missing")
     parser.add_argument("--format", type=formats, default=["png", "pdf"], help="of png,pdf,svg (default png,pdf)")
+    parser.add_argument(
+        "--width", type=page_width, metavar="WIDTH", help="column (3.25 inches), text (6.75) or inches; default its own"
+    )
     parser.add_argument("--dpi", type=resolution, default=dpi, help=f"30 to 1200 (default {dpi})")
 
 

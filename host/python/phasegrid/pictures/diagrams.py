@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import (
     LETTERS,
     PHASES,
-    Array,
     Grid,
-    InputError,
     Phases,
     Shape,
     arrange,
@@ -29,13 +28,18 @@ from phasegrid.pictures.grids import (
     phase_colours,
     ranges_differ,
 )
+from phasegrid.pictures.measures import Array
+from phasegrid.pictures.sizes import NARROW, check_size, fitted
 
 FORMATS = ("png", "pdf", "svg")
 SIDES = ("phasegrid", "published")  # headings of two sets of files drawn side by side
 MOST_PANELS = 40  # across or down one figure
 
 INK, QUIET, FRAME, FAINT, BLANK = "#1d2330", "#5b6475", "#8a92a1", "#d5d9e0", "#f6f7f9"
-FAMILY_COLOURS = {"A": "#3f6fb5", "B": "#c9772f", "C": "#3c8f6c", None: "#7a7f8c"}
+FAMILY_COLOURS: Mapping[str, Mapping[str | None, str]] = {
+    "paper": {"A": "#3f6fb5", "B": "#c9772f", "C": "#3c8f6c", None: "#7a7f8c"},
+    "safe": {"A": "#0072b2", "B": "#e69f00", "C": "#009e73", None: "#000000"},  # of Okabe and Ito
+}
 UNTRAINED = {"facecolor": "#e9ebee", "hatch": "//////", "edgecolor": "#b3b9c4", "linewidth": 0}
 TICKS = {"color": FRAME, "labelcolor": QUIET, "labelsize": 6.8, "major.size": 2.2, "major.width": 0.6, "major.pad": 2.2}
 STYLE: dict[str, Any] = {
@@ -59,6 +63,8 @@ LEFT, RIGHT, TOP, BOTTOM = 0.56, 0.08, 0.03, 0.42
 LABEL, FAMILY_HEAD, FAMILY_GAP, SIDE_HEAD, ROW_GAP = 0.15, 0.20, 0.13, 0.28, 0.05
 LABELLED_GAP_X, LABELLED_GAP_Y = 0.36, 0.18
 LEGEND_COLUMNS = 3  # of panels, that the legend is wide
+LEAST_PANEL, SMALL_PANEL = 0.45, 0.7  # panels must hold their label; small ones have few ticks
+LEAST_BOXES, MOST_SLOT = 3.2, 0.9  # what the note below Figure 8 takes; room for a box
 SQUARE_LEFT, SQUARE_WIDTH, SQUARE_HEIGHT = 0.36, 1.46, 0.74
 NOTES_LEFT, NOTES_INDENT, LEGEND_WIDTH, LEGEND_HEIGHT = 1.98, 0.40, 3.14, 0.96
 
@@ -112,7 +118,7 @@ def axis_ticks(values: Array, parts: int) -> Array:
     return ticks if len(ticks) and low < high else values[:1]
 
 
-def draw_panel(axes: Axes, grid: Grid, colours: Array | None) -> None:
+def draw_panel(axes: Axes, grid: Grid, colours: Array | None, small: bool) -> None:
     """One panel: sparsity down, importance to the right; hatched where no model was trained. Without colours only
     the axes of the grid."""
     x, y = cell_edges(grid.importance), cell_edges(grid.sparsity)
@@ -126,8 +132,8 @@ def draw_panel(axes: Axes, grid: Grid, colours: Array | None) -> None:
             axes.patch.set(**UNTRAINED)
         axes.pcolormesh(x, y, colours, rasterized=True)
     axes.set(xlim=x[[0, -1]], ylim=y[[-1, 0]])
-    axes.set_xticks(axis_ticks(grid.importance, 3))
-    axes.set_yticks(axis_ticks(grid.sparsity, 4))
+    axes.set_xticks(axis_ticks(grid.importance, 2 if small else 3))
+    axes.set_yticks(axis_ticks(grid.sparsity, 3 if small else 4))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_major_formatter("{x:g}")
 
@@ -161,16 +167,16 @@ def draw_legend(
         sheet.text(start + NOTES_INDENT, down, "not trained", va="center_baseline", fontsize=7)
 
 
-def column_offsets(cells: Cells, gap: float) -> list[float]:
+def column_offsets(cells: Cells, gap: float, panel: float) -> list[float]:
     """Left edges of the columns: a wider gap where no architecture straddles it."""
     inner = {column for (_, column), (_, expert) in cells.items() if expert > 0}
     offsets = [0.0]
     for column in range(1, 1 + max(column for _, column in cells)):
-        offsets.append(offsets[-1] + PANEL + (gap if column in inner else max(gap, GROUP_GAP)))
+        offsets.append(offsets[-1] + panel + (gap if column in inner else max(gap, GROUP_GAP)))
     return offsets
 
 
-def row_offsets(cells: Cells, gap: float, height: float) -> list[float]:
+def row_offsets(cells: Cells, gap: float, height: float, panel: float) -> list[float]:
     """Upper edges of the panels' rows below a height: with room for panel labels and family headings."""
     families = {row: shape.family for (row, _), (shape, _) in cells.items()}
     offsets: list[float] = []
@@ -179,19 +185,21 @@ def row_offsets(cells: Cells, gap: float, height: float) -> list[float]:
         height += gap + FAMILY_GAP * new if row else 0.0
         height += LABEL + FAMILY_HEAD * new
         offsets.append(height)
-        height += PANEL
+        height += panel
     return offsets
 
 
-def legend_corner(cells: Cells, lefts: Sequence[float], tops: Sequence[float]) -> tuple[float, float] | None:
+def legend_corner(
+    cells: Cells, lefts: Sequence[float], tops: Sequence[float], panel: float
+) -> tuple[float, float] | None:
     """Left and top of the legend in the free right end of the upper rows; None where there is no room for it."""
     used = [1 + max(c for r, c in cells if r == row) for row in range(len(tops))]
     if used[0] + LEGEND_COLUMNS > max(len(lefts), 6):
         return None
     free = next((row for row, columns in enumerate(used) if columns > used[0]), len(used))
     last = free - 1 if used[0] > 1 else 0  # headings are wider than one panel
-    left = [*lefts, lefts[-1] + PANEL + GROUP_GAP][used[0]]
-    return LEFT + left, (tops[0] + tops[last] + PANEL - LEGEND_HEIGHT) / 2
+    left = [*lefts, lefts[-1] + panel + GROUP_GAP][used[0]]
+    return LEFT + left, (tops[0] + tops[last] + panel - LEGEND_HEIGHT) / 2
 
 
 def draw_family_head(sheet: Sheet, left: float, down: float, n: int, m: int) -> None:
@@ -204,16 +212,22 @@ def draw_family_head(sheet: Sheet, left: float, down: float, n: int, m: int) -> 
 
 
 def draw_phase_diagrams(
-    sets: Sequence[Mapping[Shape, Grid]], score: str = "paper", shared_scale: bool = False, colours: str = "paper"
+    sets: Sequence[Mapping[Shape, Grid]],
+    score: str = "paper",
+    shared_scale: bool = False,
+    colours: str = "paper",
+    width: float | None = None,
 ) -> Figure:
     """Figure 4: one set of grids in the paper's order, or two sets side by side (the first decides what is drawn).
 
-    Every panel is coloured on its own scale, as published, or all of both sets on one.
+    Every panel is coloured on its own scale, as published, or all of both sets on one. width: in inches; panels shrink
+    or grow to it, and fewer stand in a row of a narrow picture.
     """
     if colours not in PHASES:
         raise InputError(f"colours {colours!r}: allowed are {', '.join(PHASES)}")
     phases = PHASES[colours]
-    places = arrange(sets[0], width=6 if len(sets) == 1 else 3)
+    narrow = width is not None and width < NARROW
+    places = arrange(sets[0], width=6 if len(sets) == 1 and not narrow else 3)
     cells = {(row, column + e): (shape, e) for shape, (row, column) in places.items() for e in range(shape.experts)}
     columns, rows = (1 + max(ends) for ends in ([column for _, column in cells], [row for row, _ in cells]))
     if max(columns * len(sets), rows) > MOST_PANELS:
@@ -227,18 +241,27 @@ def draw_phase_diagrams(
     label_all_x = ranges_differ([grid.importance for grid in grids])
     label_all_y = ranges_differ([grid.sparsity for grid in grids])
 
-    lefts = column_offsets(cells, LABELLED_GAP_X if label_all_y else GAP)
-    tops = row_offsets(cells, LABELLED_GAP_Y if label_all_x else ROW_GAP, TOP + (SIDE_HEAD if len(sets) > 1 else 0.0))
-    side_width, panels_end = lefts[-1] + PANEL, tops[-1] + PANEL
+    gap_x, gap_y = LABELLED_GAP_X if label_all_y else GAP, LABELLED_GAP_Y if label_all_x else ROW_GAP
+    size = PANEL
+    if width is not None:
+        around = LEFT + RIGHT + len(sets) * column_offsets(cells, gap_x, 0)[-1] + (len(sets) - 1) * SIDE_GAP
+        across = columns * len(sets)
+        least = max(around + across * LEAST_PANEL, LEGEND_WIDTH + RIGHT)
+        size = (fitted(width, own=least, least=least) - around) / across
+    lefts = column_offsets(cells, gap_x, size)
+    tops = row_offsets(cells, gap_y, TOP + (SIDE_HEAD if len(sets) > 1 else 0.0), size)
+    side_width, panels_end = lefts[-1] + size, tops[-1] + size
     sides = [LEFT + side * (side_width + SIDE_GAP) for side in range(len(sets))]
-    width, height = sides[-1] + side_width, panels_end + BOTTOM
-    corner = legend_corner(cells, lefts, tops) if len(sets) == 1 else None
-    if corner is None:  # a row of its own
-        corner = (max(LEFT, (LEFT + width - LEGEND_WIDTH) / 2), height + 0.1)
+    right, height = sides[-1] + side_width, panels_end + BOTTOM
+    corner = legend_corner(cells, lefts, tops, size) if len(sets) == 1 else None
+    if corner is None or (width is not None and corner[0] + LEGEND_WIDTH + RIGHT > width):  # a row of its own
+        left = max(LEFT, (LEFT + right - LEGEND_WIDTH) / 2)
+        corner = (left if width is None else min(left, width - RIGHT - LEGEND_WIDTH), height + 0.1)
         height = corner[1] + LEGEND_HEIGHT + 0.03
+    check_size(right, height)
 
     with style():
-        sheet = Sheet(max(width, corner[0] + LEGEND_WIDTH) + RIGHT, height)
+        sheet = Sheet(max(right, corner[0] + LEGEND_WIDTH) + RIGHT, height)
         for side, left in enumerate(sides):
             if len(sets) > 1:
                 sheet.heading(left, side)
@@ -247,12 +270,12 @@ def draw_phase_diagrams(
                 draw_family_head(sheet, left + lefts[column], tops[row] - LABEL - 0.06, n, m)
             for (row, column), (shape, expert) in cells.items():
                 sheet.text(left + lefts[column], tops[row] - 0.04, shape.panel_label(expert))
-                axes = sheet.axes(left + lefts[column], tops[row], PANEL, PANEL)
+                axes = sheet.axes(left + lefts[column], tops[row], size, size)
                 cells_of_panel = None
                 if shape in shown[side]:
                     panel = panels[side][shape][expert]
                     cells_of_panel = panel.colours(common if shared_scale else panel.largest(), phases)
-                draw_panel(axes, shown[side].get(shape, sets[0][shape]), cells_of_panel)
+                draw_panel(axes, shown[side].get(shape, sets[0][shape]), cells_of_panel, size < SMALL_PANEL)
                 lowest = row == max(r for r, c in cells if c == column)
                 leftmost = column == min(c for r, c in cells if r == row)
                 axes.tick_params(labelbottom=label_all_x or lowest, labelleft=label_all_y or leftmost)
@@ -286,12 +309,20 @@ def draw_box(axes: Axes, at: float, width: float, grid: Grid, colour: str) -> No
     )
 
 
-def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]]) -> Figure:
+def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper", width: float | None = None) -> Figure:
     """Figure 8: a box plot of the kept losses of each architecture; two sets side by side share the loss axis."""
+    if colours not in FAMILY_COLOURS:
+        raise InputError(f"colours {colours!r}: allowed are {', '.join(FAMILY_COLOURS)}")
+    tints = FAMILY_COLOURS[colours]
     shapes = in_order(sets[0])
     labels = [shape.model_label() for shape in shapes]
     slot = max(0.36 if len(sets) > 1 else 0.62, 0.075 * max(map(len, labels)))
     side_width, height, gap = max(slot * len(shapes), 3.0 / len(sets)), 2.4, 0.25
+    if width is not None:
+        around = LEFT + RIGHT + (len(sets) - 1) * gap
+        least = max(around + len(sets) * 0.075 * max(map(len, labels)) * len(shapes), LEAST_BOXES)
+        side_width = (fitted(width, own=least, least=least) - around) / len(sets)
+        slot = min(side_width / len(shapes), MOST_SLOT)
     box_width = 0.52 * slot * len(shapes) / side_width
     head = SIDE_HEAD + 0.04 if len(sets) > 1 else 0.1
     absent = {"rotation": 90, "ha": "center", "va": "bottom", "color": FRAME, "fontsize": 6.8}
@@ -308,7 +339,7 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]]) -> Figure:
                 sheet.heading(left, side)
             for at, shape in enumerate(shapes):
                 if shape in grids:
-                    draw_box(axes, at, box_width, grids[shape], FAMILY_COLOURS[LETTERS.get(shape.family)])
+                    draw_box(axes, at, box_width, grids[shape], tints[LETTERS.get(shape.family)])
                 else:
                     box = {"facecolor": "white", "linewidth": 0, "pad": 2}
                     axes.text(at, 0.03, "not published", transform=axes.get_xaxis_transform(), bbox=box, **absent)
@@ -323,7 +354,14 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]]) -> Figure:
         sheet.y_label(head + height / 2, "final loss")
         sheet.centred(middle, head + height + 0.34, "model / number of experts")
         note = "box: quartiles and median · whiskers: ≤ 1.5 × box · diamond: mean"
-        sheet.text(middle, head + height + 0.53, note, ha="center", fontsize=6.4, color=QUIET)
+        sheet.text(
+            middle if width is None else sheet.width / 2,
+            head + height + 0.53,
+            note,
+            ha="center",
+            fontsize=6.4,
+            color=QUIET,
+        )
     return sheet.figure
 
 

@@ -15,18 +15,22 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from phasegrid.pictures.diagrams import BLANK, FAINT, FRAME, INK, QUIET, UNTRAINED, Sheet
-from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
-from phasegrid.pictures.style import Palette, bare, check_size, note_preset
+from phasegrid.pictures.sizes import check_size, fitted
+from phasegrid.pictures.style import Palette, bare, note_preset
 
 # Inches.
 SIDES = {1: 2.6, 2: 2.3, 3: 1.95}  # of a matrix, by how many stand in a row
 SIDE = 1.3  # where more do
+LEAST_SIDE = 1.15  # in a picture that is to fit a page; what is more stands in rows of its own
 BARS = 0.5  # height of the bars, as a share of that side
 LEFT, RIGHT, GAP = 0.58, 0.12, 0.16
 TOP, HEAD_LINE, TITLE, GUTTER, FOOT, AXIS_LABEL = 0.06, 0.17, 0.2, 0.1, 0.3, 0.14
 SCALE_WIDTH, SCALE_HEIGHT, SCALE_GAP = 1.38, 0.085, 0.26
 LEGEND, NOTES = 0.56, 0.2
+LEAST_WIDTH = 2 * SCALE_WIDTH + SCALE_GAP + 0.1  # of a picture that is to fit a page
 
 SHARED = Normalize(0, 1, clip=True)  # polysemanticity, the paper's threshold being far below 1
 
@@ -94,7 +98,7 @@ def draw_bars(axes: Axes, expert: Expert, highest: float, palette: Palette) -> N
     bare(axes)
 
 
-def draw_matrix(axes: Axes, expert: Expert, palette: Palette) -> None:
+def draw_matrix(axes: Axes, expert: Expert, palette: Palette, side: float) -> None:
     n = len(expert.norm)
     if expert.whole:
         axes.set_facecolor(BLANK)
@@ -102,7 +106,14 @@ def draw_matrix(axes: Axes, expert: Expert, palette: Palette) -> None:
         axes.patch.set(**UNTRAINED)
     box = (0.5, n + 0.5, n + 0.5, 0.5)
     axes.imshow(expert.gram, cmap=palette.signed, vmin=-1, vmax=1, extent=box, interpolation="nearest", aspect="auto")
-    ticks = [1, *(tick for tick in MaxNLocator(4, integer=True).tick_values(1, n) if 1 + 0.12 * n < tick <= n)]
+    ticks = [
+        1,
+        *(
+            tick
+            for tick in MaxNLocator(max(1, min(4, int(side / 0.25))), integer=True).tick_values(1, n)
+            if 1 + 0.12 * n < tick <= n
+        ),
+    ]
     axes.set(xticks=ticks, yticks=ticks)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
@@ -151,13 +162,23 @@ def wrapped(title: str, width: float) -> list[str]:
     return [line.replace("\xa0", " ") for line in lines]
 
 
-def draw_experts(report: Report, palette: Palette) -> Figure:
+def draw_experts(report: Report, palette: Palette, page: float | None) -> Figure:
     """A row of panels for each group."""
     groups = read_groups(report.picture)
     shown = [expert for _, experts in groups for expert in experts]
+    if page is not None:
+        fit = max(1, int((page - LEFT - RIGHT + GAP) / (LEAST_SIDE + GAP)))
+        groups = [
+            (title if at == 0 else "", experts[at : at + fit])
+            for title, experts in groups
+            for at in range(0, len(experts), fit)
+        ]
     widest = max(len(experts) for _, experts in groups)
-    side = SIDES.get(widest, SIDE)
-    width = LEFT + widest * side + (widest - 1) * GAP + RIGHT
+    side, around = SIDES.get(widest, SIDE), LEFT + (widest - 1) * GAP + RIGHT
+    width = fitted(page, own=around + widest * side, least=LEAST_WIDTH)
+    if page is not None:
+        side = min((width - around) / widest, SIDES[1])
+    start = LEFT + (width - around - widest * side) / 2  # panels grow no further, and stand in the middle
     heads = [wrapped(title, width - LEFT) for title, _ in groups]
     rows = [len(head) * HEAD_LINE + TITLE + BARS * side + GUTTER + side + FOOT for head in heads]
     height = TOP + sum(rows) + AXIS_LABEL + LEGEND + len(notes_on(shown)) * NOTES
@@ -168,14 +189,14 @@ def draw_experts(report: Report, palette: Palette) -> Figure:
     top = TOP
     for (_, experts), head, row in zip(groups, heads, rows, strict=True):
         for line, words in enumerate(head):
-            sheet.text(LEFT, top + 0.13 + line * HEAD_LINE, words, fontsize=9, weight="bold")
+            sheet.text(start, top + 0.13 + line * HEAD_LINE, words, fontsize=9, weight="bold")
         down = top + len(head) * HEAD_LINE + TITLE
         for column, expert in enumerate(experts):
-            left = LEFT + column * (side + GAP)
+            left = start + column * (side + GAP)
             bars = sheet.axes(left, down, side, BARS * side)
             matrix = sheet.axes(left, down + BARS * side + GUTTER, side, side)
             draw_bars(bars, expert, highest, palette)
-            draw_matrix(matrix, expert, palette)
+            draw_matrix(matrix, expert, palette, side)
             sheet.text(left, down - 0.06, expert.title, color=QUIET)
             if top + row >= TOP + sum(rows) - 1e-6:
                 matrix.set_xlabel("feature $i$ (bars), $j$ (matrix)", labelpad=2)

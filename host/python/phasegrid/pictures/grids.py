@@ -1,4 +1,4 @@
-"""Phase diagrams as numbers: reads result files, measures the last feature, colours and arranges the panels.
+"""Phase diagrams as numbers: reads result files, colours and arranges the panels.
 
 Arrays: S sparsities, R importances of the last feature, E experts, n features, m hidden units. NaN stands for a cell
 without a trained model.
@@ -14,15 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.arrays import Source, name_of, open_arrays
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array, last_norm, last_score
+from phasegrid.pictures.opened import AXES
 
-Array = NDArray[np.float64]
-
-SCORES = ("paper", "authors")
 LETTERS = {(2, 1): "A", (3, 1): "B", (3, 2): "C"}  # the paper's names of (n, m)
-
-
-class InputError(ValueError):
-    """Something a person can mend: one sentence that names the thing and what is allowed."""
 
 
 # --- Result files -----------------------------------------------------------------------------------------------------
@@ -76,15 +72,21 @@ def load_grid(source: Source) -> Grid:
     Raises InputError.
     """
     dimensions = {"sparsity_values": 1, "importance_values": 1, "final_losses": 2, "expert_weights": 5}
+    more = [f"{name}_values" for name in AXES if f"{name}_values" not in dimensions]
     path = name_of(source)
     try:
-        arrays = open_arrays(source, dimensions)
+        arrays = open_arrays(source, (*dimensions, *more))
     except ValueError as error:
         raise InputError(str(error)) from None
     missing = [key for key in dimensions if key not in arrays]
     if missing:
         raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(dimensions)}")
     data = {key: np.asarray(arrays[key]) for key in dimensions}
+    if further := [key.removesuffix("_values") for key in more if key in arrays]:
+        raise InputError(
+            f"{path}: has the axis {further[0]} too; a phase diagram has sparsity and last_importance alone: "
+            "draw curves, or train one sweep for each diagram"
+        )
     for key, array in data.items():
         if array.dtype.kind not in "fiu":
             raise InputError(f"{path}: {key} holds {array.dtype}; allowed are real numbers")
@@ -127,26 +129,7 @@ def load_grids(sources: Iterable[Source]) -> dict[Shape, Grid]:
     return grids
 
 
-# --- Measures and colours ---------------------------------------------------------------------------------------------
-
-
-def last_norm(weights: Array) -> Array:
-    """||W_n|| of the last feature: weights (..., n, m) -> (...). Paper, section 3.2."""
-    return np.linalg.norm(weights[..., -1, :], axis=-1)
-
-
-def last_score(weights: Array, score: str = "paper") -> Array:
-    """Superposition score of the last feature, weights (..., n, m) -> (...); 0 where W_n = 0, as Ŵ_n = W_n / ||W_n||.
-
-    paper: sum over j != n of (Ŵ_n . W_j)^2 (caption of Figure 4). authors: the sum over all j, so ||W_n||^2 more (the
-    authors' notebook, hence the published picture).
-    """
-    if score not in SCORES:
-        raise InputError(f"score {score!r}: allowed are {', '.join(SCORES)}")
-    last, norm = weights[..., -1, :], last_norm(weights)[..., None]
-    unit = np.divide(last, norm, out=last.copy(), where=norm > 0)
-    others = weights if score == "authors" else weights[..., :-1, :]
-    return np.square(np.einsum("...m,...jm->...j", unit, others)).sum(axis=-1)
+# --- Colours ---------------------------------------------------------------------------------------------
 
 
 def relative(values: Array, largest: float) -> Array:

@@ -17,22 +17,24 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from phasegrid.pictures.curves import draw_fig3, draw_fig7
 from phasegrid.pictures.diagrams import FAINT, QUIET, style
+from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.expert_panels import draw_experts
-from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.lines import draw_fig3, draw_fig7, draw_lines, draw_training
+from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.sizes import Width, check_size, fitted, inches
 from phasegrid.pictures.style import (
     PALETTES,
     Palette,
     bare,
-    check_size,
     grid_lines,
     legend_above,
     note_preset,
     open_marker,
 )
 
+SQUARE, LEAST_SQUARE = 2.15, 1.65  # inches, of a panel of Figure 5
 RASTER = 400  # points along each side of Figure 5's square
 TINT = 0.35  # of white in the regions' colours, so that dark letters read on them
 NAMED_FROM = 0.06  # share of the square from which on a region has room for its expert's name
@@ -65,19 +67,22 @@ def name_regions(axes: Axes, expert: NDArray[np.intp]) -> None:
         axes.text(*at, words, ha="center", va="center", fontsize=7.5)
 
 
-def draw_fig5(report: Report, palette: Palette) -> Figure:
+def draw_fig5(report: Report, palette: Palette, page: float | None) -> Figure:
     panels = report.picture["panels"].entries()
     routers = [panel["router"].numbers(None, 2) for panel in panels]
     experts, most = max(map(len, routers)), len(palette.series)
     if experts > most:
         raise InputError(f"{report.picture.place}.panels: {experts} experts; at most {most} can be told apart")
-    width, height = 0.35 + 2.15 * len(panels), 3.05
+    width = fitted(page, own=0.35 + SQUARE * len(panels), least=0.35 + LEAST_SQUARE)
+    columns = len(panels) if page is None else min(len(panels), int((width - 0.35 + 1e-9) / LEAST_SQUARE))
+    rows = -(-len(panels) // columns)
+    height = 0.9 + rows * min(SQUARE, (width - 0.35) / columns) + (rows - 1) * 0.45
     check_size(width, height)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
     tints = [tuple(TINT + (1 - TINT) * np.array(to_rgb(colour))) for colour in palette.series]
     for at, (panel, router) in enumerate(zip(panels, routers, strict=True)):
-        axes = figure.add_subplot(1, len(panels), at + 1)
+        axes = figure.add_subplot(rows, columns, at + 1)
         expert = regions(router)
         box = (0, 1, 0, 1)
         axes.imshow(
@@ -91,11 +96,11 @@ def draw_fig5(report: Report, palette: Palette) -> Figure:
         )
         name_regions(axes, expert)
         axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlabel="feature $x_1$")
-        axes.tick_params(labelleft=at == 0)
+        axes.tick_params(labelleft=at % columns == 0)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter("{x:g}")
         axes.set_title(f"{panel['title'].text()} router\n{loss_line(panel)}", fontsize=8)
-        if at == 0:
+        if at % columns == 0:
             axes.set_ylabel("feature $x_2$")
     legend_above(figure, *([(Patch(color=tints[e]), f"expert {e + 1}")] for e in range(experts)))
     note_preset(figure, report)
@@ -157,9 +162,9 @@ def read_table(table: Entry) -> Array:
     return rows[np.argsort(rows[:, 0])]
 
 
-def draw_table1(report: Report, palette: Palette) -> Figure:
+def draw_table1(report: Report, palette: Palette, page: float | None) -> Figure:
     tables = [(table["title"].text(), read_table(table)) for table in report.picture["tables"].entries()]
-    width, height = 0.6 + 3.3 * len(tables), 5.0
+    width, height = fitted(page, own=0.6 + 3.3 * len(tables), least=0.6 + 2.2 * len(tables)), 5.0
     check_size(width, height)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, hspace=0.03)
@@ -223,10 +228,10 @@ def read_boundaries(picture: Entry) -> dict[str, list[tuple[str, str, Array]]]:
     return fields
 
 
-def draw_boundaries(report: Report, palette: Palette) -> Figure:
+def draw_boundaries(report: Report, palette: Palette, page: float | None) -> Figure:
     fields = read_boundaries(report.picture)
     lines = [len(rows) for rows in fields.values()]
-    width, height = 7.2, 1.05 + sum(LINE * count + 0.42 for count in lines)
+    width, height = fitted(page, own=7.2, least=5.6), 1.05 + sum(LINE * count + 0.42 for count in lines)
     check_size(width, height)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.05, h_pad=0.04)
@@ -271,7 +276,7 @@ def draw_boundaries(report: Report, palette: Palette) -> Figure:
     return figure
 
 
-FIGURES: Mapping[str, Callable[[Report, Palette], Figure]] = {
+FIGURES: Mapping[str, Callable[[Report, Palette, float | None], Figure]] = {
     "fig1": draw_experts,
     "fig2": draw_experts,
     "fig3": draw_fig3,
@@ -281,9 +286,12 @@ FIGURES: Mapping[str, Callable[[Report, Palette], Figure]] = {
     "table1": draw_table1,
     "boundaries": draw_boundaries,
 }
+DRAWN = {**FIGURES, "curves": draw_lines, "training": draw_training}  # of results alone, not of the paper
 
 
-def draw(report: Report, colours: str = "paper") -> Figure:
-    """The picture of one report."""
+def draw(report: Report, colours: str = "paper", width: Width = None) -> Figure:
+    """The picture of one report. Raises InputError for what is not as it must be."""
+    if colours not in PALETTES:
+        raise InputError(f"colours {colours!r}: allowed are {', '.join(PALETTES)}")
     with style():
-        return FIGURES[report.figure](report, PALETTES[colours])
+        return DRAWN[report.figure](report, PALETTES[colours], inches(width))

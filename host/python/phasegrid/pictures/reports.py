@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array
 
 LARGEST = 1e12  # beyond it nothing here can mean, and Matplotlib cannot draw, a number
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Source, name_of, open_arrays
-from phasegrid.pictures.grids import Array, InputError
+from phasegrid.arrays import Source
+from phasegrid.pictures import measures
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array
+from phasegrid.pictures.opened import AXES, Opened, opened
 from phasegrid.pictures.reports import Report, parse
 
-if TYPE_CHECKING:
-    from phasegrid.results import Results
+# What can be drawn over an axis: how the axis beside it is called.
+MEASURES: Mapping[str, str] = {
+    "loss": "final loss",
+    "log_loss": "natural log of the final loss",
+    "norm": "norm of the last feature",
+    "score": "superposition score of the last feature",
+    "features_per_dimension": "features per dimension",
+}
 
 
-def _report(figure: str, picture: Mapping[str, Any], seeds: int | None = None) -> Report:
-    settings = {"seeds": seeds} if seeds else {}
+def _report(figure: str, picture: Mapping[str, Any], seeds: int = 1) -> Report:
+    settings = {"seeds": seeds} if seeds > 1 else {}
     return parse({"figure": figure, "settings": settings, "picture": picture}, (figure,))
 
 
@@ -28,37 +37,12 @@ def _nulls(values: NDArray[Any]) -> Any:
     return [_nulls(np.asarray(row)) for row in values]
 
 
-def kept(source: Source, key: str, cell: tuple[int, ...], dimensions: int) -> NDArray[np.float64]:
-    """One cell's entry of an array whose last `dimensions` axes belong to the model."""
-    arrays = open_arrays(source, (key,))
-    if key not in arrays:
-        raise InputError(f"{name_of(source)}: no key {key}; it is not a results file in phasegrid's layout")
-    values = np.asarray(arrays[key], np.float64)
-    grid = values.shape[: values.ndim - dimensions]
-    where = (*cell, *(0,) * (len(grid) - len(cell))) if len(cell) <= len(grid) else cell
-    if len(where) != len(grid) or not all(-extent <= at < extent for at, extent in zip(where, grid, strict=True)):
-        raise InputError(f"{name_of(source)}: cell {cell} is not in the grid {grid}")
-    chosen = np.asarray(values[where])
-    return chosen
-
-
-def feature_measures(weights: Array) -> tuple[Array, Array, Array]:
-    """Of an expert W (n, m): ||W_i|| (n); polysemanticity (n), the square root of sum over j != i of (Ŵ_i . W_j)^2; and
-    Ŵ_i . W_j (n, n), with Ŵ_i = W_i / ||W_i||, 0 for W_i = 0. Paper 3.2; authors' notebook demo-superposition.
-    """
-    norm = np.linalg.norm(weights, axis=1)
-    unit = np.divide(weights, norm[:, None], out=np.zeros_like(weights), where=norm[:, None] > 0)
-    gram = unit @ weights.T
-    squares = np.square(gram)
-    return norm, np.sqrt(squares.sum(axis=1) - np.diag(squares)), gram
-
-
 def experts_report(source: Source, cell: tuple[int, ...]) -> Report:
     """Figures 1, 2 and 6 for the kept model of a cell."""
-    weights = kept(source, "expert_weights", cell, 3)
+    weights = opened(source).of_cell("expert_weights", cell)
     panels = []
     for e, expert in enumerate(weights):
-        norm, polysemanticity, gram = feature_measures(expert)
+        norm, polysemanticity, gram = measures.feature_measures(expert)
         panels.append(
             {
                 "title": f"expert {e + 1}" if len(weights) > 1 else "dense",
@@ -76,69 +60,178 @@ def regions_report(sources: Sequence[Source], cell: tuple[int, ...], titles: Seq
     """Figure 5: which expert each point of the plane goes to, for models of two features."""
     panels = []
     for at, source in enumerate(sources):
-        router = kept(source, "router_weights", cell, 2)
+        results = opened(source)
+        router = results.of_cell("router_weights", cell)
         if router.shape[1] != 2:
-            raise InputError(f"{name_of(source)}: regions of the plane need 2 features, not {router.shape[1]}")
-        loss = kept(source, "final_losses", cell, 0)
+            raise InputError(f"{results.place}: regions of the plane need 2 features, not {router.shape[1]}")
         title = titles[at] if titles else f"{at + 1}."
-        panels.append({"title": title, "router": _nulls(router), "loss": _nulls(loss)})
+        panels.append({"title": title, "router": _nulls(router), "loss": _nulls(results.of_cell("final_losses", cell))})
     return _report("fig5", {"panels": panels})
 
 
-def _along_sparsity(results: Results, values: Array) -> tuple[Array, Array, int]:
-    """Mean and standard deviation over the axis `seed`, by rising sparsity, of values (S,R,A..)."""
+def training_report(source: Source, cell: tuple[int, ...]) -> Report:
+    """The losses of every restart of a cell over the snapshots' steps."""
+    results = opened(source)
+    losses = results.of_cell("snapshot_losses", cell)
+    steps = np.asarray(results.arrays["snapshot_steps"], np.float64)
+    title = f"{results.label}, cell {', '.join(map(str, cell))}"
+    kept = int(results.of_cell("kept", cell))
+    return _report("training", {"title": title, "steps": _nulls(steps), "losses": _nulls(losses), "kept": kept})
+
+
+# --- Curves -----------------------------------------------------------------------------------------------------------
+
+
+def _axis_of(results: Opened) -> str:
+    """The one axis of more than one value, seeds aside; sparsity where there is none."""
+    long = [name for name, values in results.axes.items() if values.size > 1 and name != "seed"]
+    if len(long) > 1:
+        raise InputError(f"{results.place}: name the axis of the curves, one of {', '.join(long)}")
+    return long[0] if long else "sparsity"
+
+
+def _along(results: Opened, axis: str, fixed: Mapping[str, int], values: Array) -> Array:
+    """(values of the axis, seeds), rising along the axis, of values over the whole grid."""
     names = list(results.axes)
-    others = [name for name in names if name not in ("sparsity", "seed") and len(results.axes[name]) > 1]
-    if others or np.isnan(results.sparsity_values).any():
-        raise InputError(
-            f"{results.sweep.name}: curves need the axis sparsity, and at most seed beside it, not "
-            + (", ".join(others) or "a sparsity a feature")
-        )
-    seeds = values.reshape(len(results.sparsity_values), -1)[np.argsort(results.sparsity_values)]
-    return seeds.mean(axis=1), seeds.std(axis=1, ddof=1) if seeds.shape[1] > 1 else 0 * seeds[:, 0], seeds.shape[1]
+    if axis not in names:
+        raise InputError(f"{results.place}: no axis {axis}; there are {', '.join(names)}")
+    if np.isnan(results.axes[axis]).any():
+        raise InputError(f"{results.place}: {axis} is no single number, but one a feature; give another axis")
+    for name in reversed(names):
+        if name in (axis, "seed"):
+            continue
+        extent, at = results.axes[name].size, fixed.get(name, 0 if results.axes[name].size == 1 else None)
+        if at is None:
+            raise InputError(
+                f"{results.place}: curves over {axis} need one value of {name}, which has {extent}; "
+                f"give its index, such as fixed={{{name!r}: 0}}"
+            )
+        if isinstance(at, bool) or not isinstance(at, int | np.integer) or not -extent <= at < extent:
+            raise InputError(f"{results.place}: fixed[{name!r}] must be an index into its {extent} values, not {at!r}")
+        values = np.take(values, at, axis=names.index(name))
+    if "seed" in names and axis != "seed" and names.index("seed") < names.index(axis):
+        values = values.T
+    return values.reshape(results.axes[axis].size, -1)[np.argsort(results.axes[axis], kind="stable")]
 
 
-def _label(results: Results) -> str:
-    sweep = results.sweep
-    if sweep.n_experts == 1:
-        return f"dense, m = {sweep.n_hidden}"
-    return f"{sweep.n_experts} experts, m = {sweep.n_hidden}, k = {sweep.top_k}"
+def _density_measures(results: Opened, samples: int) -> Array:
+    """(S,R,A..): features per dimension without 1 / k, of router uses measured on `samples` inputs of each cell."""
+    weights, router = results.array("expert_weights"), results.array("router_weights")
+    extents = weights.shape[:-3]
+    sparsity = results.axes["sparsity"]
+    if np.isnan(sparsity).any():
+        raise InputError(f"{results.place}: features per dimension need one sparsity, not one a feature")
+    values = np.full(extents, np.nan)
+    for s, rate in enumerate(sparsity):
+        random = np.random.default_rng(0)
+        present = random.random((samples, router.shape[-1])) >= rate
+        inputs = np.where(present, random.random(present.shape), 0)
+        for rest in np.ndindex(extents[1:]):
+            cell = (s, *rest)
+            if np.isfinite(weights[cell]).all():
+                usage = measures.expert_usage(router[cell], results.top_k, inputs)
+                values[cell] = measures.features_per_dimension(weights[cell], usage)
+    return values
 
 
-def _curves(figure: str, results: Sequence[Results], entry: Any) -> Report:
-    if not results:
+def _fields(results: Opened, measure: str, samples: int) -> list[tuple[str, Array]]:
+    """(label, values over the grid): one field of a model's measure, or one for each of its experts."""
+    if measure == "features_per_dimension":
+        return [(results.label, _density_measures(results, samples) / results.top_k)]
+    if measure in ("loss", "log_loss"):
+        losses = results.array("final_losses")
+        return [(results.label, losses)]  # the logarithm is of the mean over seeds
+    weights = results.array("expert_weights")
+    values = measures.last_norm(weights) if measure == "norm" else measures.last_score(weights)
+    experts = weights.shape[-3]
+    names = [results.label] if experts == 1 else [f"{results.label}: expert {e + 1}" for e in range(experts)]
+    return [(name, values[..., e]) for e, name in enumerate(names)]
+
+
+def _mean_and_sd(seeds: Array, logarithm: bool = False) -> tuple[Array, Array]:
+    """Over the seeds (.., seeds); of the natural logarithm of their mean, to first order."""
+    mean = seeds.mean(axis=1)
+    sd = seeds.std(axis=1, ddof=1) if seeds.shape[1] > 1 else 0 * mean
+    if not logarithm:
+        return mean, sd
+    positive = np.where(mean > 0, mean, np.nan)
+    return np.log(positive), sd / positive
+
+
+def _same_axis(all_results: Sequence[Opened], axis: str) -> Array:
+    """The rising values of the axis that all have. Raises InputError where they differ."""
+    first = np.sort(all_results[0].axes.get(axis, np.empty(0)))
+    for results in all_results:
+        if not np.array_equal(np.sort(results.axes.get(axis, np.empty(0))), first):
+            raise InputError(f"{results.place}: its values of {axis} are not those of {all_results[0].place}")
+    return first
+
+
+def _open_all(sources: Sequence[Source]) -> list[Opened]:
+    if not sources:
         raise InputError("curves need at least one result")
-    axis = np.sort(results[0].sparsity_values)
-    series, seeds = [], 0
-    for one in results:
-        if not np.array_equal(np.sort(one.sparsity_values), axis):
-            raise InputError(f"{one.sweep.name}: its sparsities are not those of {results[0].sweep.name}")
-        fields, seeds = entry(one)
-        series.append({"label": _label(one), **fields})
-    return _report(figure, {"inverse_density": _nulls(1 / (1 - axis)), "series": series}, seeds if seeds > 1 else None)
+    return [opened(source) for source in sources]
 
 
-def features_per_dimension_report(results: Sequence[Results], samples: int) -> Report:
-    """Figure 3: over the inverse density, a curve for each architecture; bands where there is an axis seed."""
+def curves_report(
+    sources: Sequence[Source], axis: str | None, measure: str, fixed: Mapping[str, int], samples: int
+) -> Report:
+    """A measure over any axis."""
+    if measure not in MEASURES:
+        raise InputError(f"measure {measure!r}: allowed are {', '.join(MEASURES)}")
+    if axis is not None and axis not in AXES:
+        raise InputError(f"axis {axis!r}: allowed are {', '.join(AXES)}")
+    if fixed.keys() - AXES.keys():
+        raise InputError(f"fixed names {sorted(fixed.keys() - AXES.keys())[0]!r}; allowed are {', '.join(AXES)}")
+    all_results = _open_all(sources)
+    axis = axis or _axis_of(all_results[0])
+    series, seeds = [], 1
+    for results in all_results:
+        for label, field in _fields(results, measure, samples):
+            values = _along(results, axis, fixed, field)
+            mean, sd = _mean_and_sd(values, logarithm=measure == "log_loss")
+            series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd)})
+            seeds = max(seeds, values.shape[1])
+    at = _same_axis(all_results, axis)
+    return _report("curves", {"x": AXES[axis], "y": MEASURES[measure], "at": _nulls(at), "series": series}, seeds)
 
-    def entry(one: Results) -> tuple[dict[str, Any], int]:
-        mean, sd, seeds = _along_sparsity(one, one.features_per_dimension(samples))
-        without, _, _ = _along_sparsity(one, one.features_per_dimension(samples, divide_by_k=False))
-        return {
-            "mean": _nulls(mean),
-            "sd": _nulls(sd),
-            "mean_without_1_k": _nulls(without),
-            "without_1_k_differs": one.sweep.top_k > 1,
-        }, seeds
 
-    return _curves("fig3", results, entry)
+def _density_report(
+    figure: str, sources: Sequence[Source], entry: Callable[[Opened, Callable[[Array], Array]], dict[str, Any]]
+) -> Report:
+    """Over the inverse density; `entry` makes the numbers of a curve, and is given what reads a field along it."""
+    all_results = _open_all(sources)
+    series, seeds = [], 1
+    for results in all_results:
+
+        def along(field: Array, results: Opened = results) -> Array:
+            nonlocal seeds
+            values = _along(results, "sparsity", {}, field)
+            seeds = max(seeds, values.shape[1])
+            return values
+
+        series.append({"label": results.label, **entry(results, along)})
+    density = 1 / (1 - _same_axis(all_results, "sparsity"))
+    return _report(figure, {"inverse_density": _nulls(density), "series": series}, seeds)
 
 
-def losses_report(results: Sequence[Results]) -> Report:
-    """Figure 7: the logarithm of the loss over the inverse density."""
+def features_per_dimension_report(sources: Sequence[Source], samples: int) -> Report:
+    """Figure 3, with and without the authors' factor 1 / k; bands where there is an axis seed."""
 
-    def entry(one: Results) -> tuple[dict[str, Any], int]:
-        mean, sd, seeds = _along_sparsity(one, one.final_losses.astype(np.float64))
-        return {"log_loss": _nulls(np.log(mean)), "sd": _nulls(sd / mean)}, seeds
+    def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
+        mean, sd = _mean_and_sd(along(_density_measures(results, samples)))
+        k = results.top_k
+        fields = {"mean": mean / k, "sd": sd / k, "mean_without_1_k": mean}
+        return {**{name: _nulls(values) for name, values in fields.items()}, "without_1_k_differs": k > 1}
 
-    return _curves("fig7", results, entry)
+    return _density_report("fig3", sources, entry)
+
+
+def losses_report(sources: Sequence[Source]) -> Report:
+    """Figure 7: the natural logarithm of the mean loss over the seeds."""
+
+    def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
+        mean, sd = _mean_and_sd(along(results.array("final_losses")), logarithm=True)
+        return {"log_loss": _nulls(mean), "sd": _nulls(sd)}
+
+    return _density_report("fig7", sources, entry)

@@ -15,10 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from phasegrid.pictures.diagrams import FAINT, QUIET
-from phasegrid.pictures.grids import InputError
 from phasegrid.pictures.reports import Report
 
-LONGEST = 54.0  # inches: at 1200 dots an inch Matplotlib draws no longer side
+LEGEND_KEY, LEGEND_LETTER = 0.45, 0.052  # inches: beside a label, and a letter of it
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")  # with the colours: no series is told by its colour alone
 
 
@@ -47,11 +46,6 @@ PALETTES: Mapping[str, Palette] = {
         matplotlib.colormaps["PuOr_r"],
     ),
 }
-
-
-def check_size(width: float, height: float) -> None:
-    if max(width, height) > LONGEST:
-        raise InputError(f"the picture would be {width:.0f} x {height:.0f} inches; at most {LONGEST:g} fit")
 
 
 def bare(axes: Axes) -> None:
@@ -84,7 +78,13 @@ def blank() -> Artist:
 
 
 def legend_above(figure: Figure, *columns: Sequence[tuple[Artist | tuple[Artist, ...], str]]) -> None:
-    """Columns of (handle, label) above the axes, where they hide no data."""
+    """Columns of (handle, label) above the axes, where they hide no data; fewer where the figure is narrow."""
+    widths = [LEGEND_KEY + LEGEND_LETTER * max(len(label) for _, label in column) for column in columns]
+    if sum(widths) > figure.get_figwidth():
+        entries = [entry for column in columns for entry in column]
+        fit = max(1, int(figure.get_figwidth() / max(widths)))
+        rows = -(-len(entries) // fit)
+        columns = tuple(entries[at : at + rows] for at in range(0, len(entries), rows))
     rows = max(map(len, columns))
     entries = [entry for column in columns for entry in [*column, *[(blank(), "")] * (rows - len(column))]]
     figure.legend(

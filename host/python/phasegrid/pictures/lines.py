@@ -1,4 +1,4 @@
-"""Figures 3 and 7: features per dimension, and loss, over the density of features."""
+"""Figures 3 and 7, features per dimension and loss over the density of features; and curves over any axis."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullLocator
 
-from phasegrid.pictures.diagrams import QUIET
-from phasegrid.pictures.grids import Array, InputError
+from phasegrid.pictures.diagrams import FRAME, QUIET
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.sizes import NARROW, fitted
 from phasegrid.pictures.style import (
     MARKERS,
     Palette,
@@ -29,6 +31,8 @@ from phasegrid.pictures.style import (
 )
 
 BAND = 0.25  # opacity
+LEAST_WIDTH = 3.0  # inches
+LOG_FROM = 30  # times the first value, that the last one is on a logarithmic axis
 LINE = 1.4
 Handle = Artist | tuple[Artist, ...]
 
@@ -107,14 +111,23 @@ def legend_entries(
         line = Line2D([], [], color=colour, linewidth=LINE)
         dots = Line2D([], [], **open_marker(marker, colour))
         names.append(((line, dots) if curve.has_published else line, curve.label))
+    known = any(curve.has_published for curve in curves)
     band = Patch(color=QUIET, alpha=BAND, linewidth=0)
-    keys: list[tuple[Handle, str]] = [((band, key_line(linewidth=LINE)), f"ours: {sd_label(report)}")]
-    if any(curve.has_published for curve in curves):
+    keys: list[tuple[Handle, str]] = [
+        ((band, key_line(linewidth=LINE)), ("ours: " if known else "") + sd_label(report))
+    ]
+    if known:
         keys.append((Line2D([], [], **open_marker("o", QUIET)), published))
     return names, keys
 
 
-def draw_fig3(report: Report, palette: Palette) -> Figure:
+def one_panel(page: float | None) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(fitted(page, own=5.6, least=LEAST_WIDTH), 3.9), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
+    return figure, figure.subplots()
+
+
+def draw_fig3(report: Report, palette: Palette, page: float | None) -> Figure:
     """Features per dimension with the authors' factor 1/k, and beside it without where that differs."""
     picture = report.picture
     density = read_density(picture)
@@ -130,9 +143,15 @@ def draw_fig3(report: Report, palette: Palette) -> Figure:
         differs = entry["without_1_k_differs"].flag() or differs
     check_drawable(curves, f"{picture.place}.series")
 
-    figure = Figure(figsize=(7.2 if differs else 4.8, 3.9), layout="constrained")
+    width = fitted(page, own=7.2 if differs else 4.8, least=LEAST_WIDTH)
+    stacked = page is not None and differs and width < NARROW
+    figure = Figure(figsize=(width, 6.2 if stacked else 3.9), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, wspace=0.03)
-    panels = figure.subplots(1, 2, width_ratios=(1.75, 1)) if differs else [figure.subplots()]
+    panels = (
+        [figure.subplots()]
+        if not differs
+        else (figure.subplots(2, 1) if stacked else figure.subplots(1, 2, width_ratios=(1.75, 1)))
+    )
     for axes in panels:
         density_axis(axes, density)
         axes.axhline(1, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
@@ -153,7 +172,7 @@ def draw_fig3(report: Report, palette: Palette) -> Figure:
     return figure
 
 
-def draw_fig7(report: Report, palette: Palette) -> Figure:
+def draw_fig7(report: Report, palette: Palette, page: float | None) -> Figure:
     """Natural logarithm of the loss."""
     picture = report.picture
     density = read_density(picture)
@@ -171,12 +190,65 @@ def draw_fig7(report: Report, palette: Palette) -> Figure:
         curves.append(Curve(entry["label"].text(), loss, sd, at[inside], theirs[inside]))
     check_drawable(curves, f"{picture.place}.series")
 
-    figure = Figure(figsize=(5.6, 3.9), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
-    axes = figure.subplots()
+    figure, axes = one_panel(page)
     density_axis(axes, density)
     draw_curves(axes, density, curves, palette, size=4.5)
     axes.set_ylabel("natural log of the mean loss")
     legend_above(figure, *legend_entries(report, curves, palette, "published: read off, ± 0.02"))
     note_preset(figure, report)
+    return figure
+
+
+def draw_lines(report: Report, palette: Palette, page: float | None) -> Figure:
+    """A measure over any axis."""
+    picture = report.picture
+    at = picture["at"].numbers(None)
+    n = len(at)
+    curves = [
+        Curve(
+            entry["label"].text(),
+            entry["mean"].numbers(n, nulls=True),
+            entry["sd"].numbers(n, nulls=True, least=0),
+            np.empty(0),
+            np.empty(0),
+        )
+        for entry in read_series(picture, len(palette.series))
+    ]
+    check_drawable(curves, f"{picture.place}.series")
+    figure, axes = one_panel(page)
+    if at[0] > 0 and at[-1] / at[0] >= LOG_FROM:
+        axes.set_xscale("log")
+    axes.set_xlabel(picture["x"].text())
+    axes.set_ylabel(picture["y"].text())
+    grid_lines(axes)
+    bare(axes)
+    draw_curves(axes, at, curves, palette, size=4.5)
+    names, keys = legend_entries(report, curves, palette, "")
+    legend_above(figure, names, *([keys] if report.seeds else []))
+    return figure
+
+
+def draw_training(report: Report, palette: Palette, page: float | None) -> Figure:
+    """The losses of every restart of a cell over the steps, the kept one in front."""
+    picture = report.picture
+    steps = picture["steps"].numbers(None)
+    losses = picture["losses"].numbers(None, len(steps), nulls=True)
+    kept = picture["kept"].whole(-1, len(losses) - 1)
+    if not (losses > 0).any():
+        raise InputError("no snapshot holds a loss above 0: there is nothing to draw")
+    figure, axes = one_panel(page)
+    handles: list[tuple[Handle, str]] = []
+    others = losses[np.arange(len(losses)) != kept]
+    if len(others):
+        axes.plot(steps, others.T, color=FRAME, linewidth=0.8, alpha=0.7)
+        handles.append((Line2D([], [], color=FRAME, linewidth=0.8), "other restarts"))
+    if kept >= 0:
+        axes.plot(steps, losses[kept], color=palette.series[0], linewidth=LINE, marker=".", markersize=5)
+        handles.insert(0, (Line2D([], [], color=palette.series[0], linewidth=LINE), f"kept: restart {kept + 1}"))
+    axes.set_yscale("log")
+    axes.set(xlabel="steps", ylabel="loss of the next batch", title=picture["title"].text())
+    axes.title.set_fontsize(8)
+    grid_lines(axes)
+    bare(axes)
+    legend_above(figure, *([handle] for handle in handles))
     return figure

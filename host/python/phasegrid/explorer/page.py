@@ -1,0 +1,88 @@
+"""The page: template, style, scripts, Plotly and packed results put together, and written whole."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from phasegrid.explorer.packing import Packed
+
+# In this order inside one function, so that each sees those before it and the page's global names stay free.
+SCRIPTS = (
+    "results.js",
+    "measures.js",
+    "regions.js",
+    "colours.js",
+    "state.js",
+    "panels.js",
+    "diagram.js",
+    "cell.js",
+    "model.js",
+    "router.js",
+    "training.js",
+    "gallery.js",
+    "controls.js",
+    "main.js",
+)
+
+
+def read(name: str) -> str:
+    return (resources.files("phasegrid.explorer") / "page" / name).read_text(encoding="utf-8")
+
+
+def plotly() -> str:
+    """The source of plotly.min.js, from the PyPI package."""
+    try:
+        from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+    except ImportError:
+        raise ValueError("the package plotly is missing: pip install plotly") from None
+    return str(get_plotlyjs())
+
+
+def safe_json(value: object) -> str:
+    """JSON that may stand inside a script element."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
+
+
+def render(packed: Sequence[Packed], title: str) -> str:
+    """The whole page."""
+    script = "\n".join(f"// ---- {name}\n{read(name)}" for name in SCRIPTS)
+    blocks = "\n".join(
+        f'<script type="application/octet-stream" id="block-{at}">{results.block}</script>'
+        for at, results in enumerate(packed)
+    )
+    parts = {
+        "title": html.escape(title),
+        "style": read("page.css"),
+        "headers": safe_json([results.header for results in packed]),
+        "blocks": blocks,
+        "plotly": plotly(),
+        "script": f'(() => {{\n"use strict";\n{script}\n}})();',
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))
+
+
+def write(path: Path, text: str) -> Path:
+    """Writes the page whole or not at all. Raises ValueError naming the path where it cannot be written."""
+    temporary = None
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return path

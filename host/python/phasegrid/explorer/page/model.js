@@ -1,0 +1,181 @@
+// The chosen model: directions of its features in every expert, and W W^T.
+
+const MOST_SCENES = 4;  // 3D drawings a side: browsers allow few at once
+const MOST_LETTERS = 5;  // features whose numbers stand inside the panels of W W^T
+
+const hasWebGL = (() => {
+  let answer = null;
+  return () => answer ??= Boolean(document.createElement("canvas").getContext("webgl"));
+})();
+
+const largestWeight = (results, cells) => {
+  let largest = 1;
+  results.forEach((r, side) => {
+    for (const weight of r.weights(cells[side], snapshotOf(r))) if (Math.abs(weight) > largest) largest = Math.abs(weight);
+  });
+  return largest;
+};
+
+const expertTitle = (results, e) => results.E === 1 ? "dense" : `expert ${e + 1}`;
+
+// What a feature's numbers are when the pointer is on it.
+const featureWords = (results, W, i) => `feature ${i + 1}<br>norm ${fixed(featureNorm(W, results.n, results.m, i))}<br>` +
+  `interference ${fixed(interference(W, results.n, results.m, i))}<br>` +
+  `dimensionality ${fixed(dimensionality(W, results.n, results.m, i))}<extra></extra>`;
+
+// m = 1: an arrow a feature along the one direction, below each other.
+const lines = (results, W, e, reach) => {
+  const traces = Array.from({ length: results.n }, (_, i) => ({
+    type: "scatter", mode: "lines+markers", x: [0, W[i]], y: [i, i], hovertemplate: featureWords(results, W, i),
+    line: { color: featureColour(state, i, results.n), width: i === featureOf(results) ? 5 : 3 },
+    marker: { size: [0, i === featureOf(results) ? 11 : 9], color: featureColour(state, i, results.n),
+      symbol: W[i] < 0 ? "triangle-left" : "triangle-right" },
+  }));
+  return { traces,
+    x: { range: [-reach, reach], nticks: 5, zeroline: true, zerolinecolor: FRAME, showgrid: true, gridcolor: FAINT },
+    y: { range: [results.n - 0.4, -0.6], ...featureAxis(results.n, 8) } };
+};
+
+// m = 2: arrows in the plane, with the unit circle.
+const arrows = (results, W, e, reach) => {
+  const angles = Array.from({ length: 73 }, (_, i) => i * Math.PI / 36);
+  const circle = { type: "scatter", mode: "lines", x: angles.map(Math.cos), y: angles.map(Math.sin), hoverinfo: "skip",
+    line: { color: FAINT, width: 1.2, dash: "dot" } };
+  const traces = Array.from({ length: results.n }, (_, i) => {
+    const color = featureColour(state, i, results.n), heavy = i === featureOf(results);
+    return {
+      type: "scatter", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x: [0, W[2 * i]], y: [0, W[2 * i + 1]],
+      line: { color, width: heavy ? 4 : 2.5 }, marker: { color, size: [0, heavy ? 9 : 7] },
+      text: ["", `${i + 1}`], textfont: { color, size: 13 }, hovertemplate: featureWords(results, W, i),
+      textposition: W[2 * i + 1] < 0 ? "bottom center" : "top center", cliponaxis: false,
+    };
+  });
+  const axis = { range: [-reach, reach], nticks: 5, zeroline: true, zerolinecolor: FAINT };
+  return { traces: [circle, ...traces], x: axis, y: axis };
+};
+
+// m > 3: norms as bars, their colour the feature dimensionality.
+const bars = (results, W, e, reach) => {
+  const features = Array.from({ length: results.n }, (_, i) => i);
+  const measure = (of) => features.map((i) => of(W, results.n, results.m, i));
+  const shared = measure(interference), alone = measure(dimensionality), ramp = [...palette(state).ramp].reverse();
+  return {
+    traces: [{
+      type: "bar", x: features.map((i) => i + 1), y: measure(featureNorm), customdata: features.map((i) => [shared[i], alone[i]]),
+      marker: { color: alone.map((share) => `rgb(${onRamp(ramp, share).join(",")})`) },
+      hovertemplate: "feature %{x}<br>norm %{y:.3f}<br>interference %{customdata[0]:.3f}<br>" +
+        "dimensionality %{customdata[1]:.3f}<extra></extra>",
+    }, ...(e === results.E - 1 ? [colourBar(120, 0, 1, ramp, "D<sub>i</sub>")] : [])],
+    x: { range: [0.3, results.n + 0.7], nticks: 6 }, y: { range: [0, reach], nticks: 5 },
+  };
+};
+
+const drawFlat = (div, results, cell, make, look) => {
+  const grid = panelGrid(div.clientWidth, results.E, look);
+  const layout = { ...baseLayout(grid), bargap: 0.15 };
+  const traces = [];
+  for (let e = 0; e < results.E; ++e) {
+    const made = make(results, results.expert(cell, e, snapshotOf(results)), e, look.reach), domain = grid.domain(e);
+    const ticks = { ticks: "outside", ticklen: 3, tickcolor: FRAME };
+    layout[axisKey("x", e)] = { ...frame, ...ticks, ...made.x, domain: domain.x, anchor: axisRef("y", e),
+      title: domain.last && look.xTitle ? { text: look.xTitle, standoff: 4 } : undefined };
+    layout[axisKey("y", e)] = { ...frame, ...ticks, ...made.y, domain: domain.y, anchor: axisRef("x", e),
+      showticklabels: domain.first,
+      title: domain.first && look.yTitle ? { text: look.yTitle, standoff: 5 } : undefined };
+    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
+    traces.push(...made.traces.map((trace) => ({ ...trace, xaxis: axisRef("x", e), yaxis: axisRef("y", e) })));
+  }
+  return plot(div, traces, layout);
+};
+
+// m = 3: arrows in space, one scene an expert; drag to turn.
+const drawSpace = (div, results, cell, reach) => {
+  const grid = panelGrid(div.clientWidth, results.E, {
+    least: 170, most: 380, aspect: 0.9, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
+  });
+  const layout = baseLayout(grid), traces = [];
+  for (let e = 0; e < results.E; ++e) {
+    const W = results.expert(cell, e, snapshotOf(results)), scene = `scene${e ? e + 1 : ""}`;
+    for (let i = 0; i < results.n; ++i) {
+      const color = featureColour(state, i, results.n), heavy = i === featureOf(results);
+      const [x, y, z] = [0, 1, 2].map((h) => [0, W[3 * i + h]]);
+      traces.push({
+        type: "scatter3d", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x, y, z, scene,
+        line: { color, width: heavy ? 9 : 6 }, marker: { color, size: [0.1, heavy ? 5 : 4] }, text: ["", `${i + 1}`],
+        textfont: { color, size: 13 }, hovertemplate: featureWords(results, W, i),
+      });
+    }
+    const { x, y } = grid.domain(e);
+    const axis = (title) => ({ title: { text: title }, range: [-reach, reach], nticks: 3, showspikes: false,
+      gridcolor: FAINT, zerolinecolor: FRAME, tickfont: { size: 10 } });
+    layout[scene] = { domain: { x, y }, aspectmode: "cube", xaxis: axis("h₁"), yaxis: axis("h₂"), zaxis: axis("h₃"),
+      dragmode: "orbit", camera: { eye: { x: 1.3, y: 1.25, z: 0.85 } } };
+    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
+  }
+  return plot(div, traces, layout);
+};
+
+const drawDirections = (div, results, cell, reach) => {
+  const { n, m, E } = results;
+  if (m === 3 && E <= MOST_SCENES && hasWebGL()) return drawSpace(div, results, cell, reach * 1.05);
+  if (m === 1 && n <= 24) {
+    return drawFlat(div, results, cell, lines, { reach: reach * 1.12, aspect: 0.62, most: 380, tallest: 60 + 26 * n,
+      columns: 5, gapX: 14, margin: { l: 58 }, yTitle: "feature" });
+  }
+  if (m === 2) {
+    return drawFlat(div, results, cell, arrows, { reach: reach * 1.3, least: 118, most: 300, gapX: 14, columns: 5, margin: { b: 30 } });
+  }
+  let highest = 1;
+  for (let e = 0; e < E; ++e) {
+    const W = results.expert(cell, e, snapshotOf(results));
+    for (let i = 0; i < n; ++i) highest = Math.max(highest, featureNorm(W, n, m, i));
+  }
+  return drawFlat(div, results, cell, bars, { reach: highest * 1.05, least: 118, most: 760, aspect: E > 1 ? 0.62 : 0.5,
+    tallest: 260, columns: 4, gapX: 14, margin: { r: 64, l: 52 }, xTitle: "feature", yTitle: "norm" });
+};
+
+// W W^T of every expert, and its biases as a column beside.
+const drawGram = (div, results, cell, reach) => {
+  const { n, m, E } = results, biases = results.biases(cell, snapshotOf(results));
+  const grid = panelGrid(div.clientWidth, E, {
+    least: 96, most: 300, gapX: 16, gapY: 48, columns: 5, margin: { l: 40, b: 30, r: 66 }, aspect: n / (n + (biases ? 1.5 : 0)),
+  });
+  const layout = baseLayout(grid), traces = [], wide = grid.wide / (n + 1.5);
+  const features = Array.from({ length: n }, (_, i) => i);
+  const grams = Array.from({ length: E }, (_, e) => gram(results.expert(cell, e, snapshotOf(results)), n, m));
+  const ticks = featureAxis(biases && n > 10 ? Math.floor(n * 0.93) : n, grid.wide < 140 ? 3 : 5);  // room for the "b"
+  for (let e = 0; e < E; ++e) {
+    const domain = grid.domain(e);
+    const common = { type: "heatmap", zmin: -reach, zmax: reach, colorscale: stops(palette(state).signed),
+      xaxis: axisRef("x", e), yaxis: axisRef("y", e), showscale: false,
+      ...(n <= MOST_LETTERS && wide > 30 ? { texttemplate: "%{z:.2f}", textfont: { size: 11 } } : {}) };
+    traces.push({ ...common, z: grams[e], showscale: e === E - 1, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
+      colorbar: barIn(grid.inner),
+      x: features, y: features, customdata: grams[e].map((row, i) => row.map((_, j) => [i + 1, j + 1])),
+      hovertemplate: "W<sub>%{customdata[0]}</sub> · W<sub>%{customdata[1]}</sub> = %{z:.3f}<extra></extra>" });
+    if (biases) {
+      traces.push({ ...common, x: [n, n + 1], y: features, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
+        z: features.map((i) => [biases[e * n + i]]), customdata: features.map((i) => [i + 1]),
+        hovertemplate: "bias of feature %{customdata} = %{z:.3f}<extra></extra>" });
+    }
+    layout[axisKey("x", e)] = { ...frame, showline: false, tickangle: 0, domain: domain.x, anchor: axisRef("y", e),
+      range: [-0.5, n + (biases ? 1 : -0.5)], tickmode: "array", tickvals: biases ? [...ticks.tickvals, n + 0.5] : ticks.tickvals,
+      ticktext: [...ticks.ticktext, "b"] };
+    layout[axisKey("y", e)] = { ...frame, showline: false, domain: domain.y, anchor: axisRef("x", e), range: [n - 0.5, -0.5],
+      ...ticks, showticklabels: domain.first };
+    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
+  }
+  return plot(div, traces, layout);
+};
+
+// The largest |number| that the panels of W W^T show, over both sides.
+const gramReach = (list, cells) => {
+  let reach = 0.5;
+  list.forEach((results, side) => {
+    const { n, m, E } = results, snapshot = snapshotOf(results);
+    for (let e = 0; e < E; ++e) {
+      for (const row of gram(results.expert(cells[side], e, snapshot), n, m)) for (const v of row) reach = Math.max(reach, Math.abs(v));
+    }
+  });
+  return reach;
+};

@@ -1,0 +1,144 @@
+// Results files, unpacked from the page: settings, and arrays of every cell.
+
+const TYPES = { f4: Float32Array, i4: Int32Array };
+
+// "0.1", "1.2e-5": at most four digits.
+const short = (value) => value === null || value === undefined ? "own" : Number.isNaN(value) ? "–" :
+  Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 || value === 0 ? String(Number(value.toPrecision(4))) :
+  value.toExponential(1).replace("e+", "e");
+const words = (name) => name.replaceAll("_", " ");
+
+class Results {
+  constructor(header, at) {
+    Object.assign(this, { at, name: header.name, dimensions: header.dimensions, config: header.config });
+    const { E, n, m, k = 0, T = 0 } = header.extents;
+    Object.assign(this, { E, n, m, restarts: k, layout: header.arrays });
+    this.topK = this.config.model?.top_k ?? 1;
+    this.extents = this.dimensions.map((dimension) => dimension.values.length);
+    this.cells = this.extents.reduce((a, b) => a * b, 1);
+    this.snapshots = T;
+    this.arrays = null;
+  }
+
+  // What the block of base64 text holds, once; a promise.
+  load() {
+    this.loading ??= this.unpack();
+    return this.loading;
+  }
+  async unpack() {
+    const element = document.getElementById(`block-${this.at}`);
+    const packed = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const bytes = await new Response(stream).arrayBuffer();
+    element.remove();  // its text is large
+    const arrays = {};
+    for (const [key, { type, offset, length }] of Object.entries(this.layout)) {
+      arrays[key] = new TYPES[type](bytes, offset, length);
+    }
+    this.arrays = arrays;
+    return this;
+  }
+
+  has(key) { return key in this.layout; }
+  get hasSnapshots() { return this.has("snapshot_steps") && this.has("snapshot_losses"); }
+  get hasRouter() { return this.E > 1 && this.has("router_weights"); }
+  get shapeWords() {
+    const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+    const experts = this.E === 1 ? "dense" : `${count(this.E, "expert")}, top ${this.topK}`;
+    return `${count(this.n, "feature")}, ${count(this.m, "hidden unit")}, ${experts}`;
+  }
+
+  dimension(name) { return this.dimensions.find((dimension) => dimension.name === name); }
+  length(name) { return this.dimension(name)?.values.length ?? 1; }
+
+  // Index along an axis of the value nearest to one; 0 where the axis is missing.
+  nearest(name, value) {
+    const values = this.dimension(name)?.values ?? [null];
+    let best = 0;
+    values.forEach((candidate, i) => {
+      if (Math.abs(candidate - value) < Math.abs(values[best] - value)) best = i;
+    });
+    return best;
+  }
+  // Settings by name -> the cell nearest to them; `fixed` gives indices along some axes.
+  cellOf(settings, fixed = {}) {
+    let cell = 0;
+    this.dimensions.forEach(({ name }, d) => {
+      cell = cell * this.extents[d] + (fixed[name] ?? this.nearest(name, settings[name]));
+    });
+    return cell;
+  }
+  // The settings of a cell, by name.
+  settingsOf(cell) {
+    const settings = {};
+    for (let d = this.dimensions.length - 1; d >= 0; --d) {
+      settings[this.dimensions[d].name] = this.dimensions[d].values[cell % this.extents[d]];
+      cell = Math.floor(cell / this.extents[d]);
+    }
+    return settings;
+  }
+
+  // The index of the last snapshot taken by a step; null for the end of training (step null, or no snapshots).
+  snapshotAt(step) {
+    if (step === null || !this.hasSnapshots) return null;
+    let at = 0;
+    this.arrays.snapshot_steps.forEach((taken, t) => { if (taken <= step) at = t; });
+    return at;
+  }
+
+  part(key, cell, snapshot, size) {
+    if (!this.has(key)) return null;
+    if (snapshot === null) return this.arrays[key].subarray(cell * size, (cell + 1) * size);
+    const shots = this.arrays[`snapshot_${key}`], at = cell * this.snapshots + snapshot;
+    return shots ? shots.subarray(at * size, (at + 1) * size) : null;
+  }
+  // Of the kept model: W [E][n][m], G [E][n], b [E][n]; NaN where none was kept, null where the file has none.
+  weights(cell, snapshot = null) { return this.part("expert_weights", cell, snapshot, this.E * this.n * this.m); }
+  expert(cell, e, snapshot = null) {
+    const size = this.n * this.m;
+    return this.weights(cell, snapshot).subarray(e * size, (e + 1) * size);
+  }
+  router(cell, snapshot = null) { return this.part("router_weights", cell, snapshot, this.E * this.n); }
+  biases(cell, snapshot = null) { return this.part("biases", cell, snapshot, this.E * this.n); }
+
+  // The kept restart; -1 where none was, or where the file does not say.
+  kept(cell) { return this.has("kept") ? this.arrays.kept[cell] : -1; }
+  // The loss of the kept model.
+  loss(cell, snapshot = null) {
+    if (snapshot === null) return this.arrays.final_losses[cell];
+    const kept = this.kept(cell);
+    return kept < 0 ? NaN : this.arrays.snapshot_losses[(cell * this.restarts + kept) * this.snapshots + snapshot];
+  }
+  // The losses of all restarts; NaN where not trained.
+  losses(cell, snapshot = null) {
+    if (!this.has("all_losses")) return [this.loss(cell)];
+    return Array.from({ length: this.restarts }, (_, k) => snapshot === null ?
+      this.arrays.all_losses[cell * this.restarts + k] :
+      this.arrays.snapshot_losses[(cell * this.restarts + k) * this.snapshots + snapshot]);
+  }
+  // The losses of one restart at every snapshot.
+  history(cell, restart) {
+    const at = cell * this.restarts + restart;
+    return this.arrays.snapshot_losses.subarray(at * this.snapshots, (at + 1) * this.snapshots);
+  }
+  // Whether the cell holds a model.
+  trained(cell, snapshot = null) {
+    return Number.isFinite(this.loss(cell, snapshot)) && Number.isFinite(this.weights(cell, snapshot)[0]);
+  }
+  // Why a cell holds none.
+  reason(cell) {
+    if (!this.has("status")) return "not trained";
+    const status = Array.from(this.arrays.status.subarray(cell * this.restarts, (cell + 1) * this.restarts));
+    if (status.some((value) => value < 0)) return "not trained yet";
+    return `no restart trained to the end: their losses stopped being finite from step ${Math.min(...status)} on`;
+  }
+  // How many steps a cell was trained for; null where the file does not say.
+  steps(cell) { return this.settingsOf(cell).steps ?? this.config.train?.steps ?? null; }
+  // Sparsity of each feature in a cell; null where the file does not say.
+  sparsities(cell) {
+    const own = this.config.data?.sparsity;
+    const value = this.settingsOf(cell).sparsity;
+    if (value !== null && Number.isFinite(value)) return Array(this.n).fill(value);
+    return Array.isArray(own) ? own : null;
+  }
+}

@@ -1,0 +1,141 @@
+"""The functions of phasegrid.pictures; what they have in common is told there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from phasegrid.arrays import HasArrays, Source
+from phasegrid.pictures import command_line, diagrams, paper, reports
+from phasegrid.pictures import results as from_results
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.grids import load_grids
+from phasegrid.pictures.sizes import Width, inches
+
+Sources = Source | Sequence[Source]
+
+
+def _several(sources: Any) -> list[Any]:
+    one = isinstance(sources, str | os.PathLike | Mapping | HasArrays)
+    if not one and not isinstance(sources, Sequence):
+        kind = type(sources).__name__
+        raise InputError(f"results must be a path, a mapping of arrays, Results or a list of these, not {kind}")
+    return [sources] if one else list(sources)
+
+
+def _cell(cell: int | Sequence[int]) -> tuple[int, ...]:
+    return (cell,) if isinstance(cell, int | np.integer) else tuple(cell)
+
+
+def _samples(samples: int) -> int:
+    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or not 1 <= samples <= 10_000_000:
+        raise InputError(f"samples must be a whole number from 1 to 10000000, not {samples!r:.80}")
+    return int(samples)
+
+
+def phase_diagram(
+    sources: Sources,
+    *,
+    beside: Sources | None = None,
+    score: str = "paper",
+    colours: str = "paper",
+    shared_scale: bool = False,
+    width: Width = None,
+) -> Figure:
+    """Figure 4: the last feature over sparsity and importance, one panel an expert; white ignored, then monosemantic to
+    superposed.
+
+    sources: results (S,R) of different architectures. beside: a second set, e.g. the authors' files. score: "paper",
+    the sum over j != n, or "authors", over all j. shared_scale: one colour scale for all panels, not one for each.
+    """
+    sets = [load_grids(_several(sources))] + ([load_grids(_several(beside))] if beside is not None else [])
+    return diagrams.draw_phase_diagrams(sets, score, shared_scale, colours, inches(width))
+
+
+def loss_boxes(
+    sources: Sources, *, beside: Sources | None = None, colours: str = "paper", width: Width = None
+) -> Figure:
+    """Figure 8: the kept losses of each architecture."""
+    sets = [load_grids(_several(sources))] + ([load_grids(_several(beside))] if beside is not None else [])
+    return diagrams.draw_loss_boxes(sets, colours, inches(width))
+
+
+def experts(source: Source, cell: int | Sequence[int] = 0, *, colours: str = "paper", width: Width = None) -> Figure:
+    """Figures 1, 2 and 6: for each expert of a cell's kept model the bars of ||W_i||, coloured by polysemanticity,
+    above the matrix of W_i / ||W_i|| . W_j. cell: its index in the grid; what is left out is 0.
+    """
+    return paper.draw(from_results.experts_report(source, _cell(cell)), colours, width)
+
+
+def router_regions(
+    sources: Sources,
+    cell: int | Sequence[int] = 0,
+    *,
+    titles: Sequence[str] = (),
+    colours: str = "paper",
+    width: Width = None,
+) -> Figure:
+    """Figure 5: to which expert a cell's kept model sends each point of the plane, for models of two features."""
+    several = _several(sources)
+    if titles and len(titles) != len(several):
+        raise InputError(f"titles must hold one for each of {len(several)} results, not {len(titles)}")
+    return paper.draw(from_results.regions_report(several, _cell(cell), titles), colours, width)
+
+
+def features_per_dimension(
+    sources: Sources, *, samples: int = 4096, colours: str = "paper", width: Width = None
+) -> Figure:
+    """Figure 3: features per dimension over the inverse density 1 / (1 - S), a curve for each architecture, with a band
+    of one standard deviation where the results have an axis seed. samples: inputs that the router's use is measured on.
+    """
+    report_of = from_results.features_per_dimension_report(_several(sources), _samples(samples))
+    return paper.draw(report_of, colours, width)
+
+
+def losses(sources: Sources, *, colours: str = "paper", width: Width = None) -> Figure:
+    """Figure 7: the natural logarithm of the mean kept loss over the inverse density, its bands as in Figure 3."""
+    return paper.draw(from_results.losses_report(_several(sources)), colours, width)
+
+
+def curves(
+    sources: Sources,
+    *,
+    axis: str | None = None,
+    measure: str = "loss",
+    fixed: Mapping[str, int] | None = None,
+    samples: int = 4096,
+    colours: str = "paper",
+    width: Width = None,
+) -> Figure:
+    """A measure of kept models over one axis, e.g. of a sweep over the learning rate; up to eight curves.
+
+    axis: may be left out where the first results have one axis of more than one value, seeds aside. measure: "loss",
+    "log_loss", "norm" or "score" (of the last feature, a curve for each expert), "features_per_dimension". fixed: index
+    of the value of each further axis. An axis seed becomes a band of one standard deviation.
+    """
+    made = from_results.curves_report(_several(sources), axis, measure, fixed or {}, _samples(samples))
+    return paper.draw(made, colours, width)
+
+
+def training(source: Source, cell: int | Sequence[int] = 0, *, colours: str = "paper", width: Width = None) -> Figure:
+    """The losses of all restarts of a cell over the steps at which snapshots were taken, the kept one in front."""
+    return paper.draw(from_results.training_report(source, _cell(cell)), colours, width)
+
+
+def report(path: str | os.PathLike[str], *, colours: str = "paper", width: Width = None) -> Figure:
+    """The picture of a report of `phasegrid reproduce`: Figures 1 to 7, Table 1, the boundaries of Figure 4."""
+    return paper.draw(reports.load(path, tuple(paper.FIGURES)), colours, width)
+
+
+def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
+    """Writes a figure as its path ends (.png, .pdf, .svg), whole or not at all, and the same bytes every time."""
+    target = Path(path)
+    kind = target.suffix.lstrip(".")
+    if kind not in diagrams.FORMATS:
+        raise InputError(f"{target}: a picture's name must end in one of .{', .'.join(diagrams.FORMATS)}")
+    return command_line.write_files(target.parent, {target.name: diagrams.render(figure, kind, dpi)})[0]

@@ -1,0 +1,118 @@
+"""Results of any axes, opened for curves and single models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from phasegrid.arrays import Arrays, Source, name_of, open_arrays
+from phasegrid.pictures.errors import InputError
+from phasegrid.pictures.measures import Array
+
+# What an axis is called below a picture.
+AXES: Mapping[str, str] = {
+    "sparsity": "feature sparsity S",
+    "last_importance": "importance r of the last feature",
+    "steps": "training steps",
+    "batch": "batch size",
+    "learning_rate": "learning rate",
+    "weight_decay": "weight decay",
+    "load_balance": "weight of the load balance",
+    "seed": "seed",
+}
+MODEL_AXES = {"final_losses": 0, "kept": 0, "expert_weights": 3, "router_weights": 2, "biases": 2}
+MODEL_AXES |= {"all_losses": 1, "snapshot_losses": 2}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Results in either layout; their arrays begin with the extents of `axes`, and NaN is where nothing was trained."""
+
+    source: Source
+    arrays: Arrays
+
+    @property
+    def place(self) -> str:
+        return name_of(self.source)
+
+    @cached_property
+    def axes(self) -> dict[str, Array]:
+        """Name -> values of the dimensions, in the order of the arrays."""
+        names = {f"{name}_values": name for name in AXES} | {"importance_values": "last_importance"}
+        found = {names[key]: np.asarray(values, np.float64) for key, values in self.arrays.items() if key in names}
+        extents = tuple(values.size for values in found.values())
+        for key in ("final_losses", "expert_weights"):
+            if key not in self.arrays:
+                raise InputError(f"{self.place}: no key {key}; it is not a results file")
+            shape = np.shape(self.arrays[key])
+            if shape[: len(shape) - MODEL_AXES[key]] != extents or 0 in shape:
+                raise InputError(
+                    f"{self.place}: {key} has shape {shape}; it must begin with the axes' extents {extents}"
+                )
+        return found
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """Every setting, where the file has them; the authors' have not."""
+        if "config" not in self.arrays:
+            return {}
+        try:
+            config = json.loads(str(self.arrays["config"]))
+        except ValueError:
+            config = None
+        if not isinstance(config, dict):
+            raise InputError(f"{self.place}: config is not a JSON table; give a results file of phasegrid")
+        return config
+
+    def array(self, key: str) -> Array:
+        """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""
+        if key not in self.arrays:
+            why = "train with snapshots" if key.startswith("snapshot") else "it is not in phasegrid's layout"
+            raise InputError(f"{self.place}: no key {key}; {why}")
+        values = np.asarray(self.arrays[key])
+        extents = tuple(axis.size for axis in self.axes.values())
+        if values.dtype.kind not in "fiu" or values.ndim != len(extents) + MODEL_AXES[key]:
+            raise InputError(f"{self.place}: {key} must hold numbers in {len(extents) + MODEL_AXES[key]} dimensions")
+        if values.shape[: len(extents)] != extents:
+            raise InputError(f"{self.place}: {key} has shape {values.shape}; it must begin with {extents}")
+        return values.astype(np.float64)
+
+    def of_cell(self, key: str, cell: tuple[int, ...]) -> Array:
+        """One cell's part of an array; what `cell` leaves out is 0."""
+        grid = tuple(axis.size for axis in self.axes.values())
+        where = (*cell, *(0,) * (len(grid) - len(cell)))
+        whole = all(isinstance(at, int | np.integer) and not isinstance(at, bool) for at in where)
+        if not whole or len(where) != len(grid) or not all(-n <= at < n for at, n in zip(where, grid, strict=True)):
+            raise InputError(f"{self.place}: cell {cell} is not in the grid {grid}")
+        return np.asarray(self.array(key)[where])
+
+    @property
+    def top_k(self) -> int:
+        """1 where the file does not say."""
+        model = self.config.get("model")
+        top_k = model.get("top_k", 1) if isinstance(model, dict) else 1
+        experts = np.shape(self.arrays["expert_weights"])[-3]
+        if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= experts:
+            raise InputError(f"{self.place}: config's top_k must be a whole number from 1 to {experts}, not {top_k!r}")
+        return top_k
+
+    @property
+    def label(self) -> str:
+        """The architecture as Figures 3 and 7 name it."""
+        experts, _, m = np.shape(self.arrays["expert_weights"])[-3:]
+        return f"dense, m = {m}" if experts == 1 else f"{experts} experts, m = {m}, k = {self.top_k}"
+
+
+def opened(source: Source) -> Opened:
+    """Raises InputError where it cannot be read."""
+    try:
+        return Opened(source, open_arrays(source))
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from None

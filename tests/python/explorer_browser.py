@@ -1,0 +1,135 @@
+"""Headless Chromium for the tests of the explorer's pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from explorer_samples import Arrays, results
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from phasegrid import explorer
+
+STEPS = (0, 100, 500)  # of snapshots
+PICTURES = Path(os.environ.get("PHASEGRID_SCREENSHOTS", "build/explorer"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "no chromium; apt-get install chromium"
+    with sync_playwright() as playwright:
+        # Root in a container has no sandbox; 3D drawings need a GPU, or one made of software.
+        options = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+        started = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield started
+        started.close()
+
+
+@dataclass
+class Opened:
+    """A page and the results it shows."""
+
+    page: Page
+    sources: list[Arrays]
+    trouble: list[str] = field(default_factory=list)  # errors, and whatever was asked of the network
+
+    def js(self, code: str) -> Any:
+        return self.page.evaluate(code)
+
+    def settle(self) -> None:
+        """Waits until the models are drawn after a change."""
+        self.page.wait_for_function("phasegrid.busy() === false")
+
+    def traces(self, box: str) -> list[dict[str, Any]]:
+        """Of a figure, without what a figure only adds to measure or to mark (typed arrays as lists)."""
+        code = """box => document.getElementById(box).data.map(t => JSON.parse(JSON.stringify(t, (key, value) =>
+                  ArrayBuffer.isView(value) ? Array.from(value) : value)))"""
+        return list(self.page.evaluate(code, box))
+
+    def diagram(self, side: str) -> np.ndarray[Any, Any]:
+        """(E, rows, columns, 3): the colours of the panels."""
+        return np.array([trace["z"] for trace in self.traces(f"diagram-{side}") if trace["type"] == "image"])
+
+    def where(self, side: str, expert: int, row: int, column: int) -> tuple[float, float]:
+        """Pixels, in the window, of the middle of a cell."""
+        self.page.locator(f"#diagram-{side}").scroll_into_view_if_needed()
+        number = expert + 1 if expert else ""
+        code = """([side, number, row, column]) => {
+          const div = document.getElementById(`diagram-${side}`), box = div.getBoundingClientRect();
+          const svg = div.querySelector("svg.main-svg").getBoundingClientRect();
+          const x = div._fullLayout[`xaxis${number}`], y = div._fullLayout[`yaxis${number}`];
+          return [svg.left + x._offset + x.d2p(column), svg.top + y._offset + y.d2p(row)];
+        }"""
+        x, y = self.page.evaluate(code, [side, number, row, column])
+        return x, y
+
+    def hover(self, side: str, expert: int, row: int, column: int) -> None:
+        x, y = self.where(side, expert, row, column)
+        self.page.mouse.move(2, 2)
+        self.page.wait_for_selector("#tooltip", state="hidden")
+        self.page.mouse.move(x, y)
+        self.page.wait_for_selector("#tooltip", state="visible")
+
+    def click(self, side: str, expert: int, row: int, column: int) -> None:
+        self.hover(side, expert, row, column)
+        self.page.mouse.down()
+        self.page.mouse.up()
+        code = """([side, row, column]) => {
+          const results = phasegrid.state.all[phasegrid.state.sides[side]], place = phasegrid.placeOf(results);
+          return place.row === row && place.column === column;
+        }"""
+        self.page.wait_for_function(code, arg=[["left", "right"].index(side), row, column])
+        self.settle()
+
+    def chosen(self) -> dict[str, float]:
+        return dict(self.js("phasegrid.state.at"))
+
+    def picture(self, name: str) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+class Opener:
+    def __init__(self, browser: Browser, folder: Path) -> None:
+        self.browser, self.folder, self.opened = browser, folder, list[Opened]()
+
+    def __call__(self, *sources: Arrays, width: int = 1440, height: int = 900, hold: bool = False) -> Opened:
+        path = explorer.explore(sources, self.folder / "page.html")
+        page = self.browser.new_page(viewport={"width": width, "height": height})
+        opened = Opened(page, list(sources))
+        page.on("pageerror", lambda error: opened.trouble.append(f"error: {error}"))
+        page.on("console", lambda m: opened.trouble.append(m.text) if m.type == "error" else None)
+        page.on(
+            "request",
+            lambda r: opened.trouble.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None,
+        )
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        opened.settle()
+        self.opened.append(opened)
+        return opened
+
+
+@pytest.fixture
+def opener(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+    """Opens pages of results; at the end none may have met an error or asked for anything of a network."""
+    made = Opener(browser, tmp_path)
+    yield made
+    for opened in made.opened:
+        opened.page.close()
+        assert opened.trouble == []
+
+
+def pair() -> list[Arrays]:
+    """A dense model and a mixture, with snapshots."""
+    return [
+        results("dense", (3, 2, 1), snapshots=STEPS, seed=1),
+        results("mixture", (3, 2, 2), snapshots=STEPS, seed=2),
+    ]

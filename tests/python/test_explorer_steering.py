@@ -1,0 +1,230 @@
+"""How the explorer's pages are steered, and pages of unusual results, in headless Chromium."""
+
+from __future__ import annotations
+
+import explorer_browser
+import explorer_samples as samples
+import numpy as np
+from explorer_browser import STEPS, Opener, pair
+from explorer_samples import results
+
+browser, opener = explorer_browser.browser, explorer_browser.opener  # fixtures
+
+
+def test_the_slider_moves_diagram_and_model_through_the_snapshots(opener: Opener) -> None:
+    opened = opener(*pair())
+    source, final = opened.sources[1], opened.diagram("right")
+    opened.page.focus("#snapshot")
+    opened.page.keyboard.press("ArrowLeft")
+    opened.settle()
+    assert opened.js("phasegrid.state.step") == STEPS[-1]
+    weights = source["snapshot_expert_weights"][..., -1, :, :, :]
+    norm, score = (of(weights)[..., -1] for of in (samples.norms, samples.interferences))
+    for expert, colours in enumerate(opened.diagram("right")):
+        assert np.abs(colours - samples.phase_colours(norm[..., expert], score[..., expert])).max() < 1
+    arrows = [trace for trace in opened.traces("directions-right") if len(trace["x"]) == 2]
+    tips = np.array([[trace["x"][1], trace["y"][1]] for trace in arrows])
+    np.testing.assert_allclose(tips, weights[1, 2].reshape(-1, 2), rtol=1e-6)
+    assert "after step 500" in opened.page.inner_text("#cell-right")
+
+    opened.page.keyboard.press("Home")
+    opened.settle()
+    assert opened.js("phasegrid.state.step") == STEPS[0]
+    opened.picture("snapshot")
+    opened.page.focus("#diagram-right")
+    for _ in STEPS:
+        opened.page.keyboard.press("]")
+        opened.settle()
+    assert opened.js("phasegrid.state.step") is None
+    np.testing.assert_array_equal(opened.diagram("right"), final)
+
+    opened.page.click("#play")
+    opened.page.wait_for_function("phasegrid.state.step === 100")
+
+
+def test_training_history(opener: Opener) -> None:
+    opened = opener(*pair())
+    source, traces = opened.sources[0], opened.traces("training-left")
+    cell = (1, 2)
+    kept = int(source["kept"][cell])
+    assert [trace["mode"] for trace in traces] == ["lines", "lines", "lines+markers"]
+    for trace, restart in zip(traces, [*(k for k in range(3) if k != kept), kept], strict=True):
+        assert trace["x"] == [*STEPS, 1000]
+        expected = [*source["snapshot_losses"][cell][restart], source["all_losses"][cell][restart]]
+        np.testing.assert_allclose(trace["y"], expected, rtol=1e-6)
+
+
+def test_choosing_what_lies_side_by_side(opener: Opener) -> None:
+    opened = opener(*pair(), results("other", (2, 1, 3), axes={"last_importance": [0.2, 1.9]}, seed=3))
+    opened.click("left", 0, 2, 3)
+    opened.page.get_by_label("results on the right").select_option("other")
+    opened.settle()
+    assert opened.js("phasegrid.state.sides") == [0, 2]
+    assert opened.diagram("right").shape == (3, 3, 2, 3)
+    assert "1.9" in opened.page.inner_text("#cell-right")  # nearest to the 2.0 of the left
+    opened.page.get_by_label("mixture on the left").click()
+    opened.settle()
+    assert opened.js("phasegrid.state.sides") == [1, 2]
+    opened.page.get_by_label("results on the right").select_option("none")
+    opened.settle()
+    assert opened.page.locator("#diagram-right").is_hidden()
+    assert opened.page.locator("#gallery canvas").count() == 6
+
+
+def test_safe_colours(opener: Opener) -> None:
+    opened = opener(*pair())
+    opened.page.check("#safe")
+    opened.settle()
+    weights = opened.sources[0]["expert_weights"][:, :, 0]
+    norm, score = samples.norms(weights)[..., -1], samples.interferences(weights)[..., -1]
+    assert np.abs(opened.diagram("left")[0] - samples.phase_colours(norm, score, "safe")).max() < 1
+    opened.picture("safe")
+
+
+def test_keyboard(opener: Opener) -> None:
+    opened = opener(*pair())
+    opened.click("left", 0, 1, 1)
+    opened.page.focus("#diagram-left")
+    for key, chosen in (
+        ("ArrowRight", (0.5, 1.5)),
+        ("ArrowDown", (0.9, 1.5)),
+        ("ArrowDown", (0.9, 1.5)),
+        ("Home", (0.9, 0.5)),
+        ("ArrowLeft", (0.9, 0.5)),
+        ("ArrowUp", (0.5, 0.5)),
+        ("End", (0.5, 2.0)),
+    ):
+        opened.page.keyboard.press(key)
+        assert opened.chosen() == {"sparsity": chosen[0], "last_importance": chosen[1]}
+    opened.settle()
+    assert f"loss {opened.sources[0]['final_losses'][1, 3]:#.4g}" in opened.page.inner_text("#live")
+
+    reached = set()  # by Tab alone
+    opened.page.evaluate("document.activeElement.blur()")
+    for _ in range(40):
+        opened.page.keyboard.press("Tab")
+        reached.add(opened.js("document.activeElement.id"))
+    assert {
+        "quantity",
+        "feature",
+        "score",
+        "snapshot",
+        "play",
+        "shared",
+        "safe",
+        "diagram-left",
+        "diagram-right",
+    } <= reached
+
+
+def test_cells_without_a_model_are_gaps(opener: Opener) -> None:
+    source = results("unfinished", (3, 2, 2), snapshots=STEPS)
+    samples.drop(source, (0, 1), -1)
+    samples.drop(source, (2, 2), 7)
+    source["snapshot_losses"][1, 1, :, 2] = np.nan  # ended early
+    opened = opener(source)
+    drawn = opened.diagram("left")
+    gaps = (drawn == (222, 226, 232)).all(axis=-1)
+    assert np.argwhere(gaps[0]).tolist() == [[0, 1], [2, 2]]
+    assert "2 of them without a model" in opened.page.inner_text("#heads-left")
+    opened.click("left", 0, 0, 1)
+    assert "not trained yet" in opened.page.inner_text("#cell-left")
+    assert "No model in this cell" in opened.page.inner_text("#directions-left")
+    opened.click("left", 0, 2, 2)
+    assert "stopped being finite from step 7" in opened.page.inner_text("#cell-left")
+    assert opened.page.inner_text("#training-left") == "No loss to draw: this cell is not trained."
+    opened.click("left", 0, 1, 1)
+    assert "No loss to draw" not in opened.page.inner_text("#training-left")
+    opened.page.focus("#snapshot")
+    opened.page.keyboard.press("ArrowLeft")
+    opened.settle()
+    assert opened.page.locator("#tooltip").is_hidden()
+    assert "had ended by then" in opened.page.inner_text("#cell-left")
+    opened.picture("gaps")
+
+
+def test_nothing_trained_at_all(opener: Opener) -> None:
+    source = results("nothing", (2, 1, 2))
+    samples.drop(source, (), -1)
+    opened = opener(source)
+    assert (opened.diagram("left") == (222, 226, 232)).all()
+
+
+def test_further_axes(opener: Opener) -> None:
+    source = results("axes", (2, 1, 2), axes={"learning_rate": [1e-4, 1e-3, 1e-2], "seed": [0, 1, 2, 3, 4]})
+    opened = opener(source)
+    assert opened.diagram("left").shape == (2, 3, 4, 3)
+    opened.page.select_option("#axis-x", "seed")
+    opened.page.select_option("#axis-y", "learning_rate")
+    opened.settle()
+    assert opened.diagram("left").shape == (2, 3, 5, 3)
+    opened.page.focus("#at-sparsity")
+    opened.page.keyboard.press("End")
+    opened.settle()
+    weights = source["expert_weights"][2, 2, :, :, 1]  # importance: the middle, 1.5
+    norm, score = samples.norms(weights)[..., -1], samples.interferences(weights)[..., -1]
+    assert np.abs(opened.diagram("left")[1] - samples.phase_colours(norm, score)).max() < 1
+    opened.click("left", 1, 2, 4)
+    assert opened.chosen() == {"sparsity": 0.9, "last_importance": 1.5, "learning_rate": 0.01, "seed": 4}
+    opened.page.select_option("#axis-x", "learning_rate")  # swaps
+    assert opened.js("[phasegrid.state.x, phasegrid.state.y]") == ["learning_rate", "seed"]
+
+
+def test_one_axis_and_one_cell(opener: Opener) -> None:
+    one = {"sparsity": [0.5], "last_importance": [1.0]}
+    opened = opener(results("row", (2, 1, 2), axes={**one, "seed": [0, 1, 2]}), results("cell", (2, 1, 1), axes=one))
+    assert opened.js("phasegrid.state.sides") == [1, 0]  # the dense one left
+    assert opened.diagram("right").shape == (2, 1, 3, 3)
+    assert opened.diagram("left").shape == (1, 1, 1, 3)
+
+
+def test_authors_files_and_own_sparsities(opener: Opener) -> None:
+    own = results("own", (4, 2, 3), axes={"sparsity": [np.nan], "seed": [0, 1]})
+    own["config"] = np.array(str(own["config"]).replace('"data": {}', '"data": {"sparsity": [0.1, 0.5, 0.9, 1.0]}'))
+    keys = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
+    authors = {key: value for key, value in results("authors", (3, 2, 2)).items() if key in keys}
+    opened = opener(own, authors)
+    assert len(opened.traces("router-left")) == 2
+    assert "no router weights" in opened.page.inner_text("#router-right")
+    assert "Kept loss" in opened.page.inner_text("#training-right")
+
+
+def test_a_phone(opener: Opener) -> None:
+    opened = opener(*pair(), results("wide", (20, 6, 8)), width=360, height=740)
+    opened.page.get_by_label("wide on the right").click()
+    opened.settle()
+    assert opened.js("document.documentElement.scrollWidth") <= 360
+    left, right = (opened.page.locator(f"#diagram-{side}").bounding_box() for side in ("left", "right"))
+    assert left and right and right["y"] >= left["y"] + left["height"]
+    opened.picture("phone")
+
+
+def test_words_can_be_read(opener: Opener) -> None:
+    """WCAG AA: 4.5 to 1 between text and what lies under it."""
+    opened = opener(*pair(), results("third", (2, 1, 2)))
+    opened.page.click(".help summary")
+    code = """() => {
+      const parse = text => text.match(/[\\d.]+/g).map(Number);
+      const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const bad = [];
+      const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || element.closest("script, svg, .unseen") || !element.checkVisibility()) continue;
+        let under = element;
+        while (under && (parse(getComputedStyle(under).backgroundColor)[3] ?? 1) === 0) under = under.parentElement;
+        const a = light(parse(getComputedStyle(element).color)), b = light(under ? parse(getComputedStyle(under).backgroundColor) : [255, 255, 255]);
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push(`${walker.currentNode.data}: ${ratio}`);
+      }
+      return bad;
+    }"""  # noqa: E501
+    assert opened.js(code) == []
+
+
+def test_names_cannot_break_the_page(opener: Opener) -> None:
+    name = "</script><img src=x onerror=alert(1)>"
+    opened = opener(results(name, (2, 1, 1)), results("two", (2, 1, 2)))
+    assert opened.page.locator("img").count() == 0
+    assert name in opened.page.inner_text("h1")

@@ -15,11 +15,6 @@ class Candidate:
     variant: str
     models: int
 
-    @property
-    def own_generator(self) -> bool:
-        """Whether it draws from a generator of its framework, not from a 32-bit hash of ours."""
-        return not self.variant.endswith("-hash")
-
 
 BLOCK = ("fig3_dense", "table1")
 SHAPES = {"cpu": ("211", "323", *BLOCK), "cuda": ("211", "323", *BLOCK, "212", "311", "312", "313", "321", "322")}
@@ -30,14 +25,15 @@ def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]
     tiny = task.SHAPES[shape].tiny
     if device == "cuda":
         ours, models = (22620, 22620) if tiny else (2640, 512)  # 22,620: a whole architecture of Figure 4
-        best = ["fused-hash", "fused-threefry", "sums-hash"] if tiny else ["matmul-rbg", "matmul-threefry"]
+        best = ["fused-hash", "fused-philox", "sums-hash"] if tiny else ["matmul-rbg", "matmul-threefry"]
         chosen = [Candidate("jax", variant, models) for variant in best]
         chosen += [Candidate("torch", "written-hash" if tiny else "compiled-rand", models)]
         slower = [Candidate("torch", "compiled-rand" if tiny else "vmap", models)]
     elif tiny:
         ours = 4096
         many, few = (512, 128) if task.SHAPES[shape].n_experts == 1 else (128, 64)  # rounds of a few seconds
-        chosen = [Candidate("jax", "fused-hash", many), Candidate("jax", "fused-threefry", few)]
+        chosen = [Candidate("jax", "fused-hash", many), Candidate("jax", "fused-philox", many)]
+        chosen += [Candidate("jax", "fused-threefry", few)]
         chosen += [Candidate("torch", "written-hash", many), Candidate("torch", "written-rand", few)]
         slower = [Candidate("jax", f"matmul-{generator}", 32) for generator in ("hash", "threefry", "rbg")]
         slower += [Candidate("torch", variant, 64) for variant in ("compiled-hash", "eager", "vmap")]

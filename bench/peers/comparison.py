@@ -68,10 +68,10 @@ def disagreements(rows: list[Row]) -> list[str]:
     return sentences
 
 
-def best_peer(rows: list[Row], shape: str, own_generator: bool = False) -> Row | None:
-    """The fastest program that is not phasegrid; own_generator: that draws from its framework's own generator."""
+def best_peer(rows: list[Row], shape: str, full_generator: bool = False) -> Row | None:
+    """The fastest program that is not phasegrid; full_generator: whose inputs do not come from the 32-bit hash."""
     others = [row for row in rows if row["shape"] == shape and row["peer"] != "phasegrid"]
-    others = [row for row in others if not (own_generator and row["variant"].endswith("-hash"))]
+    others = [row for row in others if not (full_generator and row["variant"].endswith("-hash"))]
     return min(others, key=lambda row: row["ns_per_sample"], default=None)
 
 
@@ -96,13 +96,13 @@ def table(rows: list[Row], device: str) -> str:
 
 def verdict(rows: list[Row], shape: str, ours: Row | None, device: str) -> str:
     """How many times the best peer, and what was asked for."""
-    best, own = best_peer(rows, shape), best_peer(rows, shape, own_generator=True)
+    best, own = best_peer(rows, shape), best_peer(rows, shape, full_generator=True)
     if ours is None or best is None:
         return f"{shape}: not measured"
     ratio = best["ns_per_sample"] / ours["ns_per_sample"]
     text = f"{shape}: {ratio:.1f} times the best peer ({best['peer']} {best['variant']}"
     if own is not None and own is not best:
-        text += f"; {own['ns_per_sample'] / ours['ns_per_sample']:.1f} times the best with its own generator, "
+        text += f"; {own['ns_per_sample'] / ours['ns_per_sample']:.1f} times the best without the 32-bit hash, "
         text += f"{own['peer']} {own['variant']}"
     text += ")"
     if device == "cuda":

@@ -8,6 +8,7 @@ A variant is LAYOUT-GENERATOR; which is the fastest where, and what else was tri
     sums       the same, every sum on its own
     gather     vmap; W of a sample's expert is fetched for each sample; gradient by jax.grad
     hash       a 32-bit integer hash of the element's number (lowbias32), fused by XLA into what uses it
+    philox     Philox4x32-7, phasegrid's own generator, written out, for `fused` and `sums`: it fuses, too
     threefry   JAX's default generator
     rbg        XLA's own generator (jax_default_prng_impl = rbg)
 """
@@ -23,6 +24,7 @@ import written_out
 
 GENERATORS = ("hash", "threefry", "rbg")
 VARIANTS = [f"{layout}-{generator}" for layout in ("fused", "sums", "matmul", "gather") for generator in GENERATORS]
+VARIANTS += ["fused-philox", "sums-philox"]
 options = task.parse(__doc__ or "", VARIANTS)
 layout, generator = options.variant.split("-")
 if options.device == "cpu":  # a device a thread: XLA's own threads gain nothing on loops as small as these
@@ -64,6 +66,37 @@ def uniform(key: Array, t: Array, size: tuple[int, ...]) -> Array:
     return jax.lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1
 
 
+def unit(word: Array) -> Array:
+    """float32 in [0, 1) of 32 random bits."""
+    return (word >> 8).astype(jnp.int32).astype(jnp.float32) * 2.0**-24
+
+
+def philox(counter: list[Array], key: list[Array]) -> list[Array]:
+    """Four arrays of words of Philox4x32 with seven rounds."""
+    c, k = counter, key
+    for _ in range(7):
+        with jax.enable_x64(True):  # XLA makes one instruction of a wide product
+            products = [c[at].astype(jnp.uint64) * jnp.uint64(by) for at, by in ((0, 0xD2511F53), (2, 0xCD9E8D57))]
+            high = [(product >> jnp.uint64(32)).astype(jnp.uint32) for product in products]
+            low = [product.astype(jnp.uint32) for product in products]
+        c = [high[1] ^ c[1] ^ k[0], low[1], high[0] ^ c[3] ^ k[1], low[0]]
+        k = [k[0] + jnp.uint32(0x9E3779B9), k[1] + jnp.uint32(0xBB67AE85)]
+    return c
+
+
+def philox_samples(key: Array, t: Array) -> list[list[Array]]:
+    """[sample][feature]: float32 in [0, 1), (M, B / samples) each, of calls that waste no word."""
+    samples = 1 if n % 4 == 0 else 2 if n % 2 == 0 else 4
+    size = (M, B // samples)
+    number, model = (jax.lax.broadcasted_iota(jnp.uint32, size, axis) for axis in (1, 0))
+    step = jnp.broadcast_to(t.astype(jnp.uint32), size)
+    words: list[Array] = []
+    for call in range(samples * n // 4):
+        words += philox([number, jnp.full(size, call, jnp.uint32), step, model], [key[0], key[1]])
+    u = [unit(word) for word in words]
+    return [u[at : at + n] for at in range(0, len(u), n)]
+
+
 def initial(key: Array) -> Parameters:
     """W (M, E, n, m), G and b (M, E, n): Xavier normal over the 3-D tensor, as the authors have it."""
     w, g, b = jax.random.split(key, 3)
@@ -73,6 +106,11 @@ def initial(key: Array) -> Parameters:
         "G": jax.random.normal(g, (M, E, n)) * (2 / (n + E)) ** 0.5,
         "b": bias,
     }
+
+
+def feature(u: Array) -> Array:
+    """A feature of a uniform number: 0 unless it is below the density, then uniform."""
+    return jnp.where(u < density, u * (1 / density), 0)
 
 
 def balance_of(scores: Array, chosen: Array) -> Array:
@@ -108,10 +146,11 @@ def loss_gather(parameters: Parameters, x: Array) -> Array:
     return jnp.mean(importance * (x - y) ** 2) + balance
 
 
-def slopes_written(parameters: Parameters, x: Array) -> tuple[Array, Parameters]:
-    """Losses (M,) and gradient of batches x (n, M, B); parameters have models last."""
+def slopes_written(parameters: Parameters, x: list[list[Array]]) -> tuple[Array, Parameters]:
+    """Losses (M,) and gradient of the parts of batches, n arrays (M, B / parts) each; parameters have models last."""
     W, b, G = (parameters[name][..., None] for name in ("W", "b", "G"))
-    terms = written_out.terms(jnp, shape, W, b, G, [x[f] for f in range(n)])
+    parts = [written_out.terms(jnp, shape, W, b, G, part) for part in x]
+    terms = [written_out.total(list(same)) for same in zip(*parts, strict=True)]
     if layout == "fused":  # one reduction of many operands: XLA makes it one loop, which draws x, too
         zeros = tuple(jnp.float32(0) for _ in terms)
         sums = jax.lax.reduce(tuple(terms), zeros, lambda a, c: tuple(u + v for u, v in zip(a, c, strict=True)), (1,))
@@ -133,6 +172,8 @@ def train_models(key: Array) -> Array:
     start, inputs = jax.random.split(key)
     if generator == "hash":
         inputs = jax.random.bits(inputs, (), jnp.uint32)
+    elif generator == "philox":
+        inputs = jax.random.bits(inputs, (2,), jnp.uint32)
     parameters = initial(start)
     if WRITTEN:
         parameters = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), parameters)
@@ -141,9 +182,11 @@ def train_models(key: Array) -> Array:
 
     def step(state: Any, t: Array) -> tuple[Any, Array]:
         parameters, first, second = state
-        u = uniform(inputs, t, size)
-        x = jnp.where(u < density, u * (1 / density), 0)
-        losses, gradient = (slopes_written if WRITTEN else slopes_vmap)(parameters, x)
+        if WRITTEN:
+            parts = philox_samples(inputs, t) if generator == "philox" else [list(uniform(inputs, t, size))]
+            losses, gradient = slopes_written(parameters, [[feature(u) for u in part] for part in parts])
+        else:
+            losses, gradient = slopes_vmap(parameters, feature(uniform(inputs, t, size)))
         first = jax.tree.map(lambda a, g: task.BETA1 * a + (1 - task.BETA1) * g, first, gradient)
         second = jax.tree.map(lambda a, g: task.BETA2 * a + (1 - task.BETA2) * g * g, second, gradient)
         c1, c2 = 1 - task.BETA1 ** (t + 1.0), 1 - task.BETA2 ** (t + 1.0)

@@ -76,11 +76,12 @@ class Sass(unittest.TestCase):
         self.assertEqual([i.address for i in self.code[:2]], [0x3200, 0x3210])
 
     def test_hot_loop(self) -> None:
-        loop = machine_code.hot_loop(self.code)
+        loop = machine_code.hot_loop(self.code, 4)
         assert loop is not None
         self.assertEqual((loop.first, loop.last, len(loop.own), len(loop.inner)), (0x3220, 0x3A30, 105, 1))
         # Read by hand: a feature's conversion four times; h, z and four sums of two samples, and four of the inputs.
         classes = [disassembly.sass_class(i.name) for i in loop.own]
+        self.assertIsNone(machine_code.hot_loop(self.code, 5))
         self.assertEqual((classes.count("convert"), classes.count("fma"), classes.count("shuffle")), (4, 18, 0))
 
     def test_classes(self) -> None:

@@ -19,8 +19,8 @@ TEST(Philox, AllWordsOfALane) {
   EXPECT_EQ(count.total(), 28);
 }
 
-// Counter (call, lane, step, stream), by hand: what both call and lane change is, in round 2, the exclusive or of word 2;
-// in round 3 a product and both exclusive ors; then everything.
+// Counter (call, lane, step, stream), by hand: what both call and lane change is, in round 2, the exclusive or of word
+// 2; in round 3 a product and both exclusive ors; then everything.
 TEST(Philox, TinyMappingOnAGpu) {
   const Operations count = philox_operations({kCall, kLane, kShared, kShared}, Machine::cuda);
   EXPECT_EQ(count.wide, 1 + 3 * 2 + 2);
@@ -57,7 +57,8 @@ TEST(Tiny, DenseOnAGpu) {
 // The load balance alone needs the softmax; the choice of an expert does not.
 TEST(Tiny, LoadBalanceCosts) {
   for (Machine machine : {Machine::avx2, Machine::avx512, Machine::cuda}) {
-    const Count with = count_tiny({3, 2, 2, 1}, {512, true}, machine), without = count_tiny({3, 2, 2, 1}, {512, false}, machine);
+    const Count with = count_tiny({3, 2, 2, 1}, {512, true}, machine),
+                without = count_tiny({3, 2, 2, 1}, {512, false}, machine);
     // exponential 12, reciprocal 7, 1 + 1 + 2 around them, 3 sums with x, and the count of expert 1.
     const double more = 12 + 7 + 1 + 2 + 1 + 3 + 1 + (machine == Machine::avx2 ? 1 : 0);
     EXPECT_NEAR(lanes_of(machine) * (with.router.total() - without.router.total()), more, 1e-9) << to_string(machine);

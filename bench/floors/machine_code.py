@@ -16,6 +16,7 @@ import argparse
 import json
 import re
 import sys
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -77,12 +78,15 @@ def samples_of_round(features: int) -> int:
     return 1 if features % 4 == 0 else 2 if features % 2 == 0 else 4
 
 
-def hot_loop(instructions: list[Instruction]) -> Loop | None:
-    """The training step's round of samples: of the loops that draw inputs and reduce nothing, the longest."""
+def hot_loop(instructions: list[Instruction], conversions: int) -> Loop | None:
+    """The training step's round of samples: the longest of the loops that draw inputs and reduce nothing.
+
+    `conversions`: features drawn in a round; a loop over initial parameters, which draws as well, has fewer.
+    """
     best: Loop | None = None
     for loop in loops_of(instructions):
         classes = Counter(sass_class(i.name) for i in loop.own)
-        if classes["wide"] < 4 or classes["convert"] == 0 or classes["shuffle"] > 0:
+        if classes["wide"] < 4 or classes["convert"] < conversions or classes["shuffle"] > 0:
             continue
         if best is None or len(loop.own) > len(best.own):
             best = loop
@@ -114,8 +118,9 @@ def add_code(kernel: Kernel, instructions: list[Instruction]) -> None:
     """Fills in what the disassembly says about a kernel."""
     kernel.instructions = sum(i.name != "NOP" for i in instructions)
     if kernel.name.startswith("tiny/"):
-        kernel.samples = samples_of_round(int(kernel.name[5]))
-        loop = hot_loop(instructions)
+        features = int(kernel.name[len("tiny/")])
+        kernel.samples = samples_of_round(features)
+        loop = hot_loop(instructions, features * kernel.samples)
         if loop is not None:
             kernel.hot_loop = len(loop.own)
             kernel.classes = dict(Counter(sass_class(i.name) for i in loop.own))
@@ -197,14 +202,34 @@ def classes_of(program: Path) -> dict[int, str]:
     return classes
 
 
+@cache
+def kernel_code(program: Path) -> list[tuple[int, int]]:
+    """Address ranges of the AVX2 kernels' functions in a program, ascending."""
+    ranges = []
+    for line in run([find_tool("nm"), "-S", "--defined-only", str(program)]).splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "tTW" and "9phasegrid4avx2" in fields[3]:
+            ranges.append((int(fields[0], 16), int(fields[0], 16) + int(fields[1], 16)))
+    return sorted(ranges)
+
+
 def executed(program: Path, case: str, steps: int) -> Counter[int]:
-    """Executions of every instruction in a training of so many steps (train_once under callgrind, AVX2), by address."""
+    """Executions of the kernels' instructions in a training of so many steps, by address (callgrind, AVX2).
+
+    What the library around them executes depends on how long a training takes, so it is left out.
+    """
     out = program.parent / f"callgrind.{case}.{steps}"
     arguments = [find_tool("valgrind"), "--tool=callgrind", "--dump-instr=yes", "--dump-line=no"]
     run([*arguments, "--compress-pos=no", f"--callgrind-out-file={out}", str(program), case, str(steps), "avx2"])
     counts = parse_callgrind(out.read_text())
     out.unlink()
-    return counts
+    ranges = kernel_code(program)
+    inside = Counter[int]()
+    for address, times in counts.items():
+        at = bisect_right(ranges, (address, sys.maxsize)) - 1
+        if at >= 0 and address < ranges[at][1]:
+            inside[address] = times
+    return inside
 
 
 def executed_a_step(program: Path, case: str, steps: tuple[int, int]) -> Counter[int]:
@@ -215,11 +240,11 @@ def executed_a_step(program: Path, case: str, steps: tuple[int, int]) -> Counter
 
 
 def executed_by_class(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -> dict[str, float]:
-    """Instructions of each class in one step of a training, those of system libraries as "other"."""
+    """Instructions of each class in one step of a training."""
     classes = classes_of(program)
     counts: Counter[str] = Counter()
     for address, times in executed_a_step(program, case, steps).items():
-        counts[classes.get(address, "other")] += times
+        counts[classes[address]] += times
     return {name: number / (steps[1] - steps[0]) for name, number in counts.items()}
 
 

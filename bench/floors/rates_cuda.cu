@@ -92,9 +92,16 @@ struct Philox {
     x ^= block.w[0] ^ block.w[1] ^ block.w[2] ^ block.w[3];
   }
 };
-// The full product of two words: of a chain of 64-bit numbers.
+// The full product of two words; that both halves are needed takes an exclusive or beside it, as in Philox.
 struct Wide {
   static constexpr double kOperations = 1;
+  static __device__ __forceinline__ void next(uint32_t& x, uint32_t a, uint32_t, uint32_t) {
+    asm volatile(
+        "{.reg .b32 low, high; .reg .b64 product; mul.wide.u32 product, %0, %1; mov.b64 {low, high}, product;"
+        " xor.b32 %0, low, high;}"
+        : "+r"(x)
+        : "r"(a));
+  }
 };
 
 // `start` of a chain: 1.5f, or for Shared the address of this thread's bank.
@@ -107,7 +114,10 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
   uint32_t x[kChains];
 #pragma unroll
-  for (int c = 0; c < kChains; ++c) x[c] = start == 0 ? address : start + static_cast<uint32_t>(c);
+  for (int c = 0; c < kChains; ++c) {
+    // Of the thread: what all threads of a warp share would go to a unit of its own.
+    x[c] = start == 0 ? address : start + threadIdx.x + static_cast<uint32_t>(c);
+  }
   const long long from = clock64();
 #pragma unroll 1
   for (int turn = 0; turn < kTurns; ++turn) {
@@ -124,32 +134,6 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
   for (int c = 0; c < kChains; ++c) sum ^= x[c];
   sink[blockIdx.x * kThreads + threadIdx.x] = sum;
-  if (threadIdx.x == 0) clocks[blockIdx.x] = static_cast<unsigned long long>(to - from);
-}
-template <>
-__global__ void __launch_bounds__(kThreads) repeat<Wide>(uint32_t a, uint32_t b, uint32_t start, uint32_t* sink,
-                                                         unsigned long long* clocks) {
-  unsigned long long x[kChains];
-#pragma unroll
-  for (int c = 0; c < kChains; ++c) x[c] = start + b + static_cast<uint32_t>(c);
-  const long long from = clock64();
-#pragma unroll 1
-  for (int turn = 0; turn < kTurns; ++turn) {
-#pragma unroll
-    for (int i = 0; i < kUnrolled; ++i) {
-#pragma unroll
-      for (int c = 0; c < kChains; ++c) {
-        asm volatile("{.reg .b32 low, high; mov.b64 {low, high}, %0; mad.wide.u32 %0, low, %1, %0;}"
-                     : "+l"(x[c])
-                     : "r"(a));
-      }
-    }
-  }
-  const long long to = clock64();
-  unsigned long long sum = 0;
-#pragma unroll
-  for (int c = 0; c < kChains; ++c) sum ^= x[c];
-  sink[blockIdx.x * kThreads + threadIdx.x] = static_cast<uint32_t>(sum ^ (sum >> 32));
   if (threadIdx.x == 0) clocks[blockIdx.x] = static_cast<unsigned long long>(to - from);
 }
 
@@ -226,7 +210,7 @@ CudaMeasurements measure_cuda_rates() {
   rates.fma = keep(bench.measure<Fma>("fma.rn.f32", kOneAndAHalf));
   rates.logic = keep(bench.measure<Logic>("lop3.b32", kOneAndAHalf));
   rates.issue = keep(bench.measure<Mixed>("fma and lop3", kOneAndAHalf));
-  rates.wide = keep(bench.measure<Wide>("mad.wide.u32", kOneAndAHalf));
+  rates.wide = keep(bench.measure<Wide>("mul.wide.u32", kOneAndAHalf));
   rates.convert = keep(bench.measure<Convert>("cvt.rn.f32.s32", kOneAndAHalf));
   rates.shuffle = keep(bench.measure<Shuffle>("shfl.bfly", kOneAndAHalf));
   rates.memory = keep(bench.measure<Shared>("ld.shared.u32", 0));

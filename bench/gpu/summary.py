@@ -1,8 +1,8 @@
 """What bench/gpu_all.sh found: one results_PART.json, one archive of logs, and last of all a table for people.
 
-Reads RESULTS/steps.tsv (one line a step: part, name, status, exit status, seconds, limit, note), RESULTS/machine.txt and
-every RESULTS/*.json that a benchmark wrote. The tool that runs the script returns the last 12,000 characters of output and
-at most 8 files, so everything of a part is in two files and the table comes last.
+Reads RESULTS/steps.tsv (one line a step: part, name, status, exit status, seconds, limit, note), RESULTS/machine.txt
+and every RESULTS/*.json that a benchmark wrote. The tool that runs the script returns the last 12,000 characters of
+output and at most 8 files, so everything of a part is in two files and the table comes last.
 """
 
 from __future__ import annotations

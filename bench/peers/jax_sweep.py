@@ -1,105 +1,175 @@
-"""JAX peer: one jit of a vmap over models of a lax.scan over the whole training, data made inside.
+"""JAX peer: one jit of a lax.scan over the whole training of many models, data made inside, on each CPU thread or GPU.
 
-What was tried for speed on a CPU stands in README.md; variants keep the readable alternatives:
-    rbg        XLA's own generator (jax_default_prng_impl = rbg), the default
+A variant is LAYOUT-GENERATOR; which is the fastest where, and what else was tried, stands in README.md.
+    matmul     vmap over models; an expert is chosen by masking: h = x [W^1 .. W^E], the hidden units of the others set
+               to 0, z = h [W^1 .. W^E]^T, which are two plain products and for top_k = 1 exact; gradient by jax.grad
+    fused      for tiny shapes: products over features and experts written out (written_out.py), and all sums over a
+               batch taken by one jax.lax.reduce of many operands, so that a step is one loop
+    sums       the same, every sum on its own
+    gather     vmap; W of a sample's expert is fetched for each sample; gradient by jax.grad
+    hash       a 32-bit integer hash of the element's number (lowbias32), fused by XLA into what uses it
     threefry   JAX's default generator
-An expert is chosen by masking: h = x [W^1 .. W^E], hidden units of the others set to 0, z = h [W^1 .. W^E]^T, which are
-two plain matrix products and, for top_k = 1, exact.
+    rbg        XLA's own generator (jax_default_prng_impl = rbg)
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import sys
-import time
+from typing import Any
 
 import task
+import written_out
 
-options = task.parse(__doc__ or "", ["rbg", "threefry"])
-if options.device == "cpu":
-    single = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" if options.threads == 1 else ""
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {single}".strip()
+GENERATORS = ("hash", "threefry", "rbg")
+VARIANTS = [f"{layout}-{generator}" for layout in ("fused", "sums", "matmul", "gather") for generator in GENERATORS]
+options = task.parse(__doc__ or "", VARIANTS)
+layout, generator = options.variant.split("-")
+if options.device == "cpu":  # a device a thread: XLA's own threads gain nothing on loops as small as these
+    flags = f"--xla_force_host_platform_device_count={options.threads} --xla_cpu_enable_fast_math=true"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     os.environ["JAX_PLATFORMS"] = "cpu"
 try:
     import jax
     import jax.numpy as jnp
 except ImportError as error:
-    print(f"jax_sweep: {error.name} is missing: make peers", file=sys.stderr)
-    sys.exit(2)
-jax.config.update("jax_default_prng_impl", "rbg" if options.variant == "rbg" else "threefry2x32")
+    task.fail(f"jax_sweep: Python has no {error.name}: install JAX (on the CPU: make peers)")
+if options.device == "cuda" and not any(d.platform == "gpu" for d in jax.devices()):
+    task.fail(f"jax_sweep: --device cuda needs a GPU that JAX can use, and JAX {jax.__version__} sees {jax.devices()}")
+settings: Any = jax.config
+settings.update("jax_default_prng_impl", "rbg" if generator == "rbg" else "threefry2x32")
 
 shape = task.SHAPES[options.shape]
-n, m, E = shape.n_features, shape.n_hidden, shape.n_experts
-Parameters = dict[str, jax.Array]
+n, m, E, B = shape.n_features, shape.n_hidden, shape.n_experts, shape.batch
+DEVICES = options.threads if options.device == "cpu" else 1
+M = options.models // DEVICES
+WRITTEN = layout in ("fused", "sums")
+if WRITTEN and not shape.tiny:
+    task.fail(f"jax_sweep: layout {layout} is for at most 4 features, and {options.shape} has {n}")
+Array = Any
+Parameters = dict[str, Array]
+importance = jnp.asarray(shape.importance(), jnp.float32)
+density = 1 - shape.sparsity
 
 
-def initial(key: jax.Array) -> Parameters:
-    """Xavier normal over the 3-D tensor, as the authors have it."""
+def uniform(key: Array, t: Array, size: tuple[int, ...]) -> Array:
+    """float32 in [0, 1) for step t."""
+    if generator != "hash":
+        return jax.random.uniform(jax.random.fold_in(key, t), size)
+    count = functools.reduce(lambda a, b: a * b, size)
+    bits = jax.lax.iota(jnp.uint32, count).reshape(size) + t.astype(jnp.uint32) * jnp.uint32(count) + key
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        bits = (bits ^ (bits >> shift)) * jnp.uint32(factor)
+    bits ^= bits >> 16
+    return jax.lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1
+
+
+def initial(key: Array) -> Parameters:
+    """W (M, E, n, m), G and b (M, E, n): Xavier normal over the 3-D tensor, as the authors have it."""
     w, g, b = jax.random.split(key, 3)
-    bias = jnp.zeros((E, n)) if shape.zero_bias else jax.random.normal(b, (E, n)) * (2 / (n + E)) ** 0.5
+    bias = jnp.zeros((M, E, n)) if shape.zero_bias else jax.random.normal(b, (M, E, n)) * (2 / (n + E)) ** 0.5
     return {
-        "W": jax.random.normal(w, (E, n, m)) * (2 / (m * (n + E))) ** 0.5,
-        "G": jax.random.normal(g, (E, n)) * (2 / (n + E)) ** 0.5,
+        "W": jax.random.normal(w, (M, E, n, m)) * (2 / (m * (n + E))) ** 0.5,
+        "G": jax.random.normal(g, (M, E, n)) * (2 / (n + E)) ** 0.5,
         "b": bias,
     }
 
 
-def loss_of(parameters: Parameters, x: jax.Array, importance: jax.Array) -> jax.Array:
-    """Loss `mean` and the load balance of a batch x (B, n)."""
+def balance_of(scores: Array, chosen: Array) -> Array:
+    """alpha E sum_e f_e mean(P_e) of scores and one-hot choices (B, E)."""
+    share = jax.lax.stop_gradient(chosen).mean(axis=0)
+    return shape.load_balance * E * jnp.sum(share * jax.nn.softmax(scores, axis=1).mean(axis=0))
+
+
+def loss_matmul(parameters: Parameters, x: Array) -> Array:
+    """Loss of one model's batch x (B, n), the other experts masked."""
     W, G, b = parameters["W"], parameters["G"], parameters["b"]
     columns = W.transpose(1, 0, 2).reshape(n, E * m)
     h = x @ columns
-    bias = b[0]
-    balance = shape.load_balance
+    bias, balance = b[0], jnp.float32(shape.load_balance)
     if E > 1:
         scores = x @ G.T
         chosen = jax.nn.one_hot(jnp.argmax(scores, axis=1), E)  # ties to the lower expert
-        h = h * jnp.repeat(chosen, m, axis=1, total_repeat_length=E * m)
+        h = (h.reshape(B, E, m) * chosen[:, :, None]).reshape(B, E * m)
         bias = chosen @ b
-        if shape.load_balance:
-            share = jax.lax.stop_gradient(chosen).mean(axis=0)
-            balance = shape.load_balance * E * jnp.sum(share * jax.nn.softmax(scores, axis=1).mean(axis=0))
+        balance = balance_of(scores, chosen) if shape.load_balance else balance
     y = jax.nn.relu(h @ columns.T + bias)
     return jnp.mean(importance * (x - y) ** 2) + balance
 
 
-def train_model(key: jax.Array, density: jax.Array, importance: jax.Array) -> jax.Array:
-    """The loss of the last batch of one model's whole training."""
-    key, start = jax.random.split(key)
-    parameters = initial(start)
-    moments = jax.tree.map(jnp.zeros_like, parameters)
+def loss_gather(parameters: Parameters, x: Array) -> Array:
+    """The same with each sample's expert fetched."""
+    W, G, b = parameters["W"], parameters["G"], parameters["b"]
+    scores = x @ G.T
+    expert = jnp.argmax(scores, axis=1)
+    mine = W[expert]
+    y = jax.nn.relu(jnp.einsum("bm,bnm->bn", jnp.einsum("bn,bnm->bm", x, mine), mine) + b[expert])
+    balance = balance_of(scores, jax.nn.one_hot(expert, E)) if shape.load_balance else 0.0
+    return jnp.mean(importance * (x - y) ** 2) + balance
 
-    def step(state: tuple[Parameters, Parameters, Parameters], t: jax.Array) -> tuple[object, jax.Array]:
+
+def slopes_written(parameters: Parameters, x: Array) -> tuple[Array, Parameters]:
+    """Losses (M,) and gradient of batches x (n, M, B); parameters have models last."""
+    W, b, G = (parameters[name][..., None] for name in ("W", "b", "G"))
+    terms = written_out.terms(jnp, shape, W, b, G, [x[f] for f in range(n)])
+    if layout == "fused":  # one reduction of many operands: XLA makes it one loop, which draws x, too
+        zeros = tuple(jnp.float32(0) for _ in terms)
+        sums = jax.lax.reduce(tuple(terms), zeros, lambda a, c: tuple(u + v for u, v in zip(a, c, strict=True)), (1,))
+    else:
+        sums = [term.sum(axis=1) for term in terms]
+    losses, dW, db, dG = written_out.gradient(jnp, shape, list(sums))
+    return losses, {"W": dW, "b": db, "G": dG}
+
+
+def slopes_vmap(parameters: Parameters, x: Array) -> tuple[Array, Parameters]:
+    """Losses (M,) and gradient of batches x (M, B, n); parameters have models first."""
+    loss_of = loss_gather if layout == "gather" else loss_matmul
+    losses: tuple[Array, Parameters] = jax.vmap(jax.value_and_grad(loss_of))(parameters, x)
+    return losses
+
+
+def train_models(key: Array) -> Array:
+    """The losses (M,) of the last batches of M models' whole trainings."""
+    start, inputs = jax.random.split(key)
+    if generator == "hash":
+        inputs = jax.random.bits(inputs, (), jnp.uint32)
+    parameters = initial(start)
+    if WRITTEN:
+        parameters = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), parameters)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    size = (n, M, B) if WRITTEN else (M, B, n)
+
+    def step(state: Any, t: Array) -> tuple[Any, Array]:
         parameters, first, second = state
-        u = jax.random.uniform(jax.random.fold_in(key, t), (shape.batch, n))
-        x = jnp.where(u < density, u / density, 0)
-        loss, gradient = jax.value_and_grad(loss_of)(parameters, x, importance)
+        u = uniform(inputs, t, size)
+        x = jnp.where(u < density, u * (1 / density), 0)
+        losses, gradient = (slopes_written if WRITTEN else slopes_vmap)(parameters, x)
         first = jax.tree.map(lambda a, g: task.BETA1 * a + (1 - task.BETA1) * g, first, gradient)
         second = jax.tree.map(lambda a, g: task.BETA2 * a + (1 - task.BETA2) * g * g, second, gradient)
         c1, c2 = 1 - task.BETA1 ** (t + 1.0), 1 - task.BETA2 ** (t + 1.0)
         decay = 1 - task.LEARNING_RATE * task.WEIGHT_DECAY
 
-        def update(p: jax.Array, a: jax.Array, s: jax.Array) -> jax.Array:
+        def update(p: Array, a: Array, s: Array) -> Array:
             return p * decay - task.LEARNING_RATE * (a / c1) / (jnp.sqrt(s / c2) + task.EPSILON)
 
-        return (jax.tree.map(update, parameters, first, second), first, second), loss
+        return (jax.tree.map(update, parameters, first, second), first, second), losses
 
-    _, losses = jax.lax.scan(step, (parameters, moments, moments), jnp.arange(options.steps))
-    return losses[-1]
+    # The loss is computed at the last step alone, as phasegrid does.
+    last = options.steps - 1
+    state, _ = jax.lax.scan(lambda s, t: (step(s, t)[0], None), (parameters, zeros, zeros), jnp.arange(last))
+    losses: Array = step(state, jnp.int32(last))[1]
+    return losses
 
 
 def main() -> None:
-    importance = jnp.asarray(shape.importance())
-    density = jnp.float32(1 - shape.sparsity)
-    run = jax.jit(jax.vmap(functools.partial(train_model, density=density, importance=importance)))
-    seconds = []
-    for attempt in range(2):
-        keys = jax.random.split(jax.random.key(options.seed + attempt), options.models)
-        start = time.perf_counter()
-        losses = run(keys).block_until_ready()
-        seconds.append(time.perf_counter() - start)
-    task.report("jax", {"jax": jax.__version__}, options, seconds=seconds[1], first_seconds=seconds[0], losses=losses)
+    run = jax.pmap(train_models) if DEVICES > 1 else jax.jit(train_models)
+
+    def train(seed: int) -> list[float]:
+        key = jax.random.key(seed)
+        losses = run(jax.random.split(key, DEVICES) if DEVICES > 1 else key)
+        return [float(loss) for loss in jax.device_get(losses).ravel()]
+
+    task.serve({"jax": jax.__version__, "device": str(jax.devices()[0].device_kind)}, train)
 
 
 main()

@@ -1,23 +1,28 @@
-"""What every peer trains and reports: the shapes, the settings, one line of JSON. Needs the standard library alone.
+"""What phasegrid and its peers train, and how a peer is talked to. Needs the standard library alone.
 
 A peer is a program: PEER --shape NAME --models M --steps T --threads N --variant V [--device cpu|cuda]. It trains M
-models of one cell (S, r) for T steps twice, the first time to compile and warm up, and prints one JSON object: seconds
-of the second training, seconds before it, and the losses of the models' last batches.
+models of one cell (S, r) once, to compile and warm up, prints a line of JSON (versions, seconds of that training), and
+then trains them anew for every seed it reads as a line of its standard input, each answered by a line of JSON: seconds
+from the seed to the losses, and the losses of the models' last batches. It ends with its input:
+
+    echo 1 | python bench/peers/jax_sweep.py --shape 211 --models 64 --steps 1000
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY = 1e-3, 0.9, 0.999, 1e-8, 0.01
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A dense model (n_experts = 1) or a mixture with top_k = 1, and how it is trained."""
+    """A dense model (n_experts = 1) or a mixture with top_k = 1, and how it is trained: loss `mean`, AdamW."""
 
     n_features: int
     n_hidden: int
@@ -26,57 +31,57 @@ class Shape:
     load_balance: float
     zero_bias: bool = False
     sparsity: float = 0.5
-    last_importance: float = 1.0
-    shuffled_ratio: float = 1.0  # importances are powers of it
+    importance_ratio: float = 1.0  # the importance of feature f is its f-th power
+    steps: int = 1000  # of a timed training
+
+    @property
+    def tiny(self) -> bool:
+        """Whether its parameters are few enough to write every product out."""
+        return self.n_features <= 4
 
     def importance(self) -> list[float]:
-        values = [self.shuffled_ratio**f for f in range(self.n_features)]
-        values[-1] = self.last_importance if self.shuffled_ratio == 1 else values[-1]
-        return values
+        """One number a feature."""
+        return [self.importance_ratio**f for f in range(self.n_features)]
 
 
-# Figure 4's smallest and largest architecture, Figure 3's dense model, Table 1's mixture: all with loss `mean`.
-SHAPES = {
-    "211": Shape(2, 1, 1, 512, 0.01),
-    "323": Shape(3, 2, 3, 512, 0.01),
-    "fig3_dense": Shape(100, 20, 1, 1024, 0.0),
-    "table1": Shape(100, 10, 10, 1024, 0.0, zero_bias=True, sparsity=0.9, shuffled_ratio=0.9),
-}
-
-LEARNING_RATE, BETA1, BETA2, EPSILON, WEIGHT_DECAY = 1e-3, 0.9, 0.999, 1e-8, 0.01
+# Figure 4's architectures (n m E), Figure 3's dense model, Table 1's mixture.
+SHAPES = {name: Shape(int(name[0]), int(name[1]), int(name[2]), 512, 0.01)
+          for name in ("211", "212", "311", "312", "313", "321", "322", "323")}  # fmt: skip
+FIGURE4 = tuple(SHAPES)
+SHAPES["fig3_dense"] = Shape(100, 20, 1, 1024, 0.0, steps=200)
+SHAPES["table1"] = Shape(100, 10, 10, 1024, 0.0, zero_bias=True, sparsity=0.9, importance_ratio=0.9, steps=200)
 
 
-def parse(description: str, variants: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--shape", choices=SHAPES, required=True)
-    parser.add_argument("--models", type=int, required=True, help="trained side by side")
+def parse(description: str, variants: Sequence[str]) -> argparse.Namespace:
+    """The options of a peer; what cannot be used is one sentence and exit status 2."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=list(SHAPES), required=True)
+    parser.add_argument("--models", type=int, required=True, help="trained side by side, on all threads together")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
-    parser.add_argument("--variant", choices=variants, default=variants[0])
+    parser.add_argument("--variant", choices=list(variants), default=variants[0])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name in ("models", "steps", "threads"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be a whole number from 1, not {getattr(options, name)}")
+    if options.models % options.threads and options.device == "cpu":
+        parser.error(f"--models must be a multiple of --threads ({options.threads}), not {options.models}")
     return options
 
 
-def report(peer: str, versions: dict[str, str], options: argparse.Namespace, **measured: Any) -> None:
-    losses = [float(loss) for loss in measured.pop("losses")]
-    samples = options.models * options.steps * SHAPES[options.shape].batch
-    print(
-        json.dumps(
-            {
-                "peer": peer,
-                "versions": versions,
-                **vars(options),
-                **measured,
-                "samples": samples,
-                "ns_per_sample": measured["seconds"] / samples * 1e9,
-                "mean_loss": statistics.fmean(losses),
-                "sd_loss": statistics.stdev(losses) if len(losses) > 1 else 0.0,
-            }
-        )
-    )
-    sys.stdout.flush()
+def fail(message: str) -> None:
+    """One sentence, exit status 2."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def serve(versions: dict[str, str], train: Callable[[int], list[float]]) -> None:
+    """Answers seeds on standard input. train(seed) returns when the losses of all models are in memory."""
+    start = time.perf_counter()
+    train(0)
+    print(json.dumps({"versions": versions, "first_seconds": time.perf_counter() - start}), flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        losses = train(int(line))
+        print(json.dumps({"seconds": time.perf_counter() - start, "losses": losses}), flush=True)

@@ -1,0 +1,51 @@
+"""Which variants of each peer are run for which shape, with how many models side by side: read off runs (README.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import task
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A program's variant, with the number of models at which it is at its best."""
+
+    peer: str
+    variant: str
+    models: int
+
+    @property
+    def own_generator(self) -> bool:
+        """Whether it draws from a generator of its framework, not from a 32-bit hash of ours."""
+        return not self.variant.endswith("-hash")
+
+
+BLOCK = ("fig3_dense", "table1")
+SHAPES = {"cpu": ("211", "323", *BLOCK), "cuda": ("211", "323", *BLOCK, "212", "311", "312", "313", "321", "322")}
+
+
+def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]:
+    """phasegrid first. which: "best", or "all" with what is slower everywhere."""
+    tiny = task.SHAPES[shape].tiny
+    if device == "cuda":
+        ours, models = (22620, 22620) if tiny else (2640, 512)  # 22,620: a whole architecture of Figure 4
+        best = ["fused-hash", "fused-threefry", "sums-hash"] if tiny else ["matmul-rbg", "matmul-threefry"]
+        chosen = [Candidate("jax", variant, models) for variant in best]
+        chosen += [Candidate("torch", "written-hash" if tiny else "compiled-rand", models)]
+        slower = [Candidate("torch", "compiled-rand" if tiny else "vmap", models)]
+    elif tiny:
+        ours = 4096
+        chosen = [Candidate("jax", "fused-hash", 512), Candidate("jax", "fused-threefry", 128)]
+        chosen += [Candidate("torch", "written-hash", 512), Candidate("torch", "written-rand", 128)]
+        slower = [Candidate("jax", f"matmul-{generator}", 32) for generator in ("hash", "threefry", "rbg")]
+        slower += [Candidate("torch", variant, 64) for variant in ("compiled-hash", "eager", "vmap")]
+    else:
+        ours = 64
+        chosen = [Candidate("jax", "matmul-hash", 4), Candidate("jax", "matmul-threefry", 4)]
+        chosen += [Candidate("torch", "compiled-hash", 8), Candidate("torch", "compiled-rand", 8)]
+        slower = [Candidate("jax", "matmul-rbg", 4)]
+        slower += [Candidate("jax", "gather-hash", 4)] if task.SHAPES[shape].n_experts > 1 else []
+        slower += [Candidate("torch", "eager", 8), Candidate("torch", "vmap", 8)]
+    wanted = chosen + (slower if which == "all" else [])
+    return [Candidate("phasegrid", "auto", ours)] + [candidate for candidate in wanted if candidate.peer in peers]

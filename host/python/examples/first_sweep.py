@@ -4,7 +4,9 @@ import numpy as np
 
 import phasegrid
 
-grid = {"sparsity": np.linspace(0, 0.95, 10), "last_importance": np.geomspace(0.1, 10, 10)}
-results = phasegrid.train(n_features=3, n_hidden=2, n_experts=2, top_k=1, restarts=10, steps=2000, **grid)
+S, r = np.linspace(0, 0.95, 10), np.geomspace(0.1, 10, 10)
+results = phasegrid.train(
+    n_features=3, n_hidden=2, n_experts=2, top_k=1, restarts=10, steps=2000, sparsity=S, last_importance=r
+)
 results.draw("first_sweep.png")
 results.explore("first_sweep.html")

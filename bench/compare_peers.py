@@ -120,17 +120,21 @@ def main() -> int:
     options = parse()
     start, about = time.monotonic(), machine(options.device)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    shapes = [compare(shape, options, start + options.limit) for shape in options.shapes]
-    rows = [row for shape in shapes for row in comparison.summarise(shape)]
-    wrong = comparison.disagreements(rows)
+    shapes: list[Row] = []
+    rows: list[Row] = []
+    wrong: list[str] = []
+    for shape in options.shapes:
+        shapes.append(compare(shape, options, start + options.limit))
+        rows = [row for measured in shapes for row in comparison.summarise(measured)]
+        wrong = comparison.disagreements(rows)
+        if options.out:  # after every shape: a run that is cut short has what it measured
+            result = {"date": now, "machine": about, "options": vars(options), "seconds": time.monotonic() - start}
+            result |= {"rows": rows, "shapes": shapes, "losses_differ": wrong}
+            Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+            Path(options.out).write_text(json.dumps(result, indent=1) + "\n")
     print(comparison.table(rows, options.device))
     if options.device == "cuda":
         print(f"\n{comparison.figure4(rows)}")
-    result = {"date": now, "machine": about, "options": vars(options), "seconds": time.monotonic() - start}
-    result |= {"rows": rows, "shapes": shapes, "losses_differ": wrong}
-    if options.out:
-        Path(options.out).parent.mkdir(parents=True, exist_ok=True)
-        Path(options.out).write_text(json.dumps(result, indent=1) + "\n")
     for sentence in wrong:
         print(f"compare_peers: LOSSES DIFFER: {sentence}", file=sys.stderr)
     if wrong:

@@ -36,8 +36,9 @@ def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]
         slower = [Candidate("torch", "compiled-rand" if tiny else "vmap", models)]
     elif tiny:
         ours = 4096
-        chosen = [Candidate("jax", "fused-hash", 512), Candidate("jax", "fused-threefry", 128)]
-        chosen += [Candidate("torch", "written-hash", 512), Candidate("torch", "written-rand", 128)]
+        many, few = (512, 128) if task.SHAPES[shape].n_experts == 1 else (128, 64)  # rounds of a few seconds
+        chosen = [Candidate("jax", "fused-hash", many), Candidate("jax", "fused-threefry", few)]
+        chosen += [Candidate("torch", "written-hash", many), Candidate("torch", "written-rand", few)]
         slower = [Candidate("jax", f"matmul-{generator}", 32) for generator in ("hash", "threefry", "rbg")]
         slower += [Candidate("torch", variant, 64) for variant in ("compiled-hash", "eager", "vmap")]
     else:

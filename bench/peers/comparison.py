@@ -26,7 +26,8 @@ def summarise(shape: Row) -> list[Row]:
         samples = program["models"] * program["steps"] * settings.batch
         ns = [seconds / samples * 1e9 for seconds in program["seconds"]]
         losses = program["losses"]
-        deviation = statistics.stdev(losses) if len(losses) > 1 else 0.0
+        mean = sum(losses) / len(losses)  # not a number where a loss is none, which `statistics` cannot take
+        variance = sum((loss - mean) ** 2 for loss in losses) / max(1, len(losses) - 1)
         rows.append(
             {
                 "case": f"fig4_{shape['shape']}" if shape["shape"] in task.FIGURE4 else shape["shape"],
@@ -42,8 +43,8 @@ def summarise(shape: Row) -> list[Row]:
                 "ns_per_sample_median": statistics.median(ns),
                 "ns_per_sample_worst": max(ns),
                 "samples_per_second": 1e9 / min(ns),
-                "mean_loss": statistics.fmean(losses),
-                "loss_error": deviation / math.sqrt(len(losses)),
+                "mean_loss": mean,
+                "loss_error": math.sqrt(variance / len(losses)),
             }
         )
     return rows

@@ -73,6 +73,7 @@ class Peer(Program):
         status = self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().strip().splitlines()
+        self.close()
         raise Problem(lines[-1][:300] if lines else f"ended with status {status} and no message")
 
     def train(self, seed: int) -> float:
@@ -85,12 +86,16 @@ class Peer(Program):
         return float(answer["seconds"])
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # its loop ends with its input
         try:
             self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
 
 
 class Phasegrid(Program):

@@ -66,7 +66,8 @@ def losses_of(W: Tensor, b: Tensor, G: Tensor, x: Tensor) -> Tensor:
     balance = torch.full(x.shape[:-2], shape.load_balance, device=x.device)
     if E > 1:
         scores = x @ G.mT
-        chosen = torch.nn.functional.one_hot(scores.argmax(-1), E).to(x.dtype)  # ties to the lower expert
+        expert = scores.argmax(-1, keepdim=True)  # ties to the lower expert
+        chosen = (expert == torch.arange(E, device=x.device)).to(x.dtype)  # vmap has no one_hot
         h = h * chosen.repeat_interleave(m, dim=-1)
         bias = chosen @ b
         if shape.load_balance:

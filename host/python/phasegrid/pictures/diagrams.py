@@ -42,7 +42,7 @@ FAMILY_COLOURS: Mapping[str, Mapping[str | None, str]] = {
 }
 UNTRAINED = {"facecolor": "#e9ebee", "hatch": "//////", "edgecolor": "#b3b9c4", "linewidth": 0}
 TICKS = {"color": FRAME, "labelcolor": QUIET, "labelsize": 6.8, "major.size": 2.2, "major.width": 0.6, "major.pad": 2.2}
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same
     "font.size": 7.5,
     "mathtext.fontset": "dejavusans",
@@ -325,7 +325,7 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper"
         slot = min(side_width / len(shapes), MOST_SLOT)
     box_width = 0.52 * slot * len(shapes) / side_width
     head = SIDE_HEAD + 0.04 if len(sets) > 1 else 0.1
-    absent = {"rotation": 90, "ha": "center", "va": "bottom", "color": FRAME, "fontsize": 6.8}
+    absent: dict[str, Any] = {"rotation": 90, "ha": "center", "va": "bottom", "color": FRAME, "fontsize": 6.8}
     top = 1.04 * max(np.nanmax(grids[shape].losses) for grids in sets for shape in shapes if shape in grids)
     with style():
         sheet = Sheet(LEFT + len(sets) * (side_width + gap) - gap + RIGHT, head + height + 0.64)
@@ -341,7 +341,7 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper"
                 if shape in grids:
                     draw_box(axes, at, box_width, grids[shape], tints[LETTERS.get(shape.family)])
                 else:
-                    box = {"facecolor": "white", "linewidth": 0, "pad": 2}
+                    box: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "pad": 2}
                     axes.text(at, 0.03, "not published", transform=axes.get_xaxis_transform(), bbox=box, **absent)
             axes.set(xlim=(-0.6, len(shapes) - 0.4), ylim=(0, top or 1))
             axes.set_xticks(range(len(shapes)), labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,10 +54,10 @@ def read_expert(panel: Entry) -> Expert:
     n = len(norm)
     start = None
     if panel.has("start"):
-        start = panel["start"].numbers(n)
-        if not np.isin(start, (0, 1)).all():
+        marks = panel["start"].numbers(n)
+        if not np.isin(marks, (0, 1)).all():
             raise InputError(f"{panel.place}.start must hold 0 and 1 alone")
-        start = start > 0
+        start = marks > 0
     shared = panel["polysemanticity"].numbers(n, nulls=True, least=0)
     return Expert(panel["title"].text(), norm, shared, panel["gram"].numbers(n, n, nulls=True), start)
 
@@ -80,7 +81,13 @@ def draw_bars(axes: Axes, expert: Expert, highest: float, palette: Palette) -> N
     if expert.start is not None:
         for i in at[expert.start]:
             axes.axvspan(i - 0.5, i + 0.5, color=FAINT, alpha=0.75, linewidth=0, zorder=0)
-        mark = {"marker": "^", "linestyle": "none", "color": INK, "markersize": 3.4, "markeredgewidth": 0}
+        mark: dict[str, Any] = {
+            "marker": "^",
+            "linestyle": "none",
+            "color": INK,
+            "markersize": 3.4,
+            "markeredgewidth": 0,
+        }
         axes.plot(
             at[expert.start],
             np.full(expert.start.sum(), -0.1),

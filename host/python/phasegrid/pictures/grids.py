@@ -205,7 +205,7 @@ def arrange(shapes: Iterable[Shape], width: int = 6) -> dict[Shape, tuple[int, i
 def cell_edges(values: Array) -> Array:
     """Borders (N + 1) of the cells around ascending values (N): halfway between neighbours."""
     if len(values) == 1:
-        return values[0] + np.array([-0.5, 0.5])
+        return np.asarray(values[0] + np.array([-0.5, 0.5]))
     middle = (values[:-1] + values[1:]) / 2
     return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
 

@@ -22,6 +22,7 @@ from phasegrid.pictures.style import (
     MARKERS,
     Palette,
     bare,
+    constrained,
     grid_lines,
     key_line,
     legend_above,
@@ -122,8 +123,7 @@ def legend_entries(
 
 
 def one_panel(page: float | None) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(fitted(page, own=5.6, least=LEAST_WIDTH), 3.9), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
+    figure = constrained(fitted(page, own=5.6, least=LEAST_WIDTH), 3.9, w_pad=0.06, h_pad=0.05)
     return figure, figure.subplots()
 
 
@@ -145,8 +145,7 @@ def draw_fig3(report: Report, palette: Palette, page: float | None) -> Figure:
 
     width = fitted(page, own=7.2 if differs else 4.8, least=LEAST_WIDTH)
     stacked = page is not None and differs and width < NARROW
-    figure = Figure(figsize=(width, 6.2 if stacked else 3.9), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, wspace=0.03)
+    figure = constrained(width, 6.2 if stacked else 3.9, w_pad=0.06, h_pad=0.05, wspace=0.03)
     panels = (
         [figure.subplots()]
         if not differs

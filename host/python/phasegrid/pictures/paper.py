@@ -28,6 +28,7 @@ from phasegrid.pictures.style import (
     PALETTES,
     Palette,
     bare,
+    constrained,
     grid_lines,
     legend_above,
     note_preset,
@@ -46,7 +47,7 @@ def regions(router: Array) -> NDArray[np.intp]:
     """Expert of each point of [0,1]^2: argmax of G x, ties to the lower expert. [RASTER rows, from y = 0][columns]."""
     side = (np.arange(RASTER) + 0.5) / RASTER
     x, y = np.meshgrid(side, side)
-    return np.argmax(router[:, 0, None, None] * x + router[:, 1, None, None] * y, axis=0)
+    return np.asarray(np.argmax(router[:, 0, None, None] * x + router[:, 1, None, None] * y, axis=0))
 
 
 def loss_line(panel: Entry) -> str:
@@ -78,8 +79,7 @@ def draw_fig5(report: Report, palette: Palette, page: float | None) -> Figure:
     rows = -(-len(panels) // columns)
     height = 0.9 + rows * min(SQUARE, (width - 0.35) / columns) + (rows - 1) * 0.45
     check_size(width, height)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)
+    figure = constrained(width, height, w_pad=0.06, h_pad=0.05)
     tints = [tuple(TINT + (1 - TINT) * np.array(to_rgb(colour))) for colour in palette.series]
     for at, (panel, router) in enumerate(zip(panels, routers, strict=True)):
         axes = figure.add_subplot(rows, columns, at + 1)
@@ -166,8 +166,7 @@ def draw_table1(report: Report, palette: Palette, page: float | None) -> Figure:
     tables = [(table["title"].text(), read_table(table)) for table in report.picture["tables"].entries()]
     width, height = fitted(page, own=0.6 + 3.3 * len(tables), least=0.6 + 2.2 * len(tables)), 5.0
     check_size(width, height)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, hspace=0.03)
+    figure = constrained(width, height, w_pad=0.06, h_pad=0.05, hspace=0.03)
     grid = figure.subplots(2, len(tables), squeeze=False, sharex="col", sharey="row", height_ratios=(1, 1.05))
     for (title, rows), (counts, usages) in zip(tables, grid.T, strict=True):
         draw_counts(counts, rows, palette)
@@ -233,8 +232,7 @@ def draw_boundaries(report: Report, palette: Palette, page: float | None) -> Fig
     lines = [len(rows) for rows in fields.values()]
     width, height = fitted(page, own=7.2, least=5.6), 1.05 + sum(LINE * count + 0.42 for count in lines)
     check_size(width, height)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.05, h_pad=0.04)
+    figure = constrained(width, height, w_pad=0.05, h_pad=0.04)
     grid = figure.subplots(len(fields), len(MEASURES), squeeze=False, sharey="row", height_ratios=lines)
     dense_colour, moe_colour = palette.series[3], palette.series[0]
     for down, ((field, rows), line) in enumerate(zip(fields.items(), grid, strict=True)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -48,12 +50,17 @@ PALETTES: Mapping[str, Palette] = {
 }
 
 
+def constrained(width: float, height: float, **pads: Any) -> Figure:
+    """A figure, in inches, whose parts Matplotlib arranges."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**pads))
+
+
 def bare(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def grid_lines(axes: Axes, **options: str) -> None:
-    axes.grid(color=FAINT, linewidth=0.5, **options)
+def grid_lines(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
+    axes.grid(color=FAINT, linewidth=0.5, axis=axis)
     axes.set_axisbelow(True)
 
 
@@ -61,7 +68,7 @@ def sd_label(report: Report) -> str:
     return "mean ± 1 standard deviation over " + (f"{report.seeds} seeds" if report.seeds else "seeds")
 
 
-def open_marker(marker: str, colour: str, size: float = 4.0) -> dict[str, object]:
+def open_marker(marker: str, colour: str, size: float = 4.0) -> dict[str, Any]:
     """How published values are drawn: hollow, over ours."""
     return {
         "linestyle": "none",
@@ -87,8 +94,9 @@ def legend_above(figure: Figure, *columns: Sequence[tuple[Artist | tuple[Artist,
         columns = tuple(entries[at : at + rows] for at in range(0, len(entries), rows))
     rows = max(map(len, columns))
     entries = [entry for column in columns for entry in [*column, *[(blank(), "")] * (rows - len(column))]]
+    handles: list[Any] = [handle for handle, _ in entries]
     figure.legend(
-        [handle for handle, _ in entries],
+        handles,
         [label for _, label in entries],
         loc="outside upper center",
         ncols=len(columns),
@@ -99,7 +107,7 @@ def legend_above(figure: Figure, *columns: Sequence[tuple[Artist | tuple[Artist,
     )
 
 
-def key_line(**options: object) -> Line2D:
+def key_line(**options: Any) -> Line2D:
     return Line2D([], [], color=QUIET, **options)
 
 
@@ -110,6 +118,6 @@ def note_preset(figure: Figure, report: Report) -> None:
     words = f"preset {report.preset} "
     figure.text(1, 0, words, ha="right", va="bottom", fontsize=6, color=QUIET, in_layout=False)
     layout = figure.get_layout_engine()
-    if layout is not None:
+    if isinstance(layout, ConstrainedLayoutEngine):
         strip = 0.1 / figure.get_figheight()
         layout.set(rect=(0, strip, 1, 1 - strip))

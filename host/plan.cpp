@@ -78,6 +78,7 @@ int cpu_tile(const Shape& shape, int batch) {
   constexpr int kCacheFloats = 192 * 1024;  // of rows: 768 KiB, less than half of a second-level cache
   constexpr int kEntriesAnExpert = 32;
   const int unit = kLanes * rows_per_draw(shape.n_features);
+  if (shape.n_experts == 1) return std::min(kDenseTile, round_up(std::min(batch, kDenseTile), unit));
   const int row = round_up(shape.n_features, 16) * (shape.top_k == 1 ? 2 : shape.top_k + 2);
   const int wanted = std::max(64, kEntriesAnExpert * shape.n_experts / shape.top_k);
   const int most = std::max(unit, kCacheFloats / row / unit * unit);

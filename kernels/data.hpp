@@ -9,11 +9,6 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// One feature from one word: see CellSettings::present_limit.
-PG_INLINE Floats feature_from(Words word, const CellSettings& cell) {
-  return keep(at_most(word, cell.present_limit), fma(to_float(word), Floats(cell.scale), Floats(cell.offset)));
-}
-
 // Words of consecutive samples of a lane fill Philox's blocks of four without gaps, so samples come in rounds: one
 // sample for n = 4, two for n = 2 (one block), four for n = 1 (one block) and n = 3 (three blocks).
 template <int n>
@@ -32,7 +27,9 @@ PG_INLINE void draw_round(const CellSettings& cell, const Batch& batch, int firs
     const Block<Words> block =
         philox<kRounds>(call, lane_numbers(first_lane), batch.step, batch.stream, batch.key);
     PG_UNROLL
-    for (int i = 0; i < 4; ++i) x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell);
+    for (int i = 0; i < 4; ++i) {
+      x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell.present_limit, cell.scale, cell.offset);
+    }
   }
 }
 

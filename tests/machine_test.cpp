@@ -152,9 +152,12 @@ TEST(Data, FeaturesAreUniformBelowOne) {
   cell.present_limit = static_cast<std::int32_t>(0.25 * 0x1p32 - 0x1p31 - 1);
   cell.scale = static_cast<float>(4 * 0x1p-32 * (1 - 1e-7));
   cell.offset = cell.scale * 0x1p31f;
-  const Floats zero = feature_from(bits(bits_float(0x80000000u)), cell);     // the smallest word
-  const Floats largest = feature_from(bits(bits_float(0xbfffffffu)), cell);  // the last present one
-  const Floats absent = feature_from(bits(bits_float(0xc0000000u)), cell);   // the first absent one
+  auto feature = [&](std::uint32_t word) {
+    return feature_from(bits(bits_float(word)), cell.present_limit, cell.scale, cell.offset);
+  };
+  const Floats zero = feature(0x80000000u);     // the smallest word
+  const Floats largest = feature(0xbfffffffu);  // the last present one
+  const Floats absent = feature(0xc0000000u);   // the first absent one
   EXPECT_EQ(to_vector(zero)[0], 0.0f);
   EXPECT_LT(to_vector(largest)[0], 1.0f);
   EXPECT_GT(to_vector(largest)[0], 0.9999f);

@@ -1,4 +1,5 @@
-// The block mapping: a register's lanes are features of one sample, padded to whole registers (kernels/block/).
+// The block mapping of a mixture: a register's lanes are features of one sample, padded to whole registers
+// (kernels/block/).
 #include <cmath>
 
 #include "operations.hpp"
@@ -12,7 +13,7 @@ struct Counter {
   Machine machine;
   double n, m, E, k;
   double width, groups, R;               // lanes, registers of 32 lanes, registers of a row
-  double dot_rows, dot_columns, passes;  // rows.hpp: kDotRows, kDotColumns; passes over a row of R registers
+  double dot_columns, passes;            // rows.hpp: kDotColumns; passes over a row of R registers
   double mask;
 
   Counter(const Shape& shape, Machine which)
@@ -24,35 +25,20 @@ struct Counter {
         width(lanes_of(which)),
         groups(32 / width),
         R(std::ceil(n / width)),
-        dot_rows(groups <= 2 ? 4 : 2),
-        dot_columns(groups == 1   ? 4
-                    : groups == 2 ? 2
-                                  : 1),
+        dot_columns(groups <= 2 ? 4 : 2),
         passes(std::ceil(R / (groups <= 2 ? 4 : 2))),
         mask(which == Machine::avx2 ? 1 : 0) {}
 
   // One dot product of a row, its lanes' sum included, of sixteen that are made together.
   Operations dot_product() const {
-    const double loads = (dot_rows + dot_columns) / (dot_rows * dot_columns);
-    return Operations{.fma = R, .arithmetic = groups - 1, .memory = loads * R} + lane_sum();
-  }
-  // sum_sixteen, for one of the sixteen.
-  Operations lane_sum() const {
-    if (machine == Machine::cuda) {  // 8 + 4 + 2 + 1 + 1 of 16
-      return {.arithmetic = 17.0 / 16, .logic = 2 * 15.0 / 16, .shuffle = 1, .memory = 1.0 / 16};
-    }
-    const double moved = (width - 1) / width;
-    return {.arithmetic = 1,
-            .logic = machine == Machine::avx512 ? moved : 0,
-            .shuffle = machine == Machine::avx512 ? moved : 2 * moved,
-            .memory = 1 / width};
+    const double loads = (4 + dot_columns) / (4 * dot_columns);
+    return Operations{.fma = R, .arithmetic = groups - 1, .memory = loads * R} + lane_sum(machine);
   }
 
   Operations random() const {
-    // CPU: a lane's calls fill a register. GPU: a thread's call and lane both change.
+    // The calls of one lane fill a register, or the threads of a warp.
     const bool cpu = machine != Machine::cuda;
-    const CounterWord call{.by_call = true, .by_lane = true};
-    Operations blocks = philox_operations({call, {.by_call = true, .by_lane = !cpu}, {}, {}}, machine);
+    Operations blocks = philox_operations({{.by_call = true, .by_lane = true}, {}, {}, {}}, machine);
     if (cpu) blocks += Operations{.shuffle = 8, .memory = 4};  // store_calls
     const double keep = machine == Machine::avx512 ? 0 : 1;
     const double memory = cpu ? 5 : 4;  // the word, limit, scale, offset; x
@@ -61,7 +47,6 @@ struct Counter {
   }
 
   Operations router(bool balance) const {
-    if (E == 1) return {};
     Operations count = up(E, 4) * dot_product();
     // choose_experts, a register of samples at a time: k passes for the highest, then the gates.
     Operations choice = E * Operations{.memory = 2};
@@ -85,7 +70,7 @@ struct Counter {
   // combine_outputs, without what is done with the error.
   Operations outputs() const { return k * Operations{.fma = R * m, .memory = R * m / 4 + m * passes + R / 4}; }
   Operations expert() const {
-    const double columns = up(m, dot_columns);
+    const double columns = up(m, 2);
     Operations count = k * columns * dot_product() + outputs();
     if (k > 1) {
       count += k * R * Operations{.logic = 2, .memory = 1};                          // y = ReLU(z)
@@ -102,13 +87,13 @@ struct Counter {
     } else {
       count += R * Operations{.arithmetic = 2, .memory = 2};
       count += k * (R * Operations{.fma = 1, .arithmetic = 1, .logic = 1 + keep, .memory = 3} +
-                    Operations{.arithmetic = groups - 1} + lane_sum());
+                    Operations{.arithmetic = groups - 1} + lane_sum(machine));
       count += (machine == Machine::cuda ? k / width : k) * Operations{.fma = 1, .arithmetic = 2, .memory = 5};
     }
-    count += k * up(m, dot_columns) * dot_product();  // dL/dh
+    count += k * up(m, 2) * dot_product();  // dL/dh
     count += k * Operations{.fma = 2 * R * m, .memory = 2 * R * std::ceil(m / 4) + 2 * m * passes};
     count += k * R * Operations{.arithmetic = 1, .memory = 1};  // dL/db
-    if (balance && E > 1) {
+    if (balance) {
       count += E * Operations{.fma = R, .memory = R + passes};  // dL/dG, every sample and expert
     } else if (k > 1) {
       count += k * Operations{.fma = R, .memory = R + 1};
@@ -120,7 +105,8 @@ struct Counter {
 }  // namespace
 
 Count count_block(const Shape& shape, const Setting& setting, Machine machine) {
-  const bool balance = setting.load_balance && shape.n_experts > 1;
+  if (shape.n_experts == 1) return count_dense(shape, setting, machine);
+  const bool balance = setting.load_balance;
   const Counter c(shape, machine);
   Count count;
   count.random = c.random();

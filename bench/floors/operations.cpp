@@ -86,6 +86,17 @@ double dense_multiply_adds(const Shape& s) {
   return 5 * n * m * k + (E > 1 ? n * E : 0) + (k > 1 ? 3 * n * k : 0);
 }
 
+Operations lane_sum(Machine machine) {
+  if (machine == Machine::cuda) {  // 8 + 4 + 2 + 1 + 1 of 16
+    return {.arithmetic = 17.0 / 16, .logic = 2 * 15.0 / 16, .shuffle = 1, .memory = 1.0 / 16};
+  }
+  const double width = lanes_of(machine), moved = (width - 1) / width;
+  return {.arithmetic = 1,
+          .logic = machine == Machine::avx512 ? moved : 0,
+          .shuffle = machine == Machine::avx512 ? moved : 2 * moved,
+          .memory = 1 / width};
+}
+
 Operations exponential() { return {.fma = 8, .arithmetic = 1, .logic = 3}; }
 Operations reciprocal() { return {.fma = 6, .logic = 1}; }
 

@@ -62,13 +62,15 @@ struct Setting {
 };
 Count count_tiny(const Shape& shape, const Setting& setting, Machine machine);
 Count count_block(const Shape& shape, const Setting& setting, Machine machine);
+Count count_dense(const Shape& shape, const Setting& setting, Machine machine);  // of the block mapping, E = 1
 
 // Fused multiply-adds of one sample in a block mapping's step that skips nothing but inactive experts and pads nothing.
 // What the share of peak counts: h, W h, dL/dh and two outer products for the experts, the scores, and for k > 1 the
 // gates' slopes and the router's gradient.
 double dense_multiply_adds(const Shape& shape);
 
-// Shared by the two mappings.
+// Shared by the mappings.
+Operations lane_sum(Machine machine);  // BlockTeam::sum_sixteen, for one of the sixteen
 Operations exponential();            // kernels/math.hpp
 Operations reciprocal();             // kernels/math.hpp
 Operations adamw(double registers);  // kernels/adamw.hpp, so many registers of parameters

@@ -49,9 +49,15 @@ void draw_batch(const BlockProblem& problem, int restart, int step, float* input
   with_model(problem, restart, nullptr, [&](BlockModel&, const BlockStorage& s) {
     for (int first = 0; first < batch.samples; first += s.l.tile) {
       const int samples = smaller(s.l.tile, batch.samples - first);
-      draw_tile(s, batch, first / kLanes, (samples + kLanes - 1) / kLanes, BlockTeam{});
+      const int rows = (samples + kLanes - 1) / kLanes;
+      const bool dense = s.l.E == 1;
+      if (dense) {
+        draw_columns(s, batch, first / kLanes, rows, BlockTeam{});
+      } else {
+        draw_rows(s, batch, first / kLanes, rows, BlockTeam{});
+      }
       for (int i = 0; i < samples; ++i) {
-        for (int f = 0; f < s.l.n; ++f) inputs[(first + i) * s.l.n + f] = s.x(i)[f];
+        for (int f = 0; f < s.l.n; ++f) inputs[(first + i) * s.l.n + f] = dense ? s.feature(f)[i] : s.x(i)[f];
       }
     }
   });

@@ -72,7 +72,8 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int
   if (cudaError_t e = cudaFuncGetAttributes(&attributes, cuda::train_models); e != cudaSuccess) return e;
   const int unit = kLanes * rows_per_draw(shape.n_features);
   const int available = limit - static_cast<int>(attributes.sharedSizeBytes);
-  const int most = std::min(cuda::kLargestTile, round_up(std::min(batch, cuda::kLargestTile), unit));
+  const int largest = shape.n_experts == 1 ? kDenseTile : cuda::kLargestTile;
+  const int most = std::min(largest, round_up(std::min(batch, largest), unit));
   BlockLayout layout{};
   for (int tile = std::max(unit, most / unit * unit); tile >= unit; tile -= unit) {
     layout = block_layout(shape, tile, load_balance, kLanes, false);

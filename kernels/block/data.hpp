@@ -1,5 +1,6 @@
 // A tile of inputs, the same numbers as in the tiny mapping (data.hpp): the words of a lane's samples follow each other
-// without gaps, word i of a lane being word i % 4 of Philox block i / 4.
+// without gaps, word i of a lane being word i % 4 of Philox block i / 4. Sample r * 32 + l of a tile is lane l's sample of
+// row first_row + r.
 #pragma once
 
 #include "batch.hpp"
@@ -8,26 +9,78 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// Sample r * 32 + l of the tile is lane l's sample of row first_row + r.
-PG_STAGE void draw_tile(const BlockStorage& s, const Batch& batch, int first_row, int rows, BlockTeam team) {
+// The Philox block that a tile begins with: it begins with a whole one (rows_per_draw).
+PG_INLINE uint32_t first_call_of(const BlockStorage& s, int first_row) {
+  return static_cast<uint32_t>(first_row) * static_cast<uint32_t>(s.l.n) / 4u;
+}
+
+// Row and feature of a word, by counting, as a division takes longer than the word.
+struct WordPlace {
+  int row, feature;
+  PG_INLINE void advance(int words, int n) {
+    feature += words;
+    while (feature >= n) feature -= n, ++row;
+  }
+};
+
+// For a dense model, feature by feature. A worker makes a block of four words for all lanes.
+PG_STAGE void draw_columns(const BlockStorage& s, Batch batch, int first_row, int rows, BlockTeam team) {
+  const int n = s.l.n, calls = (rows * n + 3) / 4, stride = s.l.stride;
+  const uint32_t first_call = first_call_of(s, first_row);
+  float* const x = s.feature(0);
+  const int32_t* const present_limit = s.present_limit();
+  const float *const scale = s.scale(), *const offset = s.offset();
+  WordPlace place{0, 0};
+  place.advance(4 * team.worker(), n);
+  PG_NO_UNROLL
+  for (int call = team.worker(); call < calls; call += team.workers()) {
+    float* to[4];
+    int f[4];
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      f[i] = place.feature;
+      to[i] = x + place.feature * stride + place.row * kLanes;
+      place.advance(1, n);
+    }
+    team.for_each_group([&](int lane) PG_INLINE_LAMBDA {
+      const Block<Words> block = philox<kRounds>(first_call + static_cast<uint32_t>(call), lane_numbers(lane),
+                                                 batch.step, batch.stream, batch.key);
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        store(to[i] + lane, feature_from(block.w[i], present_limit[f[i]], scale[f[i]], offset[f[i]]));
+      }
+    });
+    place.advance(4 * (team.workers() - 1), n);
+  }
+  team.barrier();
+}
+
+// For a mixture, sample by sample.
+PG_STAGE void draw_rows(const BlockStorage& s, Batch batch, int first_row, int rows, BlockTeam team) {
   const int n = s.l.n;
   const int words = rows * n;
-  const uint32_t first_call = static_cast<uint32_t>(first_row) * static_cast<uint32_t>(n) / 4u;
+  const uint32_t first_call = first_call_of(s, first_row);
 #if PHASEGRID_LANES_AHEAD == 0
-  // A thread makes one block of four words, and neighbouring threads neighbouring features.
-  const int calls = (words + 3) / 4;
+  // A warp makes the words of a lane's samples, a thread one block of four and neighbouring threads neighbouring
+  // features.
   PG_NO_UNROLL
-  for (int i = team.thread(); i < kLanes * calls; i += team.threads()) {
-    const int lane = i / calls, call = i % calls;
-    const auto block = philox<kRounds>(first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane),
-                                       batch.step, batch.stream, batch.key);
-    PG_UNROLL
-    for (int word = 0; word < 4; ++word) {
-      const int position = 4 * call + word;
-      const int row = position / n, f = position % n;
-      if (row >= rows) break;
-      const Mask present = at_most(block.w[word], s.present_limit()[f]);
-      s.x(row * kLanes + lane)[f] = keep(present, fma(to_float(block.w[word]), s.scale()[f], s.offset()[f]));
+  for (int lane = team.worker(); lane < kLanes; lane += team.workers()) {
+    WordPlace place{0, 0};
+    place.advance(4 * Team::rank(), n);
+    PG_NO_UNROLL
+    for (int call = Team::rank(); 4 * call < words; call += kLanes) {
+      const auto block = philox<kRounds>(first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane),
+                                         batch.step, batch.stream, batch.key);
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        if (place.row < rows) {
+          const int f = place.feature;
+          s.x(place.row * kLanes + lane)[f] =
+              feature_from(block.w[i], s.present_limit()[f], s.scale()[f], s.offset()[f]);
+        }
+        place.advance(1, n);
+      }
+      place.advance(4 * (kLanes - 1), n);
     }
   }
 #else
@@ -46,9 +99,8 @@ PG_STAGE void draw_tile(const BlockStorage& s, const Batch& batch, int first_row
       const uint32_t* word = s.stream() + row * n;
       PG_NO_UNROLL
       for (int f = 0; f < n; f += kWidth) {
-        const Words w = load_words(word + f);
-        const Mask present = at_most(w, load_words(s.present_limit() + f));
-        store(x + f, keep(present, fma(to_float(w), load(s.scale() + f), load(s.offset() + f))));
+        store(x + f, feature_from(load_words(word + f), load_words(s.present_limit() + f), load(s.scale() + f),
+                                  load(s.offset() + f)));
       }
     }
   }

@@ -29,13 +29,13 @@ template <class Rows, class Out>
 PG_STAGE void through_weights(const BlockStorage& s, BlockTeam team, Rows&& rows, Out&& out) {
   const int registers = registers_of(s.l.n);
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
-    const float *a[4], *w[4];
+    FourRows a[1], w[1];
     PG_UNROLL
-    for (int i = 0; i < 4; ++i) a[i] = rows(smaller(first + i, last));
+    for (int i = 0; i < 4; ++i) a[0].row[i] = rows(smaller(first + i, last));
     PG_NO_UNROLL
     for (int j = 0; j < s.l.m; j += 4) {
       PG_UNROLL
-      for (int i = 0; i < 4; ++i) w[i] = s.parameter_row(e, smaller(j + i, s.l.m - 1));
+      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, smaller(j + i, s.l.m - 1));
       Floats sums[16];
       dot_four_by_four(a, w, s.l.m - j, registers, sums);
       team.sum_sixteen(sums, last - first + 1, [&](int i) PG_INLINE_LAMBDA { return out(first + i) + j; });

@@ -1,4 +1,4 @@
-// The gradient of a batch in the block mapping, tile by tile. With g = dL/dz of an entry (z its output before the ReLU)
+// The gradient of a batch of a mixture in the block mapping, tile by tile. With g = dL/dz of an entry (z its output before the ReLU)
 //   dL/dW = sum of x (W^T g)^T + g h^T,   dL/db = sum of g,   dL/dG_e = sum of (dL/ds_e) x,
 // each sum over the batch in the order of its samples, whatever the tile and the number of threads.
 #pragma once
@@ -217,10 +217,10 @@ PG_STAGE void add_router_gradients(const BlockStorage& s, int samples, BlockTeam
 
 // ---------------------------------------------------------------- a step
 
-PG_STAGE void block_gradient(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
-  const bool balance = cell.load_balance != 0.0f && s.l.E > 1;
+PG_STAGE void mixture_gradient(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+  const bool balance = cell.load_balance != 0.0f;
   if (balance) balance_slopes(s, cell, batch, team);
-  for (int i = team.thread(); i < s.l.parameter_floats; i += team.threads()) s.gradient_row(0, 0)[i] = 0.0f;
+  clear_gradient(s, team);
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
     if (balance) balance_tile(s, team);
     hidden_units(s, team);

@@ -17,14 +17,15 @@ struct BlockLayout {
   int32_t m_padded;     // hidden units of an entry, a multiple of 4
   int32_t expert_rows;  // rows of one expert's parameters: m columns of W, the bias, the router
   int32_t tile;         // T, a multiple of 32
+  int32_t stride;       // of a dense model (E = 1): from a feature's or hidden unit's T samples to the next one's
 
   // Offsets into the arena, in floats (4 bytes each, some of them integers).
   int32_t parameters;    // [E][m + 2][n_padded]
   int32_t gradient;      // the same
   int32_t features;      // [4][n_padded]: present_limit, scale, offset, importance
-  int32_t x;             // [T][n_padded] inputs
+  int32_t x;             // [T][n_padded] inputs; dense [n to a multiple of 4][stride], as the next
   int32_t rows;          // [T k][n_padded] of an entry: its output y, then the gradient g with respect to it
-  int32_t hidden;        // [T k][m_padded] h = W^T x
+  int32_t hidden;        // [T k][m_padded] h = W^T x; dense [m_padded][stride], as the next
   int32_t hidden_slope;  // [T k][m_padded] dL/dh = W^T g
   int32_t error;         // [T][n_padded] x' - x, k > 1
   int32_t score;         // [E][T], E > 1, as the next four
@@ -46,7 +47,11 @@ struct BlockLayout {
   int32_t parameter_floats;  // E (m + 2) n_padded; AdamW's two moments, as many floats each, may lie elsewhere
 };
 
-inline int32_t round_up(int32_t a, int32_t to) { return (a + to - 1) / to * to; }
+constexpr int32_t round_up(int32_t a, int32_t to) { return (a + to - 1) / to * to; }
+
+// A dense model's gradient is summed over a tile's samples before it is added up, so the tile is part of the order of
+// sums: the same on every machine, but for a GPU that has no room for it.
+constexpr int kDenseTile = 128;
 
 // Samples come in rows of 32 lanes, and a tile holds so many rows that each lane's words fill whole Philox blocks.
 inline int32_t rows_per_draw(int n) { return n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4; }
@@ -72,25 +77,34 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
   take(l.parameters, l.parameter_floats);
   take(l.gradient, l.parameter_floats);
   take(l.features, 4 * l.n_padded);
-  take(l.x, tile * l.n_padded);
-  take(l.rows, tile * l.k * l.n_padded);
-  take(l.hidden, tile * l.k * l.m_padded);
-  take(l.hidden_slope, tile * l.k * l.m_padded);
+  if (l.E == 1) {
+    // On a CPU rows that lie a power of two apart would share few sets of its caches.
+    l.stride = streams ? tile + pad : tile;
+    take(l.x, round_up(l.n, 4) * l.stride);
+    take(l.rows, round_up(l.n, 4) * l.stride);
+    take(l.hidden, l.m_padded * l.stride);
+    take(l.hidden_slope, l.m_padded * l.stride);
+  } else {
+    take(l.x, tile * l.n_padded);
+    take(l.rows, tile * l.k * l.n_padded);
+    take(l.hidden, tile * l.k * l.m_padded);
+    take(l.hidden_slope, tile * l.k * l.m_padded);
+  }
   take(l.error, several ? tile * l.n_padded : 0);
   take(l.score, routed ? l.E * tile : 0);
   take(l.gate, routed ? l.E * tile : 0);
   take(l.ordinal, several ? l.E * tile : 0);
   take(l.probability, routed && load_balance ? l.E * tile : 0);
   take(l.balance, l.E);
-  take(l.counts, l.E);
-  take(l.first, l.E + 1);
-  take(l.sample, tile * l.k);
+  take(l.counts, routed ? l.E : 0);
+  take(l.first, routed ? l.E + 1 : 0);
+  take(l.sample, routed ? tile * l.k : 0);
   take(l.entry_gate, several ? tile * l.k : 0);
   take(l.entry_slope, several ? tile * l.k : 0);
   take(l.slots, several ? tile * l.k : 0);
   take(l.sample_loss, tile);
   take(l.totals, (1 + 2 * l.E) * kLanes);
-  take(l.stream, streams ? tile / kLanes * l.n_padded + 64 : 0);
+  take(l.stream, streams && routed ? tile / kLanes * l.n_padded + 64 : 0);
   l.size = at;
   return l;
 }

@@ -1,6 +1,7 @@
 // The block mapping's model: one block of a GPU, or one CPU thread, trains it; a tile of the batch at a time.
 #pragma once
 
+#include "block/dense.hpp"
 #include "block/gradient.hpp"
 #include "block/loss.hpp"
 #include "train.hpp"
@@ -54,10 +55,16 @@ class BlockModel {
       broken = broken || !(a < kBroken && a > -kBroken);
     }
     if (team_.any(broken)) return bits_float(0x7fc00000u);
-    return block_loss(s_, cell_, batch, scale, team_);
+    return s_.l.E == 1 ? dense_loss(s_, cell_, batch, scale, team_) : mixture_loss(s_, cell_, batch, scale, team_);
   }
 
-  PG_INLINE void gradient(const Batch& batch) { block_gradient(s_, cell_, batch, team_); }
+  PG_INLINE void gradient(const Batch& batch) {
+    if (s_.l.E == 1) {
+      dense_gradient(s_, cell_, batch, team_);
+    } else {
+      mixture_gradient(s_, cell_, batch, team_);
+    }
+  }
 
   PG_INLINE bool update(Rate rate, BiasCorrection correction) {
     bool large = false;

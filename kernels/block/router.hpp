@@ -8,8 +8,6 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-PG_INLINE int smaller(int a, int b) { return a < b ? a : b; }
-
 // score[e][s] = G_e . x_s, four samples by four experts at a time.
 PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) {
   const int registers = registers_of(s.l.n);
@@ -17,11 +15,11 @@ PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) 
   PG_NO_UNROLL
   for (int task = team.worker(); task < tasks; task += team.workers()) {
     const int first_sample = task / blocks * 4, first_expert = task % blocks * 4;
-    const float *x[4], *router[4];
+    FourRows x[1], router[1];
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
-      x[i] = s.x(first_sample + i);  // a tile has whole fours
-      router[i] = s.parameter_row(smaller(first_expert + i, s.l.E - 1), s.l.m + 1);
+      x[0].row[i] = s.x(first_sample + i);  // a tile has whole fours
+      router[0].row[i] = s.parameter_row(smaller(first_expert + i, s.l.E - 1), s.l.m + 1);
     }
     Floats sums[16];
     dot_four_by_four(router, x, 4, registers, sums);
@@ -135,26 +133,11 @@ PG_STAGE void gather_entries(const BlockStorage& s, BlockTeam team) {
   team.barrier();
 }
 
-// A dense model has one expert and every sample is its entry.
-PG_INLINE void list_all(const BlockStorage& s, int samples, BlockTeam team) {
-  for (int p = team.thread(); p < samples; p += team.threads()) s.sample()[p] = p;
-  if (team.thread() == 0) {
-    s.counts()[0] = samples;
-    s.first()[0] = 0;
-    s.first()[1] = samples;
-  }
-  team.barrier();
-}
-
 // Of the first `samples` samples of the tile: everything the experts need to know.
 PG_INLINE void route_tile(const BlockStorage& s, int samples, bool balance, BlockTeam team) {
-  if (s.l.E == 1) {
-    list_all(s, samples, team);
-  } else {
-    score_samples(s, samples, team);
-    choose_experts(s, samples, balance, team);
-    gather_entries(s, team);
-  }
+  score_samples(s, samples, team);
+  choose_experts(s, samples, balance, team);
+  gather_entries(s, team);
 }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

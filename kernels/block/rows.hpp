@@ -10,8 +10,9 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // Registers of a row that one pass of a product keeps sums of, and rows and columns of a tile of dot products. As many
 // sums as hide the latency of fma and fit the registers beside their operands: 16 of 32 on AVX-512, 8 of 16 on AVX2.
 constexpr int kBlockRegisters = kGroups <= 2 ? 4 : 2;
-constexpr int kDotRows = kGroups <= 2 ? 4 : kGroups == 4 ? 2 : 1;
-constexpr int kDotColumns = kGroups == 1 ? 4 : kGroups == 2 ? 2 : 1;
+constexpr int kDotColumns = kGroups <= 2 ? 4 : 2;
+
+PG_INLINE int smaller(int a, int b) { return a < b ? a : b; }
 
 template <int kCount>
 struct Count {
@@ -62,58 +63,70 @@ PG_INLINE Floats sum_along_row(int registers, Term&& term) {
   return fold(groups);
 }
 
-// out[4 i + j]: the dot product of rows a[i] and b[j] before its lanes are summed, for j < columns.
-PG_INLINE void dot_four_by_four(const float* const (&a)[4], const float* const (&b)[4], int columns, int registers,
-                                Floats (&out)[16]) {
+struct FourRows {
+  const float* row[4];
+};
+
+// sums[4 i + j] of columns j0 .. j0 + kColumns - 1: the products of rows i of a and j of b, over every kGroups-th register
+// from r on; of several pairs a and b, the sum of theirs.
+template <int kColumns, int kPairs>
+PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int j0, int first, int registers,
+                         Floats (&out)[16]) {
+  Floats sums[4][kColumns];
   PG_UNROLL
-  for (int i0 = 0; i0 < 4; i0 += kDotRows) {
+  for (int i = 0; i < 4; ++i) {
     PG_UNROLL
-    for (int j0 = 0; j0 < 4; j0 += kDotColumns) {
-      if (j0 < columns) {
-        Floats sums[kDotRows][kDotColumns][kGroups];
+    for (int j = 0; j < kColumns; ++j) sums[i][j] = 0.0f;
+  }
+  PG_UNROLL
+  for (int pair = 0; pair < kPairs; ++pair) {
+    PG_NO_UNROLL
+    for (int r = first; r < registers; r += kGroups) {
+      const int column = column_of(r);
+      Floats other[kColumns];
+      PG_UNROLL
+      for (int j = 0; j < kColumns; ++j) other[j] = in_register(load(b[pair].row[j0 + j] + column));
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        const Floats mine = in_register(load(a[pair].row[i] + column));
         PG_UNROLL
-        for (int i = 0; i < kDotRows; ++i) {
-          PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) {
-            PG_UNROLL
-            for (int g = 0; g < kGroups; ++g) sums[i][j][g] = 0.0f;
-          }
-        }
-        auto add = [&](int r, int g) PG_INLINE_LAMBDA {
-          const int column = column_of(r + g);
-          Floats other[kDotColumns];
-          PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) other[j] = in_register(load(b[j0 + j] + column));
-          PG_UNROLL
-          for (int i = 0; i < kDotRows; ++i) {
-            const Floats mine = in_register(load(a[i0 + i] + column));
-            PG_UNROLL
-            for (int j = 0; j < kDotColumns; ++j) sums[i][j][g] = fma(mine, other[j], sums[i][j][g]);
-          }
-        };
-        int r = 0;
-        PG_NO_UNROLL
-        for (; r + kGroups <= registers; r += kGroups) {
-          PG_UNROLL
-          for (int g = 0; g < kGroups; ++g) add(r, g);
-        }
-        PG_UNROLL
-        for (int g = 0; g < kGroups - 1; ++g) {
-          if (r + g < registers) add(r, g);
-        }
-        PG_UNROLL
-        for (int i = 0; i < kDotRows; ++i) {
-          PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) out[4 * (i0 + i) + j0 + j] = in_register(fold(sums[i][j]));
-        }
-      } else {
-        PG_UNROLL
-        for (int i = 0; i < kDotRows; ++i) {
-          PG_UNROLL
-          for (int j = 0; j < kDotColumns; ++j) out[4 * (i0 + i) + j0 + j] = 0.0f;
-        }
+        for (int j = 0; j < kColumns; ++j) sums[i][j] = fma(mine, other[j], sums[i][j]);
       }
     }
+  }
+  PG_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    PG_UNROLL
+    for (int j = 0; j < kColumns; ++j) out[4 * i + j0 + j] = sums[i][j];
+  }
+}
+
+// out[4 i + j]: the dot product of rows i of a and j of b before its lanes are summed, for j < columns; of several pairs
+// a and b, the sum of theirs.
+template <int kPairs>
+PG_INLINE void dot_four_by_four(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int columns, int registers,
+                                Floats (&out)[16]) {
+  Floats groups[kGroups][16];
+  PG_UNROLL
+  for (int g = 0; g < kGroups; ++g) {
+    if (kDotColumns == 4 && columns > 2) {
+      dot_group<4>(a, b, 0, g, registers, groups[g]);
+    } else {
+      dot_group<2>(a, b, 0, g, registers, groups[g]);
+      if (columns > 2) {
+        dot_group<2>(a, b, 2, g, registers, groups[g]);
+      } else {
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) groups[g][4 * i + 2] = groups[g][4 * i + 3] = 0.0f;
+      }
+    }
+  }
+  PG_UNROLL
+  for (int i = 0; i < 16; ++i) {
+    Floats one[kGroups];
+    PG_UNROLL
+    for (int g = 0; g < kGroups; ++g) one[g] = groups[g][i];
+    out[i] = in_register(fold(one));
   }
 }
 

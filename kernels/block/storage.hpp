@@ -23,6 +23,13 @@ struct BlockStorage {
   PG_INLINE float* row(int entry) const { return arena + l.rows + entry * l.n_padded; }
   PG_INLINE float* hidden(int entry) const { return arena + l.hidden + entry * l.m_padded; }
   PG_INLINE float* hidden_slope(int entry) const { return arena + l.hidden_slope + entry * l.m_padded; }
+  // A dense model's tile, samples side by side: of feature f x and g = dL/dz (for the loss, the error), of hidden unit j h
+  // and dL/dh.
+  PG_INLINE float* feature(int f) const { return arena + l.x + f * l.stride; }
+  PG_INLINE float* slope(int f) const { return arena + l.rows + f * l.stride; }
+  PG_INLINE float* unit(int j) const { return arena + l.hidden + j * l.stride; }
+  PG_INLINE float* unit_slope(int j) const { return arena + l.hidden_slope + j * l.stride; }
+
   PG_INLINE float* error(int sample) const { return arena + l.error + sample * l.n_padded; }
   PG_INLINE float* score(int e) const { return arena + l.score + e * l.tile; }
   PG_INLINE float* gate(int e) const { return arena + l.gate + e * l.tile; }

@@ -100,16 +100,23 @@ class BlockTeam {
   template <class Destination>
   PG_INLINE static void sum_sixteen(const Floats (&values)[16], int rows, Destination&& destination) {
     alignas(64) float sums[16];
-    PG_UNROLL
-    for (int first = 0; first < 16; first += kWidth) {
-      Floats part[kWidth];
-      PG_UNROLL
-      for (int i = 0; i < kWidth; ++i) part[i] = values[first + i];
-      store(sums + first, sum_lanes(part) + Floats(0.0f));
-    }
+    sums_of(values, sums);
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
       if (i < rows) __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
+    }
+  }
+  // The same, added to what stands there.
+  template <class Destination>
+  PG_INLINE static void add_sixteen(const Floats (&values)[16], int rows, Destination&& destination) {
+    alignas(64) float sums[16];
+    sums_of(values, sums);
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      if (i >= rows) break;
+      float* to = destination(i);
+      PG_UNROLL
+      for (int j = 0; j < 4; ++j) to[j] = to[j] + sums[4 * i + j];
     }
   }
 
@@ -119,6 +126,17 @@ class BlockTeam {
     return count;
   }
   PG_INLINE static int count(Mask set) { return __builtin_popcount(mask_bits(set)); }
+
+ private:
+  PG_INLINE static void sums_of(const Floats (&values)[16], float (&sums)[16]) {
+    PG_UNROLL
+    for (int first = 0; first < 16; first += kWidth) {
+      Floats part[kWidth];
+      PG_UNROLL
+      for (int i = 0; i < kWidth; ++i) part[i] = values[first + i];
+      store(sums + first, sum_lanes(part) + Floats(0.0f));
+    }
+  }
 };
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

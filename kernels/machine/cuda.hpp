@@ -156,12 +156,18 @@ class BlockTeam {
 
   template <class Destination>
   PG_INLINE static void sum_sixteen(const float (&values)[16], int rows, Destination&& destination) {
-    float numbers[16];
-    PG_UNROLL
-    for (int i = 0; i < 16; ++i) numbers[i] = values[i];
-    const float sum = transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
+    const float sum = sum_of_sixteen(values);
     const int v = Team::rank() / 2;
     if (Team::rank() % 2 == 0 && v / 4 < rows) destination(v / 4)[v % 4] = sum;
+  }
+  template <class Destination>
+  PG_INLINE static void add_sixteen(const float (&values)[16], int rows, Destination&& destination) {
+    const float sum = sum_of_sixteen(values);
+    const int v = Team::rank() / 2;
+    if (Team::rank() % 2 == 0 && v / 4 < rows) {
+      float* to = destination(v / 4) + v % 4;
+      *to = *to + sum;
+    }
   }
 
   // By the 32 lanes of a warp together; `first` is this lane's number.
@@ -172,6 +178,15 @@ class BlockTeam {
     return count + __popc(lanes);
   }
   PG_INLINE static int count(bool set) { return __popc(mask_bits(set)); }
+
+ private:
+  // Of number v in lanes 2 v and 2 v + 1.
+  PG_INLINE static float sum_of_sixteen(const float (&values)[16]) {
+    float numbers[16];
+    PG_UNROLL
+    for (int i = 0; i < 16; ++i) numbers[i] = values[i];
+    return transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
+  }
 };
 
 }  // namespace phasegrid::cuda

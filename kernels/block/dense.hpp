@@ -1,0 +1,191 @@
+// A dense model (one expert, which takes every sample) in the block mapping. Its tile lies by columns: the lanes are
+// samples, so that h = W^T x, z = W h + b and dL/dh = W^T g, with g = dL/dz, are plain chains of fma, and only dL/dW and
+// dL/db sum over lanes, once a tile.
+#pragma once
+
+#include "block/data.hpp"
+#include "block/rows.hpp"
+#include "block/storage.hpp"
+#include "block/totals.hpp"
+#include "job.hpp"
+#include "math.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+
+// Registers of samples and rows of results that one pass of a product keeps sums of.
+constexpr int kSampleRegisters = kGroups <= 2 ? 4 : kGroups == 4 ? 2 : 1;
+constexpr int kProductRows = 4;
+
+// finish(row, column, start(row) + sum over d < depth of weight(row, d) in(d)[column]) for every row < rows and every
+// register of columns: in(d) are the samples' values of one feature or hidden unit.
+template <class Start, class Weight, class In, class Finish>
+PG_INLINE void for_each_product(int rows, int depth, int registers, BlockTeam team, Start&& start, Weight&& weight,
+                                In&& in, Finish&& finish) {
+  int task = 0;
+  for_each_block<kSampleRegisters>(registers, [&](int r, auto register_count) PG_INLINE_LAMBDA {
+    for_each_block<kProductRows>(rows, [&](int row, auto row_count) PG_INLINE_LAMBDA {
+      constexpr int kRegisters = decltype(register_count)::value, kRows = decltype(row_count)::value;
+      if (task++ % team.workers() != team.worker()) return;
+      Floats sums[kRows][kRegisters];
+      PG_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        const Floats first = start(row + i);
+        PG_UNROLL
+        for (int c = 0; c < kRegisters; ++c) sums[i][c] = first;
+      }
+      PG_NO_UNROLL
+      for (int d = 0; d < depth; ++d) {
+        Floats values[kRegisters];
+        PG_UNROLL
+        for (int c = 0; c < kRegisters; ++c) values[c] = in_register(load(in(d) + column_of(r + c)));
+        PG_UNROLL
+        for (int i = 0; i < kRows; ++i) {
+          const Floats one = in_register(Floats(weight(row + i, d)));
+          PG_UNROLL
+          for (int c = 0; c < kRegisters; ++c) sums[i][c] = fma(one, values[c], sums[i][c]);
+        }
+      }
+      PG_UNROLL
+      for (int i = 0; i < kRows; ++i) {
+        PG_UNROLL
+        for (int c = 0; c < kRegisters; ++c) finish(row + i, column_of(r + c), sums[i][c]);
+      }
+    });
+  });
+  team.barrier();
+}
+
+// out(j) = sum over f of W_fj in(f): h = W^T x, and dL/dh = W^T g.
+template <class In, class Out>
+PG_STAGE void through_dense_weights(const BlockStorage& s, int registers, BlockTeam team, In&& in, Out&& out) {
+  for_each_product(
+      s.l.m, s.l.n, registers, team, [](int) PG_INLINE_LAMBDA { return 0.0f; },
+      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; }, in,
+      [&](int j, int column, Floats sum) PG_INLINE_LAMBDA { store(out(j) + column, sum); });
+}
+
+// finish(f, column, z) for z = W h + b.
+template <class Finish>
+PG_STAGE void dense_outputs(const BlockStorage& s, int registers, BlockTeam team, Finish&& finish) {
+  for_each_product(
+      s.l.n, s.l.m, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.m)[f]; },
+      [&](int f, int j) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; },
+      [&](int j) PG_INLINE_LAMBDA { return s.unit(j); }, finish);
+}
+
+// body(samples, registers): every tile of the batch, with its inputs x and hidden units h; `samples` of it belong to the
+// batch, and that many registers hold them.
+template <class Body>
+PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, BlockTeam team, Body&& body) {
+  PG_NO_UNROLL
+  for (int first = 0; first < batch.samples; first += s.l.tile) {
+    const int samples = smaller(s.l.tile, batch.samples - first), rows = (samples + kLanes - 1) / kLanes;
+    const int registers = registers_of(rows * kLanes);
+    draw_columns(s, batch, first / kLanes, rows, team);
+    through_dense_weights(
+        s, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.feature(f); },
+        [&](int j) PG_INLINE_LAMBDA { return s.unit(j); });
+    body(samples, registers);
+  }
+}
+
+// ---------------------------------------------------------------- the loss
+
+// sample_loss[i] = sum of I_f error_f^2, the errors being in place of g.
+PG_STAGE void sum_dense_errors(const BlockStorage& s, int registers, BlockTeam team) {
+  PG_NO_UNROLL
+  for (int r = team.worker(); r < registers; r += team.workers()) {
+    Floats sum = 0.0f;
+    PG_NO_UNROLL
+    for (int f = 0; f < s.l.n; ++f) {
+      const Floats error = load(s.slope(f) + column_of(r));
+      sum = fma(Floats(s.importance()[f]) * error, error, sum);
+    }
+    store(s.sample_loss() + column_of(r), sum);
+  }
+  team.barrier();
+}
+
+// scale * sum of I_f (x'_f - x_f)^2, and alpha, the load balance of one expert.
+PG_STAGE float dense_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale,
+                          BlockTeam team) {
+  clear_totals(s, team);
+  for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
+    dense_outputs(s, registers, team, [&](int f, int column, Floats z) PG_INLINE_LAMBDA {
+      store(s.slope(f) + column, keep(is_open(z), z) - load(s.feature(f) + column));
+    });
+    sum_dense_errors(s, registers, team);
+    if (team.worker() == 0) add_to_lanes(s.sample_loss(), samples, s.total(0), team);
+    team.barrier();  // the next tile overwrites what was added
+  });
+  const float loss = fma(cell.load_balance, 1.0f, sum_of_lanes(s.total(0)) * scale);
+  team.barrier();  // all threads have read the totals before they are used again
+  return loss;
+}
+
+// ---------------------------------------------------------------- the gradient
+
+// g = 2 scale I (x' - x) where the ReLU is open, and 0 beyond the batch.
+PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int registers, BlockTeam team) {
+  const float factor = 2.0f * scale;
+  dense_outputs(s, registers, team, [&](int f, int column, Floats z) PG_INLINE_LAMBDA {
+    const Floats weight = factor * s.importance()[f];
+    store(s.slope(f) + column, keep(is_open(z), weight * (z - load(s.feature(f) + column))));
+  });
+  if (samples % kLanes == 0) return;
+  for (int f = team.thread(); f < s.l.n; f += team.threads()) {
+    for (int i = samples; i < round_up(samples, kLanes); ++i) s.slope(f)[i] = 0.0f;
+  }
+  team.barrier();
+}
+
+// Adds x (dL/dh)^T + g h^T to dL/dW and g to dL/db, summed over the tile: in 32 lanes, then in one tree.
+PG_STAGE void add_dense_gradients(const BlockStorage& s, int registers, BlockTeam team) {
+  const int n = s.l.n, m = s.l.m;
+  int task = 0;
+  PG_NO_UNROLL
+  for (int f = 0; f < n; f += 4) {
+    PG_NO_UNROLL
+    for (int j = 0; j < m; j += 4) {  // the units' samples stay in a first-level cache
+      if (task++ % team.workers() != team.worker()) continue;
+      FourRows units[2], features[2];
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        units[0].row[i] = s.unit_slope(j + i), features[0].row[i] = s.feature(f + i);
+        units[1].row[i] = s.unit(j + i), features[1].row[i] = s.slope(f + i);
+      }
+      Floats sums[16];
+      dot_four_by_four(units, features, 4, registers, sums);
+      team.add_sixteen(sums, m - j, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, j + i) + f; });
+    }
+  }
+  PG_NO_UNROLL
+  for (int f = 0; f < n; f += 16) {
+    if (task++ % team.workers() != team.worker()) continue;
+    Floats sums[16];
+    PG_UNROLL
+    for (int i = 0; i < 16; ++i) {
+      sums[i] = 0.0f;
+      if (f + i < n) {
+        sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
+          return sum + load(s.slope(f + i) + column);
+        });
+      }
+    }
+    team.add_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, m) + f + 4 * i; });
+  }
+  team.barrier();
+}
+
+PG_STAGE void dense_gradient(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+  clear_gradient(s, team);
+  for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
+    dense_slopes(s, cell.loss_scale, samples, registers, team);
+    through_dense_weights(
+        s, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.slope(f); },
+        [&](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); });
+    add_dense_gradients(s, registers, team);
+  });
+}
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

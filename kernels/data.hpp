@@ -24,8 +24,7 @@ PG_INLINE void draw_round(const CellSettings& cell, const Batch& batch, int firs
   PG_UNROLL
   for (int b = 0; b < Round<n>::kBlocks; ++b) {
     const uint32_t call = static_cast<uint32_t>(round * Round<n>::kBlocks + b);
-    const Block<Words> block =
-        philox<kRounds>(call, lane_numbers(first_lane), batch.step, batch.stream, batch.key);
+    const Block<Words> block = philox<kRounds>(call, lane_numbers(first_lane), batch.step, batch.stream, batch.key);
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
       x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell.present_limit, cell.scale, cell.offset);
@@ -71,7 +70,7 @@ template <int n, class Body>
 PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
   constexpr int kSamples = Round<n>::kSamples;
   constexpr int kAhead = PHASEGRID_LANES_AHEAD / kSamples;  // rounds of a stretch
-  const int rows = (batch.samples + kLanes - 1) / kLanes;  // samples of the first lane
+  const int rows = (batch.samples + kLanes - 1) / kLanes;   // samples of the first lane
   const int full_rows = batch.samples / kLanes;
   PG_NO_UNROLL
   for (int row = 0; row < rows; row += kAhead * kSamples) {

@@ -101,7 +101,8 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
   // Few and small: each barrier of a block costs these threads a round through the kernel of the operating system.
   for (const auto& [shape, load_balance, warps] :
        {Case{{2, 1, 3, 1}, 0.05, 1}, Case{{37, 5, 1, 1}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.0, 2},
-        Case{{22, 6, 1, 1}, 0.05, 1}, Case{{70, 2, 6, 2}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.05, 1}, Case{{9, 1, 7, 4}, 0.05, 2}}) {
+        Case{{22, 6, 1, 1}, 0.05, 1}, Case{{70, 2, 6, 2}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.05, 1},
+        Case{{9, 1, 7, 4}, 0.05, 2}}) {
     BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
     trial.cell.train.steps = 2;
     trial.cell.train.schedule = Schedule::cosine;

@@ -12,8 +12,8 @@ double up(double a, double to) { return std::ceil(a / to) * to; }
 struct Counter {
   Machine machine;
   double n, m, E, k;
-  double width, groups, R;               // lanes, registers of 32 lanes, registers of a row
-  double dot_columns, passes;            // rows.hpp: kDotColumns; passes over a row of R registers
+  double width, groups, R;     // lanes, registers of 32 lanes, registers of a row
+  double dot_columns, passes;  // rows.hpp: kDotColumns; passes over a row of R registers
   double mask;
 
   Counter(const Shape& shape, Machine which)

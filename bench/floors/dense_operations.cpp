@@ -28,8 +28,7 @@ struct Counter {
   Operations random() const {
     const Operations block = philox_operations({{.by_call = true}, {.by_lane = true}, {}, {}}, machine);
     // x, and limit, scale and offset, which all lanes of a call share.
-    return n / 4 * block +
-           n * Operations{.fma = 1, .logic = 1 + keep(), .convert = 1, .memory = 1 + 3 / groups};
+    return n / 4 * block + n * Operations{.fma = 1, .logic = 1 + keep(), .convert = 1, .memory = 1 + 3 / groups};
   }
   // for_each_product without what is done with its sums: values are read once for four rows, weights once for so many
   // registers.

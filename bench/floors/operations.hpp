@@ -71,8 +71,8 @@ double dense_multiply_adds(const Shape& shape);
 
 // Shared by the mappings.
 Operations lane_sum(Machine machine);  // BlockTeam::sum_sixteen, for one of the sixteen
-Operations exponential();            // kernels/math.hpp
-Operations reciprocal();             // kernels/math.hpp
-Operations adamw(double registers);  // kernels/adamw.hpp, so many registers of parameters
+Operations exponential();              // kernels/math.hpp
+Operations reciprocal();               // kernels/math.hpp
+Operations adamw(double registers);    // kernels/adamw.hpp, so many registers of parameters
 
 }  // namespace phasegrid::bench

@@ -1,6 +1,6 @@
 // A tile of inputs, the same numbers as in the tiny mapping (data.hpp): the words of a lane's samples follow each other
-// without gaps, word i of a lane being word i % 4 of Philox block i / 4. Sample r * 32 + l of a tile is lane l's sample of
-// row first_row + r.
+// without gaps, word i of a lane being word i % 4 of Philox block i / 4. Sample r * 32 + l of a tile is lane l's sample
+// of row first_row + r.
 #pragma once
 
 #include "batch.hpp"
@@ -24,12 +24,9 @@ struct WordPlace {
 };
 
 // For a dense model, feature by feature. A worker makes a block of four words for all lanes.
-PG_STAGE void draw_columns(const BlockStorage& s, Batch batch, int first_row, int rows, BlockTeam team) {
-  const int n = s.l.n, calls = (rows * n + 3) / 4, stride = s.l.stride;
+PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team) {
+  const int n = s.l.n, calls = (rows * n + 3) / 4;
   const uint32_t first_call = first_call_of(s, first_row);
-  float* const x = s.feature(0);
-  const int32_t* const present_limit = s.present_limit();
-  const float *const scale = s.scale(), *const offset = s.offset();
   WordPlace place{0, 0};
   place.advance(4 * team.worker(), n);
   PG_NO_UNROLL
@@ -39,7 +36,7 @@ PG_STAGE void draw_columns(const BlockStorage& s, Batch batch, int first_row, in
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
       f[i] = place.feature;
-      to[i] = x + place.feature * stride + place.row * kLanes;
+      to[i] = s.feature(place.feature) + place.row * kLanes;
       place.advance(1, n);
     }
     team.for_each_group([&](int lane) PG_INLINE_LAMBDA {
@@ -47,7 +44,7 @@ PG_STAGE void draw_columns(const BlockStorage& s, Batch batch, int first_row, in
                                                  batch.step, batch.stream, batch.key);
       PG_UNROLL
       for (int i = 0; i < 4; ++i) {
-        store(to[i] + lane, feature_from(block.w[i], present_limit[f[i]], scale[f[i]], offset[f[i]]));
+        store(to[i] + lane, feature_from(block.w[i], s.present_limit()[f[i]], s.scale()[f[i]], s.offset()[f[i]]));
       }
     });
     place.advance(4 * (team.workers() - 1), n);
@@ -56,7 +53,7 @@ PG_STAGE void draw_columns(const BlockStorage& s, Batch batch, int first_row, in
 }
 
 // For a mixture, sample by sample.
-PG_STAGE void draw_rows(const BlockStorage& s, Batch batch, int first_row, int rows, BlockTeam team) {
+PG_STAGE void draw_rows(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team) {
   const int n = s.l.n;
   const int words = rows * n;
   const uint32_t first_call = first_call_of(s, first_row);

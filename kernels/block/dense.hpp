@@ -1,6 +1,6 @@
 // A dense model (one expert, which takes every sample) in the block mapping. Its tile lies by columns: the lanes are
-// samples, so that h = W^T x, z = W h + b and dL/dh = W^T g, with g = dL/dz, are plain chains of fma, and only dL/dW and
-// dL/db sum over lanes, once a tile.
+// samples, so that h = W^T x, z = W h + b and dL/dh = W^T g, with g = dL/dz, are plain chains of fma, and only dL/dW
+// and dL/db sum over lanes, once a tile.
 #pragma once
 
 #include "block/data.hpp"
@@ -57,7 +57,7 @@ PG_INLINE void for_each_product(int rows, int depth, int registers, BlockTeam te
 
 // out(j) = sum over f of W_fj in(f): h = W^T x, and dL/dh = W^T g.
 template <class In, class Out>
-PG_STAGE void through_dense_weights(const BlockStorage& s, int registers, BlockTeam team, In&& in, Out&& out) {
+PG_STAGE void through_dense_weights(BlockStorage s, int registers, BlockTeam team, In in, Out out) {
   for_each_product(
       s.l.m, s.l.n, registers, team, [](int) PG_INLINE_LAMBDA { return 0.0f; },
       [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; }, in,
@@ -66,15 +66,15 @@ PG_STAGE void through_dense_weights(const BlockStorage& s, int registers, BlockT
 
 // finish(f, column, z) for z = W h + b.
 template <class Finish>
-PG_STAGE void dense_outputs(const BlockStorage& s, int registers, BlockTeam team, Finish&& finish) {
+PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finish finish) {
   for_each_product(
       s.l.n, s.l.m, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.m)[f]; },
       [&](int f, int j) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; },
       [&](int j) PG_INLINE_LAMBDA { return s.unit(j); }, finish);
 }
 
-// body(samples, registers): every tile of the batch, with its inputs x and hidden units h; `samples` of it belong to the
-// batch, and that many registers hold them.
+// body(samples, registers): every tile of the batch, with its inputs x and hidden units h; `samples` of it belong to
+// the batch, and that many registers hold them.
 template <class Body>
 PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, BlockTeam team, Body&& body) {
   PG_NO_UNROLL
@@ -83,8 +83,8 @@ PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, Bl
     const int registers = registers_of(rows * kLanes);
     draw_columns(s, batch, first / kLanes, rows, team);
     through_dense_weights(
-        s, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.feature(f); },
-        [&](int j) PG_INLINE_LAMBDA { return s.unit(j); });
+        s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.feature(f); },
+        [=](int j) PG_INLINE_LAMBDA { return s.unit(j); });
     body(samples, registers);
   }
 }
@@ -92,7 +92,7 @@ PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, Bl
 // ---------------------------------------------------------------- the loss
 
 // sample_loss[i] = sum of I_f error_f^2, the errors being in place of g.
-PG_STAGE void sum_dense_errors(const BlockStorage& s, int registers, BlockTeam team) {
+PG_STAGE void sum_dense_errors(BlockStorage s, int registers, BlockTeam team) {
   PG_NO_UNROLL
   for (int r = team.worker(); r < registers; r += team.workers()) {
     Floats sum = 0.0f;
@@ -107,11 +107,10 @@ PG_STAGE void sum_dense_errors(const BlockStorage& s, int registers, BlockTeam t
 }
 
 // scale * sum of I_f (x'_f - x_f)^2, and alpha, the load balance of one expert.
-PG_STAGE float dense_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale,
-                          BlockTeam team) {
+PG_STAGE float dense_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {
   clear_totals(s, team);
   for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
-    dense_outputs(s, registers, team, [&](int f, int column, Floats z) PG_INLINE_LAMBDA {
+    dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
       store(s.slope(f) + column, keep(is_open(z), z) - load(s.feature(f) + column));
     });
     sum_dense_errors(s, registers, team);
@@ -128,7 +127,7 @@ PG_STAGE float dense_loss(const BlockStorage& s, const CellSettings& cell, const
 // g = 2 scale I (x' - x) where the ReLU is open, and 0 beyond the batch.
 PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int registers, BlockTeam team) {
   const float factor = 2.0f * scale;
-  dense_outputs(s, registers, team, [&](int f, int column, Floats z) PG_INLINE_LAMBDA {
+  dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
     const Floats weight = factor * s.importance()[f];
     store(s.slope(f) + column, keep(is_open(z), weight * (z - load(s.feature(f) + column))));
   });
@@ -140,7 +139,7 @@ PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int
 }
 
 // Adds x (dL/dh)^T + g h^T to dL/dW and g to dL/db, summed over the tile: in 32 lanes, then in one tree.
-PG_STAGE void add_dense_gradients(const BlockStorage& s, int registers, BlockTeam team) {
+PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team) {
   const int n = s.l.n, m = s.l.m;
   int task = 0;
   PG_NO_UNROLL
@@ -167,9 +166,8 @@ PG_STAGE void add_dense_gradients(const BlockStorage& s, int registers, BlockTea
     for (int i = 0; i < 16; ++i) {
       sums[i] = 0.0f;
       if (f + i < n) {
-        sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
-          return sum + load(s.slope(f + i) + column);
-        });
+        sums[i] = sum_along_row(
+            registers, [&](int column, Floats sum) PG_INLINE_LAMBDA { return sum + load(s.slope(f + i) + column); });
       }
     }
     team.add_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, m) + f + 4 * i; });
@@ -177,13 +175,13 @@ PG_STAGE void add_dense_gradients(const BlockStorage& s, int registers, BlockTea
   team.barrier();
 }
 
-PG_STAGE void dense_gradient(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+PG_STAGE void dense_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
   clear_gradient(s, team);
   for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
     dense_slopes(s, cell.loss_scale, samples, registers, team);
     through_dense_weights(
-        s, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.slope(f); },
-        [&](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); });
+        s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.slope(f); },
+        [=](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); });
     add_dense_gradients(s, registers, team);
   });
 }

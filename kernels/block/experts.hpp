@@ -26,7 +26,7 @@ PG_INLINE void for_each_four(const BlockStorage& s, BlockTeam team, Body&& body)
 
 // out(entry)[j] = rows(entry) . W_j for the m columns W_j of the entry's expert: h = W^T x, and dL/dh = W^T g.
 template <class Rows, class Out>
-PG_STAGE void through_weights(const BlockStorage& s, BlockTeam team, Rows&& rows, Out&& out) {
+PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out) {
   const int registers = registers_of(s.l.n);
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
     FourRows a[1], w[1];
@@ -44,16 +44,16 @@ PG_STAGE void through_weights(const BlockStorage& s, BlockTeam team, Rows&& rows
   team.barrier();
 }
 
-PG_STAGE void hidden_units(const BlockStorage& s, BlockTeam team) {
+PG_STAGE void hidden_units(BlockStorage s, BlockTeam team) {
   through_weights(
-      s, team, [&](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
-      [&](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
+      s, team, [=](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
+      [=](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
 }
 
 // finish(to, x, column, z) for z = W h + b of every entry and register of columns; to and x are at that column of row
 // to(entry, sample) and of the sample's input.
 template <class To, class Finish>
-PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, To&& to, Finish&& finish) {
+PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
   const int registers = registers_of(s.l.n), m = s.l.m;
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
     const float *h[4], *x[4];
@@ -102,9 +102,9 @@ PG_STAGE void outputs(const BlockStorage& s, BlockTeam team, To&& to, Finish&& f
 
 // k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
 template <class Weigh>
-PG_STAGE void combine_outputs(const BlockStorage& s, int samples, BlockTeam team, Weigh&& weigh) {
+PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh weigh) {
   outputs(
-      s, team, [&](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
+      s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
       [](float* y, const float*, int, Floats z) PG_INLINE_LAMBDA { store(y, keep(is_open(z), z)); });
   const int registers = registers_of(s.l.n), k = s.l.k;
   PG_NO_UNROLL

@@ -1,4 +1,5 @@
-// The gradient of a batch of a mixture in the block mapping, tile by tile. With g = dL/dz of an entry (z its output before the ReLU)
+// The gradient of a batch of a mixture in the block mapping, tile by tile. With g = dL/dz of an entry (z its output
+// before the ReLU)
 //   dL/dW = sum of x (W^T g)^T + g h^T,   dL/db = sum of g,   dL/dG_e = sum of (dL/ds_e) x,
 // each sum over the batch in the order of its samples, whatever the tile and the number of threads.
 #pragma once
@@ -11,8 +12,8 @@ namespace phasegrid::PHASEGRID_MACHINE {
 PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam team) {
   const Floats factor = 2.0f * scale;
   outputs(
-      s, team, [&](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
-      [&](float* slope, const float* x, int column, Floats z) PG_INLINE_LAMBDA {
+      s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
+      [=](float* slope, const float* x, int column, Floats z) PG_INLINE_LAMBDA {
         const Floats weight = factor * load(s.importance() + column);
         store(slope, keep(is_open(z), weight * (z - load(x))));
       });
@@ -20,10 +21,10 @@ PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam 
 
 // k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds y and becomes
 // g = gate dL/dx' where y > 0; entry_slope becomes dL/dgate = y . dL/dx'.
-PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scale, BlockTeam team) {
+PG_STAGE void output_slopes_top_k(BlockStorage s, int samples, float scale, BlockTeam team) {
   const int registers = registers_of(s.l.n), entries = s.first()[s.l.E];
   const Floats factor = 2.0f * scale;
-  combine_outputs(s, samples, team, [&](Floats error, int column) PG_INLINE_LAMBDA {
+  combine_outputs(s, samples, team, [=](Floats error, int column) PG_INLINE_LAMBDA {
     return factor * load(s.importance() + column) * error;
   });
   PG_NO_UNROLL
@@ -52,7 +53,7 @@ PG_STAGE void output_slopes_top_k(const BlockStorage& s, int samples, float scal
 // entry_slope becomes dL/ds of the entry's expert: the gates are a softmax over the active experts, so
 // dL/ds_e = gate_e (dL/dgate_e - sum over active a of gate_a dL/dgate_a). With a load balance it is added to that part
 // of dL/ds instead (balance_tile): one sum over the samples, so that its order does not depend on the tile.
-PG_STAGE void score_slopes(const BlockStorage& s, int samples, bool balance, BlockTeam team) {
+PG_STAGE void score_slopes(BlockStorage s, int samples, bool balance, BlockTeam team) {
   PG_NO_UNROLL
   for (int sample = team.thread(); sample < samples; sample += team.threads()) {
     const int32_t* slots = s.slots(sample);
@@ -138,7 +139,7 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool lea
   }
 }
 
-PG_STAGE void add_expert_gradients(const BlockStorage& s, bool balance, BlockTeam team) {
+PG_STAGE void add_expert_gradients(BlockStorage s, bool balance, BlockTeam team) {
   const int registers = registers_of(s.l.n), m = s.l.m;
   const bool learns = s.l.k > 1 && !balance;
   int task = 0;
@@ -175,7 +176,7 @@ PG_INLINE void balance_slopes(const BlockStorage& s, const CellSettings& cell, c
 }
 
 // The load balance's part of dL/ds_e, P_e (balance_e - sum_j P_j balance_j), in place of P_e.
-PG_STAGE void balance_tile(const BlockStorage& s, BlockTeam team) {
+PG_STAGE void balance_tile(BlockStorage s, BlockTeam team) {
   PG_NO_UNROLL
   for (int first = team.thread() * kWidth; first < s.l.tile; first += team.threads() * kWidth) {
     Floats mean = 0.0f;
@@ -191,7 +192,7 @@ PG_STAGE void balance_tile(const BlockStorage& s, BlockTeam team) {
 }
 
 // Adds dL/ds_e x of every sample to dL/dG_e.
-PG_STAGE void add_router_gradients(const BlockStorage& s, int samples, BlockTeam team) {
+PG_STAGE void add_router_gradients(BlockStorage s, int samples, BlockTeam team) {
   const int E = s.l.E, registers = registers_of(s.l.n);
   int task = 0;
   PG_NO_UNROLL
@@ -217,7 +218,7 @@ PG_STAGE void add_router_gradients(const BlockStorage& s, int samples, BlockTeam
 
 // ---------------------------------------------------------------- a step
 
-PG_STAGE void mixture_gradient(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+PG_STAGE void mixture_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
   if (balance) balance_slopes(s, cell, batch, team);
   clear_gradient(s, team);
@@ -231,8 +232,8 @@ PG_STAGE void mixture_gradient(const BlockStorage& s, const CellSettings& cell, 
       score_slopes(s, samples, balance, team);
     }
     through_weights(
-        s, team, [&](int p) PG_INLINE_LAMBDA { return s.row(p); },
-        [&](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
+        s, team, [=](int p) PG_INLINE_LAMBDA { return s.row(p); },
+        [=](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
     add_expert_gradients(s, balance, team);
     if (balance) add_router_gradients(s, samples, team);
   });

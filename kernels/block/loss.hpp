@@ -1,4 +1,5 @@
-// The loss of a batch of a mixture in the block mapping: scale * sum of I_f (x'_f - x_f)^2 + alpha E sum_e f_e mean(P_e).
+// The loss of a batch of a mixture in the block mapping:
+// scale * sum of I_f (x'_f - x_f)^2 + alpha E sum_e f_e mean(P_e).
 #pragma once
 
 #include "block/data.hpp"
@@ -28,7 +29,7 @@ PG_INLINE void add_counts(const BlockStorage& s, BlockTeam team) {
 }
 
 // sample_loss[i] = sum of I_f error_f^2, four times four samples at once.
-PG_STAGE void sum_errors(const BlockStorage& s, int samples, BlockTeam team) {
+PG_STAGE void sum_errors(BlockStorage s, int samples, BlockTeam team) {
   const int registers = registers_of(s.l.n);
   PG_NO_UNROLL
   for (int first = team.worker() * 16; first < samples; first += team.workers() * 16) {
@@ -47,18 +48,16 @@ PG_STAGE void sum_errors(const BlockStorage& s, int samples, BlockTeam team) {
   team.barrier();
 }
 
-PG_STAGE float mixture_loss(const BlockStorage& s, const CellSettings& cell, const Batch& batch, float scale,
-                            BlockTeam team) {
+PG_STAGE float mixture_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
   clear_totals(s, team);
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
     hidden_units(s, team);
     if (s.l.k == 1) {  // row(sample) becomes the error
       outputs(
-          s, team, [&](int, int sample) PG_INLINE_LAMBDA { return s.row(sample); },
-          [](float* error, const float* x, int, Floats z) PG_INLINE_LAMBDA {
-            store(error, keep(is_open(z), z) - load(x));
-          });
+          s, team, [=](int, int sample) PG_INLINE_LAMBDA { return s.row(sample); },
+          [](float* error, const float* x, int, Floats z)
+              PG_INLINE_LAMBDA { store(error, keep(is_open(z), z) - load(x)); });
     } else {
       combine_outputs(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });
     }

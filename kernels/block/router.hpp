@@ -9,7 +9,7 @@
 namespace phasegrid::PHASEGRID_MACHINE {
 
 // score[e][s] = G_e . x_s, four samples by four experts at a time.
-PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) {
+PG_STAGE void score_samples(BlockStorage s, int samples, BlockTeam team) {
   const int registers = registers_of(s.l.n);
   const int blocks = (s.l.E + 3) / 4, tasks = (samples + 3) / 4 * blocks;
   PG_NO_UNROLL
@@ -31,7 +31,7 @@ PG_STAGE void score_samples(const BlockStorage& s, int samples, BlockTeam team) 
 
 // gate[e][s]: P_e over the sum of the active P, exactly 1 for k = 1, and 0 where e is not among the k highest of sample
 // s (ties to the lowest expert) or s is beyond the batch.
-PG_STAGE void choose_experts(const BlockStorage& s, int samples, bool balance, BlockTeam team) {
+PG_STAGE void choose_experts(BlockStorage s, int samples, bool balance, BlockTeam team) {
   const int E = s.l.E, k = s.l.k;
   const Floats none = bits_float(0xff800000u);  // -inf: taken already
   PG_NO_UNROLL
@@ -90,7 +90,7 @@ PG_STAGE void choose_experts(const BlockStorage& s, int samples, bool balance, B
 }
 
 // Counts and lists: counts[e], first[e], and of every entry its sample and gate, by expert and then by sample.
-PG_STAGE void gather_entries(const BlockStorage& s, BlockTeam team) {
+PG_STAGE void gather_entries(BlockStorage s, BlockTeam team) {
   const int E = s.l.E;
   PG_NO_UNROLL
   for (int e = team.worker(); e < E; e += team.workers()) {

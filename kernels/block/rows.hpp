@@ -7,7 +7,7 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// Registers of a row that one pass of a product keeps sums of, and rows and columns of a tile of dot products. As many
+// Registers of a row that one pass of a product keeps sums of, and columns of four rows of dot products. As many
 // sums as hide the latency of fma and fit the registers beside their operands: 16 of 32 on AVX-512, 8 of 16 on AVX2.
 constexpr int kBlockRegisters = kGroups <= 2 ? 4 : 2;
 constexpr int kDotColumns = kGroups <= 2 ? 4 : 2;
@@ -67,8 +67,8 @@ struct FourRows {
   const float* row[4];
 };
 
-// sums[4 i + j] of columns j0 .. j0 + kColumns - 1: the products of rows i of a and j of b, over every kGroups-th register
-// from r on; of several pairs a and b, the sum of theirs.
+// out[4 i + j] of columns j0 .. j0 + kColumns - 1: the products of rows i of a and j of b, over every kGroups-th
+// register from `first` on.
 template <int kColumns, int kPairs>
 PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int j0, int first, int registers,
                          Floats (&out)[16]) {
@@ -101,8 +101,8 @@ PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs
   }
 }
 
-// out[4 i + j]: the dot product of rows i of a and j of b before its lanes are summed, for j < columns; of several pairs
-// a and b, the sum of theirs.
+// out[4 i + j]: the dot product of rows i of a and j of b before its lanes are summed, for j < columns; of several
+// pairs a and b, the sum of theirs. One group of registers after the other, so that sums stay in registers.
 template <int kPairs>
 PG_INLINE void dot_four_by_four(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int columns, int registers,
                                 Floats (&out)[16]) {

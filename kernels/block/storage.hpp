@@ -6,8 +6,10 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
+// Stages take it by value, and what they call by value too: a reference might be to what they store to, for all that a
+// compiler knows, and everything would be read anew after every store.
 struct BlockStorage {
-  const BlockLayout& l;
+  BlockLayout l;
   float* arena;
   float* first_moment;   // [parameter_floats]
   float* second_moment;  // [parameter_floats]
@@ -23,8 +25,8 @@ struct BlockStorage {
   PG_INLINE float* row(int entry) const { return arena + l.rows + entry * l.n_padded; }
   PG_INLINE float* hidden(int entry) const { return arena + l.hidden + entry * l.m_padded; }
   PG_INLINE float* hidden_slope(int entry) const { return arena + l.hidden_slope + entry * l.m_padded; }
-  // A dense model's tile, samples side by side: of feature f x and g = dL/dz (for the loss, the error), of hidden unit j h
-  // and dL/dh.
+  // A dense model's tile, samples side by side: of feature f x and g = dL/dz (for the loss, the error), of hidden unit
+  // j h and dL/dh.
   PG_INLINE float* feature(int f) const { return arena + l.x + f * l.stride; }
   PG_INLINE float* slope(int f) const { return arena + l.rows + f * l.stride; }
   PG_INLINE float* unit(int j) const { return arena + l.hidden + j * l.stride; }

@@ -120,7 +120,8 @@ class BlockTeam {
     }
   }
 
-  // Appends the numbers first + l of the lanes l that are set to list[count], in ascending order; returns the new count.
+  // Appends the numbers first + l of the lanes l that are set to list[count], in ascending order; returns the new
+  // count.
   PG_INLINE static int append(int32_t* list, int count, Mask set, int first) {
     for (uint32_t left = mask_bits(set); left != 0; left &= left - 1) list[count++] = first + __builtin_ctz(left);
     return count;

@@ -1,7 +1,6 @@
 // Training through the library on a GPU (or, to rehearse, on the CPU), in four parts:
 //   shapes   samples a second of Figure 4's eight architectures and of the block mapping's shapes, and their share of
-//   the
-//            floor: the counted operations at rates measured in the same run
+//            the floor: the counted operations at rates measured in the same run
 //   figure4  Figure 4 at the paper's settings, as a whole
 //   growth   models a second from 1 to 1,000,000 models, and by the number of features from 2 to 256
 //   paper    every sweep file of experiments/ in one call

@@ -3,6 +3,7 @@
 // Where importances and constant factors can wait until a batch is summed, they do (gradient.hpp).
 #pragma once
 
+#include "data.hpp"
 #include "expert.hpp"
 #include "machine/machine.hpp"
 #include "router.hpp"
@@ -13,16 +14,22 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // k = 1: the gate is exactly 1, so g_f = x'_f - x_f where the ReLU is open, and no gradient of the reconstruction
 // reaches the router. The load balance does: d/ds_j of sum_e f_e P_e = sum_e f_e P_e (delta_ej - P_j). With
 // sum_e P_e = 1 that is P_j sum_e P_e (f_j - f_e), so sums of P_e P_j x over pairs of experts are all it needs.
-template <class S, class Valid>
-PG_INLINE void add_sample_top1(const Weights<S>& weights, bool balance, const Floats (&x)[S::n], Valid valid,
-                               Floats (&sums)[SumLayout<S>::kSize]) {
-  using Sum = SumLayout<S>;
+template <class S>
+struct SlopesTop1 {
   Mask chosen[S::E];
+  Floats g[S::n];
+};
+
+// A sample's g, and its share in what the load balance needs.
+template <class S, class Valid>
+PG_INLINE void slopes_top1(const Weights<S>& weights, bool balance, const Floats (&x)[S::n], Valid valid,
+                           SlopesTop1<S>& slopes, Floats (&sums)[SumLayout<S>::kSize]) {
+  using Sum = SumLayout<S>;
   Floats z[S::n];
   if constexpr (S::E > 1) {
     Floats score[S::E], best;
     route_scores<S>(weights, x, score);
-    choose_top1<S::E>(score, valid, chosen, best);
+    choose_top1<S::E>(score, valid, slopes.chosen, best);
     if (balance) {
       Floats product[S::kPairs];
       softmax_products<S>(score, best, product);
@@ -33,22 +40,56 @@ PG_INLINE void add_sample_top1(const Weights<S>& weights, bool balance, const Fl
         for (int f = 0; f < S::n; ++f) sums[Sum::mixing(pair, f)] = fma(mixed, x[f], sums[Sum::mixing(pair, f)]);
       }
       PG_UNROLL
-      for (int e = 1; e < S::E; ++e) sums[Sum::count(e)] = add_if(chosen[e], Floats(1.0f), sums[Sum::count(e)]);
+      for (int e = 1; e < S::E; ++e) sums[Sum::count(e)] = add_if(slopes.chosen[e], Floats(1.0f), sums[Sum::count(e)]);
     }
   }
-  chosen_expert_output<S>(weights, chosen, x, z);
+  chosen_expert_output<S>(weights, slopes.chosen, x, z);
+  PG_UNROLL
+  for (int f = 0; f < S::n; ++f) slopes.g[f] = keep(both(valid, is_open(z[f])), z[f] - x[f]);
+}
+
+// Adds g and g x^T to the sums of expert e, if it is the sample's.
+template <class S, int e>
+PG_INLINE void add_products_top1(const SlopesTop1<S>& slopes, const Floats (&x)[S::n],
+                                 Floats (&sums)[SumLayout<S>::kSize]) {
+  using Sum = SumLayout<S>;
   PG_UNROLL
   for (int f = 0; f < S::n; ++f) {
-    const Floats g = keep(both(valid, is_open(z[f])), z[f] - x[f]);
+    const Floats g = slopes.g[f];
+    Floats& output = sums[Sum::output(e, f)];
+    output = S::E == 1 ? output + g : add_if(slopes.chosen[e], g, output);
     PG_UNROLL
-    for (int e = 0; e < S::E; ++e) {
-      Floats& output = sums[Sum::output(e, f)];
-      output = S::E == 1 ? output + g : add_if(chosen[e], g, output);
-      PG_UNROLL
-      for (int other = 0; other < S::n; ++other) {
-        Floats& outer = sums[Sum::outer(e, f, other)];
-        outer = S::E == 1 ? fma(g, x[other], outer) : fma_if(chosen[e], g, x[other], outer);
-      }
+    for (int other = 0; other < S::n; ++other) {
+      Floats& outer = sums[Sum::outer(e, f, other)];
+      outer = S::E == 1 ? fma(g, x[other], outer) : fma_if(slopes.chosen[e], g, x[other], outer);
+    }
+  }
+}
+
+template <class S, int e = 0>
+PG_INLINE void add_products_of_experts(const SlopesTop1<S>* slopes, const Floats (*x)[S::n], int count,
+                                       Floats (&sums)[SumLayout<S>::kSize]) {
+  PG_NO_UNROLL
+  for (int s = 0; s < count; ++s) add_products_top1<S, e>(slopes[s], x[s], sums);
+  if constexpr (e + 1 < S::E) add_products_of_experts<S, e + 1>(slopes, x, count, sums);
+}
+
+// Where the sums of one expert fit the registers and those of all do not, a stretch goes through its experts one after
+// the other.
+template <class S, class Valid>
+PG_INLINE void add_samples_top1(const Weights<S>& weights, bool balance, const Floats (*x)[S::n], int count,
+                                Valid valid, Floats (&sums)[SumLayout<S>::kSize]) {
+  if constexpr (kExpertsApart && S::E > 1) {
+    SlopesTop1<S> slopes[kStretch];
+    PG_NO_UNROLL
+    for (int s = 0; s < count; ++s) slopes_top1<S>(weights, balance, x[s], valid, slopes[s], sums);
+    add_products_of_experts<S>(slopes, x, count, sums);
+  } else {
+    PG_NO_UNROLL
+    for (int s = 0; s < count; ++s) {
+      SlopesTop1<S> slopes;
+      slopes_top1<S>(weights, balance, x[s], valid, slopes, sums);
+      add_products_of_experts<S>(&slopes, &x[s], 1, sums);
     }
   }
 }
@@ -57,9 +98,8 @@ PG_INLINE void add_sample_top1(const Weights<S>& weights, bool balance, const Fl
 // dL/ds_e = w_e (dL/dw_e - sum_a w_a dL/dw_a), with dL/dw_e = sum_f I_f (x'_f - x_f) y_e,f (the factor 2 scale comes
 // later). `balance[e]` is alpha E f_e / (2 batch scale): what the load balance adds to dL/dP_e in the same units.
 template <class S, class Valid>
-PG_INLINE void add_sample_top_k(const Weights<S>& weights, int k, const float* importance,
-                                const float (&balance)[S::E], const Floats (&x)[S::n], Valid valid,
-                                Floats (&sums)[SumLayout<S>::kSize]) {
+PG_INLINE void add_sample_top_k(const Weights<S>& weights, int k, const float* importance, const float (&balance)[S::E],
+                                const Floats (&x)[S::n], Valid valid, Floats (&sums)[SumLayout<S>::kSize]) {
   using Sum = SumLayout<S>;
   Mask active[S::E];
   Floats score[S::E], gate[S::E], probability[S::E];

@@ -32,14 +32,15 @@ PG_INLINE void draw_round(const CellSettings& cell, const Batch& batch, int firs
   }
 }
 
-// body(x, valid) for every sample of the batch that falls to these lanes, Floats x[n]; valid is AllLanes, or for the
-// last, partly filled row the Mask of lanes that have a sample.
+// body(x, count, valid) for all samples of the batch that fall to these lanes, a stretch x[count][n] at a time, count
+// at most kStretch; valid is AllLanes, or for the last, partly filled row the Mask of lanes that have a sample.
 //
-// A thread of a GPU makes a round when it needs it. A CPU core makes a stretch of rounds ahead and keeps it in its
-// first-level cache: two short loops overlap far better in it than one long one.
+// A thread of a GPU makes a round when it needs it, and a stretch is one sample. A CPU core makes rounds ahead and
+// keeps them in its first-level cache: two short loops overlap far better in it than one long one.
 #if PHASEGRID_LANES_AHEAD == 0
+constexpr int kStretch = 1;
 template <int n, class Body>
-PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
+PG_INLINE void for_each_stretch(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
   constexpr int kSamples = Round<n>::kSamples;
   PG_NO_UNROLL
   for (int round = 0; round * kSamples * kLanes < batch.samples; ++round) {
@@ -48,7 +49,7 @@ PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int
     const int left = batch.samples - round * kSamples * kLanes;
     if (left >= kSamples * kLanes) {
       PG_UNROLL
-      for (int s = 0; s < kSamples; ++s) body(x[s], AllLanes{});
+      for (int s = 0; s < kSamples; ++s) body(&x[s], 1, AllLanes{});
     } else {
       // Rarely run, so a loop: one copy of the body, and x[s] by selects, as a register cannot be indexed.
       PG_NO_UNROLL
@@ -60,17 +61,18 @@ PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int
           PG_UNROLL
           for (int other = 1; other < kSamples; ++other) one[f] = s == other ? x[other][f] : one[f];
         }
-        body(one, lanes_below(first_lane + s * kLanes, left));
+        body(&one, 1, lanes_below(first_lane + s * kLanes, left));
       }
     }
   }
 }
 #else
+constexpr int kStretch = PHASEGRID_LANES_AHEAD;
 template <int n, class Body>
-PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
+PG_INLINE void for_each_stretch(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
   constexpr int kSamples = Round<n>::kSamples;
-  constexpr int kAhead = PHASEGRID_LANES_AHEAD / kSamples;  // rounds of a stretch
-  const int rows = (batch.samples + kLanes - 1) / kLanes;   // samples of the first lane
+  constexpr int kAhead = kStretch / kSamples;              // rounds of a stretch
+  const int rows = (batch.samples + kLanes - 1) / kLanes;  // samples of the first lane
   const int full_rows = batch.samples / kLanes;
   PG_NO_UNROLL
   for (int row = 0; row < rows; row += kAhead * kSamples) {
@@ -80,11 +82,19 @@ PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int
     for (int r = 0; r * kSamples < here; ++r) draw_round<n>(cell, batch, first_lane, row / kSamples + r, x[r]);
     const Floats(*samples)[n] = x[0];
     const int full_here = full_rows - row < here ? full_rows - row : here;
-    PG_NO_UNROLL
-    for (int s = 0; s < full_here; ++s) body(samples[s], AllLanes{});
-    if (full_here < here) body(samples[full_here], lanes_below(first_lane, batch.samples - full_rows * kLanes));
+    if (full_here > 0) body(samples, full_here, AllLanes{});
+    if (full_here < here) body(samples + full_here, 1, lanes_below(first_lane, batch.samples - full_rows * kLanes));
   }
 }
 #endif
+
+// body(x, valid) for every sample, Floats x[n].
+template <int n, class Body>
+PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {
+  for_each_stretch<n>(cell, batch, first_lane, [&](const Floats(*x)[n], int count, auto valid) PG_INLINE_LAMBDA {
+    PG_NO_UNROLL
+    for (int s = 0; s < count; ++s) body(x[s], valid);
+  });
+}
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

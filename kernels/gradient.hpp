@@ -31,8 +31,8 @@ PG_INLINE void balance_slopes(const CellSettings& cell, int top_k, const Batch& 
 }
 
 template <class S>
-PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& batch, const float* parameters,
-                             Team team, StepStorage<S>& storage) {
+PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& batch, const float* parameters, Team team,
+                            StepStorage<S>& storage) {
   using Sum = SumLayout<S>;
   float slopes[S::E];
   if constexpr (!S::kTop1) balance_slopes<S>(cell, top_k, batch, parameters, team, storage, slopes);
@@ -42,14 +42,17 @@ PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& ba
     Floats sums[Sum::kSize];
     PG_UNROLL
     for (int v = 0; v < Sum::kSize; ++v) sums[v] = 0.0f;
-    auto add = [&](const Floats(&x)[S::n], auto valid) PG_INLINE_LAMBDA {
+    auto add = [&](const Floats(*x)[S::n], int count, auto valid) PG_INLINE_LAMBDA {
       if constexpr (S::kTop1) {
-        add_sample_top1<S>(weights, balance, x, valid, sums);
+        add_samples_top1<S>(weights, balance, x, count, valid, sums);
       } else {
-        add_sample_top_k<S>(weights, top_k, cell.importance, slopes, x, valid, sums);
+        PG_NO_UNROLL
+        for (int s = 0; s < count; ++s) {
+          add_sample_top_k<S>(weights, top_k, cell.importance, slopes, x[s], valid, sums);
+        }
       }
     };
-    for_each_sample<S::n>(cell, batch, first_lane, add);
+    for_each_stretch<S::n>(cell, batch, first_lane, add);
     team.deposit(storage.gradient, first_lane, sums);
   });
   team.reduce(storage.gradient);

@@ -9,6 +9,7 @@
 namespace phasegrid::avx512 {
 
 constexpr int kWidth = 16;
+constexpr bool kExpertsApart = true;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 struct Mask {

@@ -10,6 +10,7 @@
 namespace phasegrid::baseline {
 
 constexpr int kWidth = 4;
+constexpr bool kExpertsApart = false;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 struct Mask {

@@ -11,6 +11,7 @@
 namespace phasegrid::cuda {
 
 constexpr int kWidth = 1;
+constexpr bool kExpertsApart = false;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 using Floats = float;

@@ -7,8 +7,6 @@
 namespace phasegrid::bench {
 namespace {
 
-double up(double a, double to) { return std::ceil(a / to) * to; }
-
 struct Counter {
   Machine machine;
   double n, m, E, k;

@@ -7,8 +7,6 @@
 namespace phasegrid::bench {
 namespace {
 
-double up(double a, double to) { return std::ceil(a / to) * to; }
-
 // All counts below but `sums` are of one instruction for as many samples as there are lanes.
 struct Counter {
   Machine machine;

@@ -1,5 +1,7 @@
 #include "operations.hpp"
 
+#include <cmath>
+
 namespace phasegrid::bench {
 
 const char* to_string(Machine machine) {
@@ -85,6 +87,8 @@ double dense_multiply_adds(const Shape& s) {
   const double n = s.n_features, m = s.n_hidden, E = s.n_experts, k = s.top_k;
   return 5 * n * m * k + (E > 1 ? n * E : 0) + (k > 1 ? 3 * n * k : 0);
 }
+
+double up(double a, double to) { return std::ceil(a / to) * to; }
 
 Operations lane_sum(Machine machine) {
   if (machine == Machine::cuda) {  // 8 + 4 + 2 + 1 + 1 of 16

@@ -70,6 +70,7 @@ Count count_dense(const Shape& shape, const Setting& setting, Machine machine); 
 double dense_multiply_adds(const Shape& shape);
 
 // Shared by the mappings.
+double up(double a, double to);        // a multiple of `to`
 Operations lane_sum(Machine machine);  // BlockTeam::sum_sixteen, for one of the sixteen
 Operations exponential();              // kernels/math.hpp
 Operations reciprocal();               // kernels/math.hpp

@@ -77,12 +77,20 @@ Mapping mapping_of(const Shape& shape, const Cell& cell) {
 int cpu_tile(const Shape& shape, int batch) {
   constexpr int kCacheFloats = 192 * 1024;  // of rows: 768 KiB, less than half of a second-level cache
   constexpr int kEntriesAnExpert = 32;
+  if (shape.n_experts == 1) return tile_of_batch(shape.n_features, batch, kDenseTile);
   const int unit = kLanes * rows_per_draw(shape.n_features);
-  if (shape.n_experts == 1) return std::min(kDenseTile, round_up(std::min(batch, kDenseTile), unit));
   const int row = round_up(shape.n_features, 16) * (shape.top_k == 1 ? 2 : shape.top_k + 2);
   const int wanted = std::max(64, kEntriesAnExpert * shape.n_experts / shape.top_k);
   const int most = std::max(unit, kCacheFloats / row / unit * unit);
-  return std::min({round_up(wanted, unit), most, round_up(std::min(batch, 1 << 20), unit)});
+  const int largest = std::min(most, round_up(std::min(batch, 1 << 20), unit));
+  int tile = std::min(round_up(wanted, unit), largest);
+  // A core makes the words of 16 calls of a lane at once (block/data.hpp), and a tile should use most of them.
+  const auto share_used = [&](int rows) {
+    const int calls = (rows * shape.n_features + 3) / 4;
+    return static_cast<double>(calls) / round_up(calls, 16);
+  };
+  while (share_used(tile / kLanes) < 0.9 && tile + unit <= largest) tile += unit;
+  return tile;
 }
 
 std::size_t PlannedSweep::workspace() const {

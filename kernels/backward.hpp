@@ -15,83 +15,102 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // reaches the router. The load balance does: d/ds_j of sum_e f_e P_e = sum_e f_e P_e (delta_ej - P_j). With
 // sum_e P_e = 1 that is P_j sum_e P_e (f_j - f_e), so sums of P_e P_j x over pairs of experts are all it needs.
 template <class S>
-struct SlopesTop1 {
+struct SampleTop1 {
   Mask chosen[S::E];
+  Floats other[S::E > 1 ? S::E - 1 : 1];  // of the softmax: exponents of the experts not chosen, then their terms
   Floats g[S::n];
 };
 
-// A sample's g, and its share in what the load balance needs.
 template <class S, class Valid>
-PG_INLINE void slopes_top1(const Weights<S>& weights, bool balance, const Floats (&x)[S::n], Valid valid,
-                           SlopesTop1<S>& slopes, Floats (&sums)[SumLayout<S>::kSize]) {
+PG_INLINE void route_top1(const Weights<S>& weights, const Floats (&x)[S::n], Valid valid, SampleTop1<S>& sample) {
+  Floats score[S::E], best;
+  route_scores<S>(weights, x, score);
+  choose_top1<S::E>(score, valid, sample.chosen, best);
+  exponents_of_others<S::E>(score, best, sample.chosen, sample.other);
+}
+
+// What the load balance needs.
+template <class S, class Valid>
+PG_INLINE void add_mixing_top1(const SampleTop1<S>& sample, const Floats (&x)[S::n], Valid valid,
+                               Floats (&sums)[SumLayout<S>::kSize]) {
   using Sum = SumLayout<S>;
-  Floats z[S::n];
-  if constexpr (S::E > 1) {
-    Floats score[S::E], best;
-    route_scores<S>(weights, x, score);
-    choose_top1<S::E>(score, valid, slopes.chosen, best);
-    if (balance) {
-      Floats product[S::kPairs];
-      softmax_products<S>(score, best, product);
-      PG_UNROLL
-      for (int pair = 0; pair < S::kPairs; ++pair) {
-        const Floats mixed = keep(valid, product[pair]);
-        PG_UNROLL
-        for (int f = 0; f < S::n; ++f) sums[Sum::mixing(pair, f)] = fma(mixed, x[f], sums[Sum::mixing(pair, f)]);
-      }
-      PG_UNROLL
-      for (int e = 1; e < S::E; ++e) sums[Sum::count(e)] = add_if(slopes.chosen[e], Floats(1.0f), sums[Sum::count(e)]);
-    }
-  }
-  chosen_expert_output<S>(weights, slopes.chosen, x, z);
+  Floats product[S::kPairs];
+  softmax_products<S>(sample.other, sample.chosen, product);
   PG_UNROLL
-  for (int f = 0; f < S::n; ++f) slopes.g[f] = keep(both(valid, is_open(z[f])), z[f] - x[f]);
+  for (int pair = 0; pair < S::kPairs; ++pair) {
+    const Floats mixed = keep(valid, product[pair]);
+    PG_UNROLL
+    for (int f = 0; f < S::n; ++f) sums[Sum::mixing(pair, f)] = fma(mixed, x[f], sums[Sum::mixing(pair, f)]);
+  }
+  PG_UNROLL
+  for (int e = 1; e < S::E; ++e) sums[Sum::count(e)] = add_if(sample.chosen[e], Floats(1.0f), sums[Sum::count(e)]);
+}
+
+template <class S, class Valid>
+PG_INLINE void slopes_top1(const Weights<S>& weights, const Floats (&x)[S::n], Valid valid, SampleTop1<S>& sample) {
+  Floats z[S::n];
+  chosen_expert_output<S>(weights, sample.chosen, x, z);
+  PG_UNROLL
+  for (int f = 0; f < S::n; ++f) sample.g[f] = keep(both(valid, is_open(z[f])), z[f] - x[f]);
 }
 
 // Adds g and g x^T to the sums of expert e, if it is the sample's.
 template <class S, int e>
-PG_INLINE void add_products_top1(const SlopesTop1<S>& slopes, const Floats (&x)[S::n],
+PG_INLINE void add_products_top1(const SampleTop1<S>& sample, const Floats (&x)[S::n],
                                  Floats (&sums)[SumLayout<S>::kSize]) {
   using Sum = SumLayout<S>;
   PG_UNROLL
   for (int f = 0; f < S::n; ++f) {
-    const Floats g = slopes.g[f];
+    const Floats g = sample.g[f];
     Floats& output = sums[Sum::output(e, f)];
-    output = S::E == 1 ? output + g : add_if(slopes.chosen[e], g, output);
+    output = S::E == 1 ? output + g : add_if(sample.chosen[e], g, output);
     PG_UNROLL
     for (int other = 0; other < S::n; ++other) {
       Floats& outer = sums[Sum::outer(e, f, other)];
-      outer = S::E == 1 ? fma(g, x[other], outer) : fma_if(slopes.chosen[e], g, x[other], outer);
+      outer = S::E == 1 ? fma(g, x[other], outer) : fma_if(sample.chosen[e], g, x[other], outer);
     }
   }
 }
 
 template <class S, int e = 0>
-PG_INLINE void add_products_of_experts(const SlopesTop1<S>* slopes, const Floats (*x)[S::n], int count,
+PG_INLINE void add_products_of_experts(const SampleTop1<S>* samples, const Floats (*x)[S::n], int count,
                                        Floats (&sums)[SumLayout<S>::kSize]) {
   PG_NO_UNROLL
-  for (int s = 0; s < count; ++s) add_products_top1<S, e>(slopes[s], x[s], sums);
-  if constexpr (e + 1 < S::E) add_products_of_experts<S, e + 1>(slopes, x, count, sums);
+  for (int s = 0; s < count; ++s) add_products_top1<S, e>(samples[s], x[s], sums);
+  if constexpr (e + 1 < S::E) add_products_of_experts<S, e + 1>(samples, x, count, sums);
 }
 
-// Where the sums of one expert fit the registers and those of all do not, a stretch goes through its experts one after
-// the other.
+template <class S, class Valid>
+PG_INLINE void add_samples_dense(const Weights<S>& weights, const Floats (*x)[S::n], int count, Valid valid,
+                                 Floats (&sums)[SumLayout<S>::kSize]) {
+  PG_NO_UNROLL
+  for (int s = 0; s < count; ++s) {
+    SampleTop1<S> sample;
+    slopes_top1<S>(weights, x[s], valid, sample);
+    add_products_top1<S, 0>(sample, x[s], sums);
+  }
+}
+
+// A stretch goes through one stage after the other, and through its experts one by one. A core overlaps the samples of a
+// short chain of operations far better than those of a long one, and has registers for the sums of one expert.
 template <class S, class Valid>
 PG_INLINE void add_samples_top1(const Weights<S>& weights, bool balance, const Floats (*x)[S::n], int count,
                                 Valid valid, Floats (&sums)[SumLayout<S>::kSize]) {
-  if constexpr (kExpertsApart && S::E > 1) {
-    SlopesTop1<S> slopes[kStretch];
-    PG_NO_UNROLL
-    for (int s = 0; s < count; ++s) slopes_top1<S>(weights, balance, x[s], valid, slopes[s], sums);
-    add_products_of_experts<S>(slopes, x, count, sums);
-  } else {
+  SampleTop1<S> samples[kStretch];
+  PG_NO_UNROLL
+  for (int s = 0; s < count; ++s) route_top1<S>(weights, x[s], valid, samples[s]);
+  if (balance) {
     PG_NO_UNROLL
     for (int s = 0; s < count; ++s) {
-      SlopesTop1<S> slopes;
-      slopes_top1<S>(weights, balance, x[s], valid, slopes, sums);
-      add_products_of_experts<S>(&slopes, &x[s], 1, sums);
+      PG_UNROLL
+      for (int i = 0; i < S::E - 1; ++i) samples[s].other[i] = exp_of_negative(samples[s].other[i]);
     }
+    PG_NO_UNROLL
+    for (int s = 0; s < count; ++s) add_mixing_top1<S>(samples[s], x[s], valid, sums);
   }
+  PG_NO_UNROLL
+  for (int s = 0; s < count; ++s) slopes_top1<S>(weights, x[s], valid, samples[s]);
+  add_products_of_experts<S>(samples, x, count, sums);
 }
 
 // k > 1: all experts are computed and masked. The renormalised gates w_e = P_e / sum of active P have

@@ -43,7 +43,9 @@ PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& ba
     PG_UNROLL
     for (int v = 0; v < Sum::kSize; ++v) sums[v] = 0.0f;
     auto add = [&](const Floats(*x)[S::n], int count, auto valid) PG_INLINE_LAMBDA {
-      if constexpr (S::kTop1) {
+      if constexpr (S::E == 1) {
+        add_samples_dense<S>(weights, x, count, valid, sums);
+      } else if constexpr (S::kTop1) {
         add_samples_top1<S>(weights, balance, x, count, valid, sums);
       } else {
         PG_NO_UNROLL

@@ -80,15 +80,50 @@ PG_INLINE void softmax(const Floats (&score)[E], Floats best, Floats (&probabili
   }
 }
 
-// P_i P_j of every pair of experts.
-template <class S>
-PG_INLINE void softmax_products(const Floats (&score)[S::E], Floats best, Floats (&product)[S::kPairs]) {
-  if constexpr (S::E == 2) {
-    const TwoProbabilities two = softmax_of_two(score[1]);
-    product[0] = two.winner * two.loser;
+// `after` where the chosen expert comes after expert e, else `not_after`.
+template <int E>
+PG_INLINE Floats if_chosen_after(int e, const Mask (&chosen)[E], Floats after, Floats not_after) {
+  const bool few_after = E - 1 - e < e + 1;  // one selection for each expert on the shorter side
+  Floats value = few_after ? not_after : after;
+  PG_UNROLL
+  for (int c = 0; c < E; ++c) {
+    if ((c > e) == few_after) value = select(chosen[c], few_after ? after : not_after, value);
+  }
+  return value;
+}
+
+// k = 1: the softmax's term of the chosen expert is e^0 = 1, so only those of the E - 1 others are computed. Other i is
+// expert i where the chosen one comes after it, else expert i + 1.
+template <int E>
+PG_INLINE void exponents_of_others(const Floats (&score)[E], Floats best, const Mask (&chosen)[E],
+                                   Floats (&exponent)[E - 1]) {
+  if constexpr (E == 2) {
+    exponent[0] = minus_magnitude(score[1]);
   } else {
-    Floats probability[S::E];
-    softmax<S::E>(score, best, probability);
+    PG_UNROLL
+    for (int i = 0; i < E - 1; ++i) exponent[i] = if_chosen_after<E>(i, chosen, score[i], score[i + 1]) - best;
+  }
+}
+
+// P_i P_j of every pair of experts, from the terms of the others.
+template <class S>
+PG_INLINE void softmax_products(const Floats (&other)[S::E - 1], const Mask (&chosen)[S::E],
+                                Floats (&product)[S::kPairs]) {
+  if constexpr (S::E == 2) {
+    const Floats winner = reciprocal(Floats(1.0f) + other[0]);
+    product[0] = winner * (other[0] * winner);
+  } else {
+    Floats probability[S::E], sum = 0.0f;
+    PG_UNROLL
+    for (int e = 0; e < S::E; ++e) {
+      const Floats first = other[e > 0 ? e - 1 : 0], second = other[e < S::E - 1 ? e : e - 1];
+      const Floats unless_chosen = e == 0 || e == S::E - 1 ? second : if_chosen_after<S::E>(e, chosen, second, first);
+      probability[e] = select(chosen[e], Floats(1.0f), unless_chosen);
+      sum = e == 0 ? probability[0] : sum + probability[e];
+    }
+    const Floats scale = reciprocal(sum);
+    PG_UNROLL
+    for (int e = 0; e < S::E; ++e) probability[e] = probability[e] * scale;
     PG_UNROLL
     for (int i = 0; i < S::E; ++i) {
       PG_UNROLL

@@ -43,9 +43,9 @@ class TinyModel {
 
   PG_INLINE void gradient(const Batch& batch) {
     sum_gradients<S>(cell_, top_k_, batch, model_.parameters, team_, model_.step);
-    for (int p = team_.rank(); p < S::kParameters; p += team_.size()) {
+    team_.template for_each_index<S::kParameters>([&](int p) PG_INLINE_LAMBDA {
       model_.gradient[p] = gradient_of<S>(cell_, model_.step.gradient.total, model_.parameters, p);
-    }
+    });
     team_.barrier();  // gradients read all parameters, and the next stage overwrites them
   }
 

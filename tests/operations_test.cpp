@@ -66,6 +66,17 @@ TEST(Tiny, LoadBalanceCosts) {
   }
 }
 
+// Of three experts two exponentials: 1 + 12 each, reciprocal 7, 2 + 3 to sum and scale; selections: 1 + 1 for the two
+// exponents, 3 for the term of the expert chosen and 1 between the others; 3 products of pairs, 9 sums with x, 2 counts.
+TEST(Tiny, LoadBalanceOfThreeExperts) {
+  for (Machine machine : {Machine::avx2, Machine::avx512, Machine::cuda}) {
+    const Count with = count_tiny({3, 2, 3, 1}, {512, true}, machine),
+                without = count_tiny({3, 2, 3, 1}, {512, false}, machine);
+    const double more = 2 * 13 + 7 + 5 + 2 + 4 + 3 + 9 + 2 + (machine == Machine::avx2 ? 2 : 0);
+    EXPECT_NEAR(lanes_of(machine) * (with.router.total() - without.router.total()), more, 1e-9) << to_string(machine);
+  }
+}
+
 TEST(Tiny, StepIsSharedOutOverTheBatch) {
   const Count small = count_tiny({3, 2, 3, 1}, {512, true}, Machine::avx2);
   const Count large = count_tiny({3, 2, 3, 1}, {1024, true}, Machine::avx2);

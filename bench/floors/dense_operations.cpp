@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "block/layout.hpp"
 #include "operations.hpp"
 
 namespace phasegrid::bench {
@@ -52,13 +53,12 @@ struct Counter {
 }  // namespace
 
 Count count_dense(const Shape& shape, const Setting& setting, Machine machine) {
-  constexpr double kTile = 128;
   const Counter c(shape, machine);
-  const double lanes = lanes_of(machine);
+  const double lanes = lanes_of(machine), tile = std::min(kDenseTile, setting.batch);
   Count count;
   count.random = 1 / lanes * c.random();
   count.expert = 1 / lanes * c.forward();
-  count.backward = 1 / lanes * c.backward() + 1 / std::min(kTile, static_cast<double>(setting.batch)) * c.sums();
+  count.backward = 1 / lanes * c.backward() + 1 / tile * c.sums();
   const double parameters = (c.m + 2) * up(c.n, machine == Machine::cuda ? 32 : 16) / lanes;
   count.step = 1.0 / setting.batch * (adamw(parameters) + parameters * Operations{.memory = 1});
   return count;

@@ -138,7 +138,8 @@ def read_tiny_object(path: Path) -> dict[str, dict[str, Any]]:
     """The loops of sum_gradients in an object of kernels/tiny_cpu.cpp, by shape ("211", or "211k" for any k).
 
     `draw` makes the inputs of a round, `add` is one sample's share of the sums; numbers are of vector instructions. Of a
-    mixture with k = 1, `add` is several loops: one routes, and one for each expert adds its products, n x n of them.
+    mixture with k = 1, `add` is several loops (kernels/backward.hpp, add_samples_top1): it is routed, exponentiated,
+    mixed and sloped, and for each expert its products are added, n x n of them.
     """
     text = run([find_tool("objdump"), "-d", "--no-show-raw-insn", "-w", str(path)])
     found: dict[str, dict[str, Any]] = {}
@@ -153,15 +154,20 @@ def read_tiny_object(path: Path) -> dict[str, dict[str, Any]]:
         adds = [c for c in classes if c["wide"] == 0 and c["fma"] > 0 and c["shuffle"] < 8]  # the others reduce
         if draws and adds:
             vector = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
-            # With a load balance and without are two loops, or one with a branch: the larger is the paper's.
-            first = max(range(len(adds)), key=lambda i: sum(adds[i][v] for v in vector))
-            add = adds[first]
             if match[4] == "1" and match[3] != "1":
-                products = int(match[1]) ** 2
-                for part in adds[first + 1 : first + 1 + int(match[3])]:
-                    if part["fma"] != products:
-                        raise ValueError(f"{path}: {name}: a loop of {part['fma']} products where {products} were expected")
-                    add = add + part
+                # gcc writes all of them out several times, each set in an order of its own.
+                products, experts = int(match[1]) ** 2, int(match[3])
+                sets, left = divmod(len(adds), 4 + experts)
+                if left or sum(part["fma"] == products for part in adds) < sets * experts:
+                    raise ValueError(
+                        f"{path}: {name}: {len(adds)} loops, of which {4 + experts} a set were expected, {experts} of them "
+                        f"with {products} products"
+                    )
+                total = sum(adds, Counter())
+                add = Counter({v: round(total[v] / sets) for v in total})
+            else:
+                # With a load balance and without are two loops, or one with a branch: the larger is the paper's.
+                add = max(adds, key=lambda c: sum(c[v] for v in vector))
             draw = max(draws, key=lambda c: sum(c[v] for v in vector))
             found[shape] = {
                 "samples": samples_of_round(int(shape[0])),

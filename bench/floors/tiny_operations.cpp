@@ -30,6 +30,16 @@ struct Counter {
     return E * (Operations{.arithmetic = 1} + exponential()) + reciprocal() + Operations{.arithmetic = E - 1 + E};
   }
 
+  // The same for k = 1, from the terms of the experts not chosen (kernels/router.hpp, exponents_of_others).
+  Operations softmax_top1() const {
+    if (E == 2) return softmax();
+    double selections = E;  // of 1 for the expert chosen
+    for (double i = 0; i < E - 1; ++i) selections += std::min(i + 1, E - 1 - i);
+    for (double e = 1; e < E - 1; ++e) selections += std::min(e + 1, E - 1 - e);
+    return (E - 1) * (Operations{.arithmetic = 1} + exponential()) + reciprocal() +
+           Operations{.arithmetic = E - 1 + E, .logic = selections};
+  }
+
   // h and z of one expert.
   Operations expert() const { return {.fma = 2 * n * m - m, .arithmetic = m}; }
 
@@ -38,7 +48,7 @@ struct Counter {
     Operations count = scores() + best();
     count.logic += E > 2 ? E : 1;  // chosen[e], from the wins
     if (balance) {
-      count += softmax();
+      count += softmax_top1();
       count.arithmetic += pairs;                                      // P_i P_j
       count.fma += pairs * n;                                         // its sums with x
       count += (E - 1) * Operations{.arithmetic = 1, .logic = mask};  // samples of each expert
@@ -131,14 +141,20 @@ Count count_tiny(const Shape& shape, const Setting& setting, Machine machine) {
   for (Operations* stage : {&count.random, &count.router, &count.expert, &count.backward})
     *stage = (1 / width) * *stage;
 
-  // Once a step. A parameter's gradient from the sums is scalar on a CPU, and one a thread on a GPU.
+  // Once a step. Parameters' gradients from the sums are scalar on a CPU, where the units of an expert share
+  // I_f M_ff' + I_f' M_f'f, and one a thread on a GPU.
   const double V = top1 ? E * n * n + E * n + pairs * n + E - 1 : E * n * n + 2 * E * n;
-  const double parameters = shape.parameter_count();
-  const double shared = machine == Machine::cuda ? width : 1;
+  const double parameters = shape.parameter_count(), weights = E * n * m;
   const double registers = static_cast<double>((shape.parameter_count() + lanes_of(machine) - 1) / lanes_of(machine));
   count.step = reduce(V, machine) + adamw(registers);
-  count.step += (1 / shared) * (E * n * m * Operations{.fma = 2 * n, .arithmetic = n + 1, .memory = 3 * n} +
-                                (parameters - E * n * m) * Operations{.arithmetic = 2, .memory = 2});
+  Operations gradients = (parameters - weights) * Operations{.arithmetic = 2, .memory = 2};
+  if (machine == Machine::cuda) {
+    gradients += weights * Operations{.fma = 2 * n, .arithmetic = n + 1, .memory = 3 * n};
+    count.step += (1 / width) * gradients;
+  } else {
+    gradients += E * n * n * Operations{.fma = 1, .arithmetic = 1, .memory = 1};
+    count.step += gradients + weights * Operations{.fma = n, .arithmetic = 1, .memory = 2};
+  }
   count.step = (1.0 / setting.batch) * count.step;
   return count;
 }

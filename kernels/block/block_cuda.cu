@@ -72,10 +72,9 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int
   if (cudaError_t e = cudaFuncGetAttributes(&attributes, cuda::train_models); e != cudaSuccess) return e;
   const int unit = kLanes * rows_per_draw(shape.n_features);
   const int available = limit - static_cast<int>(attributes.sharedSizeBytes);
-  const int largest = shape.n_experts == 1 ? kDenseTile : cuda::kLargestTile;
-  const int most = std::min(largest, round_up(std::min(batch, largest), unit));
+  const int most = tile_of_batch(shape.n_features, batch, shape.n_experts == 1 ? kDenseTile : cuda::kLargestTile);
   BlockLayout layout{};
-  for (int tile = std::max(unit, most / unit * unit); tile >= unit; tile -= unit) {
+  for (int tile = most; tile >= unit; tile -= unit) {
     layout = block_layout(shape, tile, load_balance, kLanes, false);
     if (static_cast<int64_t>(layout.size) * 4 <= available) break;
   }

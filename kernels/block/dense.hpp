@@ -138,8 +138,10 @@ PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int
   team.barrier();
 }
 
-// Adds x (dL/dh)^T + g h^T to dL/dW and g to dL/db, summed over the tile: in 32 lanes, then in one tree.
-PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team) {
+// Adds x (dL/dh)^T + g h^T to dL/dW, summed over the tile: in 32 lanes, then in one tree. kRows: of samples in the tile,
+// or 0 where `registers` says it.
+template <int kRows>
+PG_INLINE int add_dense_products(const BlockStorage& s, int registers, BlockTeam team) {
   const int n = s.l.n, m = s.l.m;
   int task = 0;
   PG_NO_UNROLL
@@ -154,10 +156,18 @@ PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team)
         units[1].row[i] = s.unit(j + i), features[1].row[i] = s.slope(f + i);
       }
       Floats sums[16];
-      dot_four_by_four(units, features, 4, registers, sums);
+      dot_four_by_four<kRows>(units, features, 4, registers, sums);
       team.add_sixteen(sums, m - j, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, j + i) + f; });
     }
   }
+  return task;
+}
+
+// The same, and g to dL/db.
+PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team) {
+  const int n = s.l.n, m = s.l.m;
+  int task = registers == registers_of(kDenseTile) ? add_dense_products<kDenseTile / kLanes>(s, registers, team)
+                                                   : add_dense_products<0>(s, registers, team);
   PG_NO_UNROLL
   for (int f = 0; f < n; f += 16) {
     if (task++ % team.workers() != team.worker()) continue;

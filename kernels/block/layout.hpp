@@ -54,7 +54,13 @@ constexpr int32_t round_up(int32_t a, int32_t to) { return (a + to - 1) / to * t
 constexpr int kDenseTile = 128;
 
 // Samples come in rows of 32 lanes, and a tile holds so many rows that each lane's words fill whole Philox blocks.
-inline int32_t rows_per_draw(int n) { return n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4; }
+constexpr int32_t rows_per_draw(int n) { return n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4; }
+
+// The smallest tile that holds a batch, or, where that is more than `most` (128 or more), the largest that is not.
+constexpr int32_t tile_of_batch(int n, int batch, int most) {
+  const int32_t unit = kLanes * rows_per_draw(n);
+  return batch < most / unit * unit ? round_up(batch, unit) : most / unit * unit;
+}
 
 // `pad`: columns of the widest register, 16 on a CPU and 32 (a warp's) on a GPU. `streams`: the CPU's, see data.hpp.
 inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance, int pad, bool streams) {

@@ -67,9 +67,24 @@ struct FourRows {
   const float* row[4];
 };
 
+// Register r of rows i of a, times that of rows j0 + j of b.
+template <int kColumns>
+PG_INLINE void add_products(const FourRows& a, const FourRows& b, int j0, int r, Floats (&sums)[4][kColumns]) {
+  const int column = column_of(r);
+  Floats other[kColumns];
+  PG_UNROLL
+  for (int j = 0; j < kColumns; ++j) other[j] = in_register(load(b.row[j0 + j] + column));
+  PG_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const Floats mine = in_register(load(a.row[i] + column));
+    PG_UNROLL
+    for (int j = 0; j < kColumns; ++j) sums[i][j] = fma(mine, other[j], sums[i][j]);
+  }
+}
+
 // out[4 i + j] of columns j0 .. j0 + kColumns - 1: the products of rows i of a and j of b, over every kGroups-th
-// register from `first` on.
-template <int kColumns, int kPairs>
+// register from `first` on: kSteps of them, or, if that is 0, as many as `registers` holds.
+template <int kColumns, int kSteps, int kPairs>
 PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int j0, int first, int registers,
                          Floats (&out)[16]) {
   Floats sums[4][kColumns];
@@ -80,18 +95,12 @@ PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs
   }
   PG_UNROLL
   for (int pair = 0; pair < kPairs; ++pair) {
-    PG_NO_UNROLL
-    for (int r = first; r < registers; r += kGroups) {
-      const int column = column_of(r);
-      Floats other[kColumns];
+    if constexpr (kSteps > 0) {
       PG_UNROLL
-      for (int j = 0; j < kColumns; ++j) other[j] = in_register(load(b[pair].row[j0 + j] + column));
-      PG_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        const Floats mine = in_register(load(a[pair].row[i] + column));
-        PG_UNROLL
-        for (int j = 0; j < kColumns; ++j) sums[i][j] = fma(mine, other[j], sums[i][j]);
-      }
+      for (int step = 0; step < kSteps; ++step) add_products(a[pair], b[pair], j0, first + step * kGroups, sums);
+    } else {
+      PG_NO_UNROLL
+      for (int r = first; r < registers; r += kGroups) add_products(a[pair], b[pair], j0, r, sums);
     }
   }
   PG_UNROLL
@@ -102,19 +111,20 @@ PG_INLINE void dot_group(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs
 }
 
 // out[4 i + j]: the dot product of rows i of a and j of b before its lanes are summed, for j < columns; of several
-// pairs a and b, the sum of theirs. One group of registers after the other, so that sums stay in registers.
-template <int kPairs>
+// pairs a and b, the sum of theirs. One group of registers after the other, so that sums stay in registers. Rows of
+// kSteps times 32 columns, or, if that is 0, of `registers`.
+template <int kSteps = 0, int kPairs>
 PG_INLINE void dot_four_by_four(const FourRows (&a)[kPairs], const FourRows (&b)[kPairs], int columns, int registers,
                                 Floats (&out)[16]) {
   Floats groups[kGroups][16];
   PG_UNROLL
   for (int g = 0; g < kGroups; ++g) {
     if (kDotColumns == 4 && columns > 2) {
-      dot_group<4>(a, b, 0, g, registers, groups[g]);
+      dot_group<4, kSteps>(a, b, 0, g, registers, groups[g]);
     } else {
-      dot_group<2>(a, b, 0, g, registers, groups[g]);
+      dot_group<2, kSteps>(a, b, 0, g, registers, groups[g]);
       if (columns > 2) {
-        dot_group<2>(a, b, 2, g, registers, groups[g]);
+        dot_group<2, kSteps>(a, b, 2, g, registers, groups[g]);
       } else {
         PG_UNROLL
         for (int i = 0; i < 4; ++i) groups[g][4 * i + 2] = groups[g][4 * i + 3] = 0.0f;

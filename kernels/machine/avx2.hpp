@@ -9,7 +9,6 @@
 namespace phasegrid::avx2 {
 
 constexpr int kWidth = 8;
-constexpr bool kExpertsApart = false;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 struct Mask {

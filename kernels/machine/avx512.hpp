@@ -9,7 +9,6 @@
 namespace phasegrid::avx512 {
 
 constexpr int kWidth = 16;
-constexpr bool kExpertsApart = true;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 struct Mask {

@@ -10,7 +10,6 @@
 namespace phasegrid::baseline {
 
 constexpr int kWidth = 4;
-constexpr bool kExpertsApart = false;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 struct Mask {

@@ -33,6 +33,14 @@ class Team {
   PG_INLINE static void barrier() {}
   PG_INLINE static bool any(bool a) { return a; }
 
+  // body(i) for the i below kCount that fall to this thread: all of them, unrolled, so that whatever follows from i is
+  // known to the compiler.
+  template <int kCount, class Body>
+  PG_INLINE static void for_each_index(Body&& body) {
+    PG_UNROLL
+    for (int i = 0; i < kCount; ++i) body(i);
+  }
+
   // body(first): once for each group of lanes first .. first + kWidth - 1.
   template <class Body>
   PG_INLINE static void for_each_group(Body&& body) {
@@ -99,25 +107,12 @@ class BlockTeam {
   // 4 i + j goes to destination(i)[j] for i < rows.
   template <class Destination>
   PG_INLINE static void sum_sixteen(const Floats (&values)[16], int rows, Destination&& destination) {
-    alignas(64) float sums[16];
-    sums_of(values, sums);
-    PG_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      if (i < rows) __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
-    }
+    put_sixteen<false>(values, rows, destination);
   }
   // The same, added to what stands there.
   template <class Destination>
   PG_INLINE static void add_sixteen(const Floats (&values)[16], int rows, Destination&& destination) {
-    alignas(64) float sums[16];
-    sums_of(values, sums);
-    PG_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      if (i >= rows) break;
-      float* to = destination(i);
-      PG_UNROLL
-      for (int j = 0; j < 4; ++j) to[j] = to[j] + sums[4 * i + j];
-    }
+    put_sixteen<true>(values, rows, destination);
   }
 
   // Appends the numbers first + l of the lanes l that are set to list[count], in ascending order; returns the new
@@ -129,13 +124,30 @@ class BlockTeam {
   PG_INLINE static int count(Mask set) { return __builtin_popcount(mask_bits(set)); }
 
  private:
-  PG_INLINE static void sums_of(const Floats (&values)[16], float (&sums)[16]) {
+  template <bool kAdd, class Destination>
+  PG_INLINE static void put_sixteen(const Floats (&values)[16], int rows, Destination& destination) {
+    using Four [[gnu::vector_size(16)]] = float;  // gcc would else add one number after the other
+    alignas(64) float sums[16];
     PG_UNROLL
     for (int first = 0; first < 16; first += kWidth) {
       Floats part[kWidth];
       PG_UNROLL
       for (int i = 0; i < kWidth; ++i) part[i] = values[first + i];
       store(sums + first, sum_lanes(part) + Floats(0.0f));
+    }
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      if (i < rows) {
+        if constexpr (kAdd) {
+          Four four, before;
+          __builtin_memcpy(&four, sums + 4 * i, sizeof four);
+          __builtin_memcpy(&before, destination(i), sizeof before);
+          four = before + four;
+          __builtin_memcpy(destination(i), &four, sizeof four);
+        } else {
+          __builtin_memcpy(destination(i), sums + 4 * i, 4 * sizeof(float));
+        }
+      }
     }
   }
 };

@@ -11,7 +11,6 @@
 namespace phasegrid::cuda {
 
 constexpr int kWidth = 1;
-constexpr bool kExpertsApart = false;  // in add_samples_top1
 
 // ---------------------------------------------------------------- floats and masks
 using Floats = float;
@@ -101,6 +100,11 @@ class Team {
   PG_INLINE static void barrier() { __syncwarp(); }
   PG_INLINE static bool any(bool a) { return __any_sync(kWarp, a) != 0; }
 
+  template <int kCount, class Body>
+  PG_INLINE static void for_each_index(Body&& body) {
+    for (int i = rank(); i < kCount; i += kLanes) body(i);
+  }
+
   template <class Body>
   PG_INLINE static void for_each_group(Body&& body) {
     body(rank());
@@ -157,18 +161,11 @@ class BlockTeam {
 
   template <class Destination>
   PG_INLINE static void sum_sixteen(const float (&values)[16], int rows, Destination&& destination) {
-    const float sum = sum_of_sixteen(values);
-    const int v = Team::rank() / 2;
-    if (Team::rank() % 2 == 0 && v / 4 < rows) destination(v / 4)[v % 4] = sum;
+    put_sixteen<false>(values, rows, destination);
   }
   template <class Destination>
   PG_INLINE static void add_sixteen(const float (&values)[16], int rows, Destination&& destination) {
-    const float sum = sum_of_sixteen(values);
-    const int v = Team::rank() / 2;
-    if (Team::rank() % 2 == 0 && v / 4 < rows) {
-      float* to = destination(v / 4) + v % 4;
-      *to = *to + sum;
-    }
+    put_sixteen<true>(values, rows, destination);
   }
 
   // By the 32 lanes of a warp together; `first` is this lane's number.
@@ -181,12 +178,16 @@ class BlockTeam {
   PG_INLINE static int count(bool set) { return __popc(mask_bits(set)); }
 
  private:
-  // Of number v in lanes 2 v and 2 v + 1.
-  PG_INLINE static float sum_of_sixteen(const float (&values)[16]) {
+  template <bool kAdd, class Destination>
+  PG_INLINE static void put_sixteen(const float (&values)[16], int rows, Destination& destination) {
     float numbers[16];
     PG_UNROLL
     for (int i = 0; i < 16; ++i) numbers[i] = values[i];
-    return transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
+    const float sum = transpose_reduce<16, kLanes / 2>(numbers, Team::rank()) + 0.0f;
+    const int v = Team::rank() / 2;  // lanes 2 v and 2 v + 1 hold the sum of number v
+    if (Team::rank() % 2 != 0 || v / 4 >= rows) return;
+    float* to = destination(v / 4) + v % 4;
+    *to = kAdd ? *to + sum : sum;
   }
 };
 

@@ -4,9 +4,10 @@
     python3 bench/compare_peers.py --device cuda --out peers_cuda.json
 
 Each shape's programs are started and compiled one after the other, which is reported and not counted; then they train
-in turns, round after round, each on as many threads as there are cores. The best round counts. The mean loss of the
-last batches of all timed models must agree with phasegrid's within four standard errors and half a percent: where it
-does not, a peer computed something else, which is said, and the exit status is 1. It is 2 where nothing was compared.
+in turns, round after round, each on as many threads as there are cores and, on a CPU, for a second, so that no program
+meets a quiet machine more easily than another. The best turn counts. The mean loss of the last batches of all timed
+models must agree with phasegrid's within four standard errors and half a percent: where it does not, a peer computed
+something else, which is said, and the exit status is 1. It is 2 where nothing was compared.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def compare(shape: str, options: argparse.Namespace, deadline: float) -> Row:
             if at > 0 and spent[id(program)] > options.budget:
                 continue
             try:
-                spent[id(program)] += program.train(seed=1 + at)
+                spent[id(program)] += program.turn(1 + 10_000 * at, options.turn)
             except programs.Problem as problem:
                 program.row["problem"] = str(problem)
                 running.remove(program)
@@ -94,16 +95,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--variants", choices=["best", "all"], default="best", help="all: the slow ones, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU, for each program")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--turn", type=float, help="seconds of a program's turn at least (default: 1; GPU: a training)")
     parser.add_argument("--steps", type=int, help="of a timed training (default: 1000 for tiny shapes, else 200)")
     parser.add_argument("--budget", type=float, default=12, help="seconds of a program's rounds of a shape")
     parser.add_argument("--limit", type=float, help="seconds after which no program is started (default: 500; GPU 140)")
     parser.add_argument("--phasegrid", help="the program (default: build/phasegrid or build-gpu's)")
     parser.add_argument("--out", help="a JSON file of everything that was measured")
     options = parser.parse_args(arguments)
-    for name in ("threads", "rounds", "steps", "budget", "limit"):
+    for name in ("threads", "rounds", "turn", "steps", "budget", "limit"):
         value = getattr(options, name)
         if value is not None and value <= 0:
             parser.error(f"--{name} must be above 0, not {value}")
+    if options.turn is None:
+        options.turn = 1.0 if options.device == "cpu" else 1e-9
     if options.limit is None:
         options.limit = 500.0 if options.device == "cpu" else 140.0
     if options.shapes is None:

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <ctime>
 #include <string_view>
 
 namespace phasegrid {
@@ -20,9 +19,9 @@ InterruptWatch::InterruptWatch() {
   const sigset_t set = watched();
   pthread_sigmask(SIG_BLOCK, &set, &before_);
   waiter_ = std::jthread([this, set](std::stop_token end) {
-    while (!end.stop_requested()) {
-      const timespec wait{0, 100'000'000};
-      if (sigtimedwait(&set, nullptr, &wait) < 0) continue;
+    while (true) {
+      if (sigwaitinfo(&set, nullptr) < 0) continue;  // a debugger's, perhaps
+      if (end.stop_requested()) return;
       if (source_.stop_requested()) _exit(130);
       source_.request_stop();
       constexpr std::string_view kMessage = "\nstopping; once more to end at once without saving\n";
@@ -33,6 +32,7 @@ InterruptWatch::InterruptWatch() {
 
 InterruptWatch::~InterruptWatch() {
   waiter_.request_stop();
+  pthread_kill(waiter_.native_handle(), SIGTERM);  // it waits for a signal, and this one is its own
   waiter_.join();
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }

@@ -113,11 +113,24 @@ class Programs(unittest.TestCase):
         for shape in ("323", "table1"):
             row: Row = {"steps": 3, "seconds": [], "losses": []}
             ours = programs.start(candidates.Candidate("phasegrid", "auto", 8), shape, row, options)
-            ours.train(seed=1)
+            ours.turn(first_seed=1, at_least=1e-9)
             ours.close()
             self.assertEqual((len(row["seconds"]), len(row["losses"])), (1, 8))
             self.assertTrue(all(0 < loss < 10 for loss in row["losses"]))
             self.assertEqual(list(row["versions"]), ["phasegrid", "device"])
+
+    def test_a_turn_lasts_and_its_mean_is_noted(self) -> None:
+        class Slow(programs.Program):
+            seeds: list[int] = []
+
+            def train(self, seed: int) -> float:
+                self.seeds.append(seed)
+                return 0.4 if seed == 7 else 0.2
+
+        row: Row = {"seconds": []}
+        self.assertAlmostEqual(Slow(row).turn(first_seed=7, at_least=0.7), 0.8)
+        self.assertEqual(Slow.seeds, [7, 8, 9])
+        self.assertAlmostEqual(row["seconds"][0], 0.8 / 3)
 
     def test_importances(self) -> None:
         self.assertEqual(task.SHAPES["211"].importance(), [1.0, 1.0])
@@ -133,6 +146,7 @@ class CommandLine(unittest.TestCase):
             ["--threads", "-1"],
             ["--shapes", "999"],
             ["--budget", "0"],
+            ["--turn", "0"],
             ["--phasegrid", "no/such"],
         )
         for arguments in wrong:

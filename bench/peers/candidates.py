@@ -30,8 +30,8 @@ def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]
         chosen += [Candidate("torch", "written-hash" if tiny else "compiled-rand", models)]
         slower = [Candidate("torch", "compiled-rand" if tiny else "vmap", models)]
     elif tiny:
-        ours = 4096
-        many, few = (512, 128) if task.SHAPES[shape].n_experts == 1 else (128, 64)  # rounds of a few seconds
+        # Trainings of a second at most.
+        ours, many, few = (4096, 512, 128) if task.SHAPES[shape].n_experts == 1 else (1024, 128, 64)
         chosen = [Candidate("jax", "fused-hash", many), Candidate("jax", "fused-philox", many)]
         chosen += [Candidate("jax", "fused-threefry", few)]
         chosen += [Candidate("torch", "written-hash", many), Candidate("torch", "written-rand", few)]

@@ -41,8 +41,16 @@ class Program:
         self.row = row
 
     def train(self, seed: int) -> float:
-        """Seconds of a training, which are also noted, with the models' losses."""
+        """Seconds of a training; the models' losses are noted."""
         raise NotImplementedError
+
+    def turn(self, first_seed: int, at_least: float) -> float:
+        """Trains, and again until so many seconds are over; their sum. The mean of the trainings is noted."""
+        seconds = [self.train(first_seed)]
+        while sum(seconds) < at_least:
+            seconds.append(self.train(first_seed + len(seconds)))
+        self.row["seconds"].append(sum(seconds) / len(seconds))
+        return sum(seconds)
 
     def close(self) -> None:
         """Ends it."""
@@ -81,7 +89,6 @@ class Peer(Program):
         with contextlib.suppress(BrokenPipeError):  # it ended: why, _answer says
             print(seed, file=self.process.stdin, flush=True)
         answer = self._answer()
-        self.row["seconds"].append(answer["seconds"])
         self.row["losses"] += answer["losses"]
         return float(answer["seconds"])
 
@@ -126,7 +133,6 @@ class Phasegrid(Program):
         seconds = self._run(seed)
         with zipfile.ZipFile(self.results) as archive:
             self.row["losses"] += read_floats(archive.read("all_losses.npy"))
-        self.row["seconds"].append(seconds)
         return seconds
 
     def close(self) -> None:

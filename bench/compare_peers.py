@@ -86,6 +86,12 @@ def compare(shape: str, options: argparse.Namespace, deadline: float) -> Row:
     return {"shape": shape, "programs": rows}
 
 
+def without_losses(measured: Row) -> Row:
+    """A shape's rounds for the file: of the losses of thousands of models the rows have mean and standard error."""
+    programs = [{key: value for key, value in row.items() if key != "losses"} for row in measured["programs"]]
+    return measured | {"programs": programs}
+
+
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line; what cannot be used is one sentence and exit status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,11 +100,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=["jax", "torch"], default=["jax", "torch"])
     parser.add_argument("--variants", choices=["best", "all"], default="best", help="all: the slow ones, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU, for each program")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--turn", type=float, help="seconds of a program's turn at least (default: 1; GPU: a training)")
     parser.add_argument("--steps", type=int, help="of a timed training (default: 1000 for tiny shapes, else 200)")
-    parser.add_argument("--budget", type=float, default=12, help="seconds of a program's rounds of a shape")
-    parser.add_argument("--limit", type=float, help="seconds after which no program is started (default: 500; GPU 140)")
+    parser.add_argument("--budget", type=float, help="seconds of a program's turns of a shape (default: 20; GPU 12)")
+    parser.add_argument("--limit", type=float, help="seconds after which no program is started (default: 900; GPU 140)")
     parser.add_argument("--phasegrid", help="the program (default: build/phasegrid or build-gpu's)")
     parser.add_argument("--out", help="a JSON file of everything that was measured")
     options = parser.parse_args(arguments)
@@ -108,8 +114,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             parser.error(f"--{name} must be above 0, not {value}")
     if options.turn is None:
         options.turn = 1.0 if options.device == "cpu" else 1e-9
+    if options.budget is None:
+        options.budget = 20.0 if options.device == "cpu" else 12.0
     if options.limit is None:
-        options.limit = 500.0 if options.device == "cpu" else 140.0
+        options.limit = 900.0 if options.device == "cpu" else 140.0
     if options.shapes is None:
         options.shapes = list(candidates.SHAPES[options.device])
     found = [options.phasegrid] if options.phasegrid else [str(path) for path in programs.places(options.device)]
@@ -133,7 +141,7 @@ def main() -> int:
         wrong = comparison.disagreements(rows)
         if options.out:  # after every shape: a run that is cut short has what it measured
             result = {"date": now, "machine": about, "options": vars(options), "seconds": time.monotonic() - start}
-            result |= {"rows": rows, "shapes": shapes, "losses_differ": wrong}
+            result |= {"rows": rows, "shapes": [without_losses(measured) for measured in shapes], "losses_differ": wrong}
             Path(options.out).parent.mkdir(parents=True, exist_ok=True)
             Path(options.out).write_text(json.dumps(result, indent=1) + "\n")
     print(comparison.table(rows, options.device))

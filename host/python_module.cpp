@@ -15,14 +15,28 @@ extern char** environ;
 namespace phasegrid {
 namespace fs = std::filesystem;
 
+namespace {
+
+// The folder of this program's file.
+fs::path program_folder() {
+  std::error_code unknown;
+  return fs::read_symlink("/proc/self/exe", unknown).parent_path();
+}
+
+}  // namespace
+
 fs::path experiments_folder() {
-  const char* set = std::getenv("PHASEGRID_EXPERIMENTS");
-  fs::path folder = set != nullptr ? fs::path(set) : fs::path(PHASEGRID_SOURCE_DIR) / "experiments";
-  if (!fs::is_directory(folder)) {
-    throw InputError(fmt::format("no folder '{}': set PHASEGRID_EXPERIMENTS to the experiments folder of phasegrid",
-                                 folder.string()));
+  if (const char* set = std::getenv("PHASEGRID_EXPERIMENTS"); set != nullptr) {
+    if (fs::is_directory(set)) return set;
+    throw InputError(fmt::format("PHASEGRID_EXPERIMENTS is '{}', which is no folder", set));
   }
-  return folder;
+  const fs::path installed = program_folder() / ".." / "share" / "phasegrid" / "experiments";
+  const fs::path source = fs::path(PHASEGRID_SOURCE_DIR) / "experiments";
+  for (const fs::path& folder : {installed, source}) {
+    if (fs::is_directory(folder)) return folder.lexically_normal();
+  }
+  throw InputError(fmt::format("no folder '{}' or '{}': set PHASEGRID_EXPERIMENTS to the experiments folder of phasegrid",
+                               installed.lexically_normal().string(), source.string()));
 }
 
 namespace {
@@ -30,9 +44,8 @@ namespace {
 std::string python() {
   if (const char* set = std::getenv("PHASEGRID_PYTHON"); set != nullptr) return set;
   std::error_code unknown;
-  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
   for (const fs::path& candidate :
-       {program.parent_path() / "python", fs::path(PHASEGRID_SOURCE_DIR) / ".venv" / "bin" / "python"}) {
+       {program_folder() / "python", fs::path(PHASEGRID_SOURCE_DIR) / ".venv" / "bin" / "python"}) {
     if (fs::is_regular_file(candidate, unknown)) return candidate.string();
   }
   return "python3";

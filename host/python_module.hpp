@@ -7,8 +7,8 @@
 
 namespace phasegrid {
 
-// The folder of the paper's sweep files: $PHASEGRID_EXPERIMENTS, or that of the source tree of this build. Throws
-// InputError where there is none.
+// The folder of the paper's sweep files: $PHASEGRID_EXPERIMENTS, the one installed with this program, or that of the
+// source tree of this build. Throws InputError where there is none.
 std::filesystem::path experiments_folder();
 
 // Runs `python -m module arguments` and returns its exit status. The Python is $PHASEGRID_PYTHON, the one beside this

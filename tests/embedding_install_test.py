@@ -91,6 +91,17 @@ class Installed(unittest.TestCase):
             if path.suffix in {".cmake", ".pc"}:
                 self.assertNotIn(str(SOURCE), path.read_text(), path)
 
+    def test_reproduce_reads_what_was_installed(self):
+        moved = SCRATCH / "moved"
+        shutil.rmtree(moved, ignore_errors=True)
+        shutil.copytree(PREFIX, moved)
+        sweep = moved / "share" / "phasegrid" / "experiments" / "fig5.toml"
+        sweep.write_text("nonsense = 1\n")
+        result = subprocess.run([moved / "bin" / "phasegrid", "reproduce", "fig5", "--out", SCRATCH / "fig5"],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(f"{sweep}:1", result.stderr)
+
     def test_find_package(self):
         build = SCRATCH / "find_package"
         shutil.rmtree(build, ignore_errors=True)

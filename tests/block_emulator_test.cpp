@@ -97,18 +97,19 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
     Shape shape;
     double load_balance;
     int warps;
+    int batch = 70;  // 150: a whole tile of a dense model, and a part of one
   };
   // Few and small: each barrier of a block costs these threads a round through the kernel of the operating system.
-  for (const auto& [shape, load_balance, warps] :
+  for (const auto& [shape, load_balance, warps, batch] :
        {Case{{2, 1, 3, 1}, 0.05, 1}, Case{{37, 5, 1, 1}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.0, 2},
         Case{{22, 6, 1, 1}, 0.05, 1}, Case{{70, 2, 6, 2}, 0.0, 2}, Case{{20, 5, 4, 1}, 0.05, 1},
-        Case{{9, 1, 7, 4}, 0.05, 2}}) {
-    BlockTrial trial(shape, random, Loss::mean, load_balance, 70, true);
+        Case{{9, 1, 7, 4}, 0.05, 2}, Case{{20, 6, 1, 1}, 0.0, 3, 150}}) {
+    BlockTrial trial(shape, random, Loss::mean, load_balance, batch, true);
     trial.cell.train.steps = 2;
     trial.cell.train.schedule = Schedule::cosine;
     trial.update();
     const Trained expected = train_on_cpu(trial);
-    const int tile = shape.n_experts == 1 ? cpu_tile(shape, 70) : 32 * rows_per_draw(shape.n_features);
+    const int tile = shape.n_experts == 1 ? cpu_tile(shape, batch) : 32 * rows_per_draw(shape.n_features);
     const Trained got = train_emulated(trial, warps, tile);
     EXPECT_EQ(std::bit_cast<std::uint32_t>(got.loss), std::bit_cast<std::uint32_t>(expected.loss));
     expect_equal_bits(got.parameters, expected.parameters, "parameter");

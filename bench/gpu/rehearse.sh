@@ -53,7 +53,7 @@ for part in ${1:-1 2}; do
     done
     expect "the table says so" "sanitizers clean, none deaf .*NOT MET" "$log"
   else
-    for step in figure4 whole_paper cublas_peer fused_moe; do
+    for step in figure4 whole_paper gpu_train rates_cuda cublas_peer fused_moe; do
       expect "$step gives its sentence" "$step +no-gpu .*GPU" "$log"
     done
     expect "what was not measured is called so" "Figure 4, paper settings .*not measured" "$log"

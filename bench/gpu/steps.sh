@@ -14,7 +14,7 @@ seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b 
 last_line() { tail -n 200 "$1" | tr '\t' ' ' | grep -v '^[[:space:]]*$' | tail -n 1 | cut -c1-160; }
 
 # says_no_gpu LOG: the program gave its one sentence about the missing GPU.
-says_no_gpu() { grep -qE 'no usable NVIDIA GPU|has no NVIDIA GPU' "$1"; }
+says_no_gpu() { grep -qE 'no usable NVIDIA GPU|has no NVIDIA GPU|no GPU can be used' "$1"; }
 
 # run_step NAME SECONDS COMMAND...: runs an external command and records how it went; returns its status.
 run_step() {

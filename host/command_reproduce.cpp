@@ -9,7 +9,6 @@
 #include "python_module.hpp"
 #include "reproduce/fig4_fig8.hpp"
 #include "reproduce/figures.hpp"
-#include "reproduce/finished.hpp"
 #include "reproduce/reproduction.hpp"
 
 namespace phasegrid {
@@ -106,9 +105,6 @@ int command_reproduce(const ReproduceArguments& arguments) {
   if (error) throw InputError(fmt::format("cannot make the folder '{}': {}", out.string(), error.message()));
 
   std::set<std::string> done;
-  FinishedFiles finished(out, arguments.training.fresh);
-  TrainingArguments training_arguments = arguments.training;
-  training_arguments.finished = finished.paths();
   Trained trained;
   int result = 0;
   for (const Figure& figure : chosen) {
@@ -124,8 +120,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
     }
     if (!sweeps.empty()) {
       const auto start = std::chrono::steady_clock::now();
-      const int status = train_into_files(sweeps, paths, training_arguments);
-      finished.add_complete(paths);
+      const int status = train_into_files(sweeps, paths, arguments.training);
       if (status != 0) return status;
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       for (std::size_t s = 0; s < sweeps.size(); ++s) trained.insert_or_assign(sweeps[s].name, load_results(paths[s]));
@@ -156,7 +151,6 @@ int command_reproduce(const ReproduceArguments& arguments) {
       if (is_fig4 && verdict.ruling == Ruling::not_met) result = 1;
     }
   }
-  finished.clear();
   if (arguments.figure == "all") {
     write_reproduction(out.string(), fmt::format("phasegrid reproduce all --preset {}", arguments.training.preset));
     fmt::print("\n{}\n", (out / "REPRODUCTION.md").string());

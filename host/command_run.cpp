@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -60,13 +61,19 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
-  TrainingFiles files(sweeps, paths, arguments.layout, arguments.shard);
-  std::vector<Results> earlier;
-  if (!arguments.fresh) {
-    earlier = files.earlier(arguments.finished, [](const std::string& path, const ModelsDone& done) {
-      fmt::print("{}: going on from {} of {} models\n", path, done.models, done.of);
-    });
+  TrainingFiles files(sweeps, paths, {.layout = arguments.layout, .shard = arguments.shard, .fresh = arguments.fresh});
+  const std::vector<Results> earlier = files.take_earlier();
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    const ModelsDone done = files.done(s, earlier[s]);
+    if (files.finished(s)) {
+      fmt::print("{}: holds all {} models of this sweep already; --fresh trains them again\n", paths[s], done.of);
+    } else if (!files.from(s).empty()) {
+      fmt::print("{}: going on from {} of {} models\n", files.from(s), done.models, done.of);
+    }
   }
+  if (files.all_finished()) return 0;
+  std::vector<bool> before;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) before.push_back(files.finished(s));
 
   const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
@@ -86,7 +93,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
-      files.checkpoint(so_far);
+      files.save(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
       if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
@@ -96,14 +103,20 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   line.clear();
 
   files.save(results);
-  bool complete = true;
+  std::vector<std::string> unfinished;  // where the models of such sweeps are
   for (std::size_t s = 0; s < results.size(); ++s) {
-    const ModelsDone done = files.done(s, results[s]);
-    print_summary(results[s], done, paths[s], seconds);
-    complete = complete && done.all();
+    const std::string place = files.place(s);
+    if (!files.finished(s)) unfinished.push_back(place);
+    if (!before[s] && !place.empty()) print_summary(results[s], files.done(s, results[s]), place, seconds);
   }
-  if (complete) return 0;
-  fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
+  if (unfinished.empty()) return 0;
+  std::erase(unfinished, "");
+  fmt::print(stderr, "phasegrid: interrupted; {}\n",
+             unfinished.empty()
+                 ? "no model was finished"
+                 : fmt::format("what was finished is in {}, and the same command goes on from there",
+                               unfinished.size() <= 3 ? fmt::format("{}", fmt::join(unfinished, ", "))
+                                                      : fmt::format("{} files *.partial", unfinished.size())));
   return 130;
 }
 

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -24,10 +23,8 @@ struct TrainingArguments {
   std::string preset = "paper", variant = {};
   Layout layout = Layout::phasegrid;
   double checkpoint_seconds = 30;
-  bool fresh = false;  // do not go on from an interrupted run
+  bool fresh = false;  // train what files hold already
   Shard shard = {};
-  // Finished results files that belong to the interrupted run, and so are not trained again.
-  std::set<std::string> finished = {};
 };
 
 struct RunArguments {
@@ -66,9 +63,9 @@ struct ReproduceArguments {
 };
 int command_reproduce(const ReproduceArguments& arguments);
 
-// Trains sweeps read from files, each into its own results file; the whole of `run` once names are settled. What an
-// interrupted run of the same sweep left at the same path is not trained again. With a shard, done means that its cells
-// are, and the files hold those alone.
+// Trains sweeps read from files, each into its own results file; the whole of `run` once names are settled. What a run
+// of the same sweep left at the same path, finished or interrupted, is not trained again. With a shard, done means that
+// its cells are, and the files hold those alone.
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments);
 // The sweeps of a file, with preset, --set and --seed applied.

@@ -39,10 +39,12 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   add_choice<ProgressMode>(app, "--progress", arguments.progress, "The progress line; auto is on a terminal",
                            {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
   app.add_option("--checkpoint-seconds", arguments.checkpoint_seconds,
-                 "How often what is finished is saved beside the results file")
+                 "How often what is finished is saved to NAME.npz.partial, until the results file is whole")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
-  app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
+  app.add_flag("--fresh", arguments.fresh,
+               "Train every model, also where a results file or .partial of the same sweep has it already; a results "
+               "file is replaced when the new one is whole");
 }
 
 int run(int argc, char** argv) {
@@ -54,7 +56,8 @@ int run(int argc, char** argv) {
   RunArguments run_arguments;
   CLI::App* run = app.add_subcommand("run", "Train sweeps and write their results (.npz)");
   run->add_option("sweeps", run_arguments.sweeps, "Sweep files (TOML)")->required();
-  run->add_option("--out", run_arguments.out, "Results file; a folder when there are several sweeps")->required();
+  run->add_option("--out", run_arguments.out, "Results file, written when every model is trained; a folder when there are several sweeps")
+      ->required();
   add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
                      {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});
   run->add_option("--preset", run_arguments.training.preset, "A [presets.NAME] of the sweep file");

@@ -1,22 +1,16 @@
 #include "phasegrid/results_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <csignal>
-#include <cstring>
 #include <filesystem>
-#include <random>
 #include <stdexcept>
 #include <utility>
 
 #include "config_json.hpp"
 #include "npz.hpp"
+#include "output_file.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid {
@@ -132,97 +126,27 @@ void check_layout(const Sweep& sweep, Layout layout) {
   }
 }
 
-// ---------------------------------------------------------------- files
-
-[[noreturn]] void refuse(const std::string& path, int error) {
-  throw InputError(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
-}
-
-// A name beside `path` that no other writer takes: containers that share a folder may well share process ids too.
-std::string temporary_for(const std::string& path) {
-  const fs::path target(path);
-  const std::string name = target.filename().string();
-  const unsigned number = std::random_device{}();
-  return (target.parent_path() / fmt::format(".{}.tmp-{}-{:08x}", name, getpid(), number)).string();
-}
-
-// A file size limit should be an error to read, not a signal to die of. A handler of the caller's own stays.
-void ignore_file_size_signal() {
-  struct sigaction current = {};
-  if (sigaction(SIGXFSZ, nullptr, &current) != 0) return;
-  if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == SIG_DFL) std::signal(SIGXFSZ, SIG_IGN);
-}
-
-// A file that goes away unless it is moved into place.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& target) : target_(target) {
-    std::error_code unknown;  // then opening it says what is wrong
-    if (fs::path(target).filename().empty() || fs::is_directory(target, unknown)) refuse(target, EISDIR);
-    // Renaming onto it would do away with a device: /dev/null itself, where root asks for no output.
-    if (fs::exists(target, unknown) && !fs::is_regular_file(target, unknown)) {
-      throw InputError(fmt::format("{}: cannot be written: it exists and is not a regular file", target));
-    }
-    ignore_file_size_signal();
-    for (int attempt = 0; descriptor_ < 0; ++attempt) {
-      const std::string name = temporary_for(target);
-      // O_EXCL: never a file, or a link to one, that was there before.
-      descriptor_ = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (descriptor_ >= 0) path_ = name;
-      if (descriptor_ < 0 && (errno != EEXIST || attempt == 100)) refuse(target, errno);
-    }
-  }
-  ~TemporaryFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-    if (!path_.empty()) unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void reserve(std::size_t size) {
-    int error = EINTR;
-    while (error == EINTR) error = posix_fallocate(descriptor_, 0, static_cast<off_t>(size));
-    // A file system that cannot reserve (EINVAL, EOPNOTSUPP) is not full.
-    if (error == ENOSPC || error == EFBIG || error == EDQUOT) refuse(target_, error);
-  }
-  void write_all(std::span<const std::byte> bytes) {
-    for (std::size_t at = 0; at < bytes.size();) {
-      const ssize_t wrote = pwrite(descriptor_, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) refuse(target_, errno);
-      at += static_cast<std::size_t>(wrote);
-    }
-    if (ftruncate(descriptor_, static_cast<off_t>(bytes.size())) != 0) refuse(target_, errno);
-  }
-  bool is_in_place() const { return path_.empty(); }
-  // Flushes the data before the name points to it, and the folder after.
-  void move_into_place() {
-    if (fsync(descriptor_) != 0) refuse(target_, errno);
-    if (close(std::exchange(descriptor_, -1)) != 0) refuse(target_, errno);
-    if (rename(path_.c_str(), target_.c_str()) != 0) refuse(target_, errno);
-    path_.clear();
-    const fs::path folder = fs::path(target_).parent_path();
-    const int handle = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (handle < 0) return;  // the file is in place; some folders cannot be opened for reading
-    (void)fsync(handle);
-    close(handle);
-  }
-
- private:
-  std::string target_, path_;
-  int descriptor_ = -1;
-};
-
 }  // namespace
+
+// ---------------------------------------------------------------- files
 
 void save_results(const Results& results, const std::string& path, Layout layout) {
   check_layout(results.sweep, layout);
-  TemporaryFile file(path);
-  file.write_all(npz_bytes(arrays_of(results, layout)));
-  file.move_into_place();
+  OutputFile file(path, OutputFile::Claim::shared);
+  file.finish(npz_bytes(arrays_of(results, layout)));
+}
+
+std::string partial_path(const std::string& path) {
+  std::error_code unknown;
+  return (fs::is_symlink(path, unknown) ? real_path(path) : path) + ".partial";
 }
 
 Results load_results(const std::string& path) {
+  std::error_code unknown;
+  if (!fs::exists(path, unknown) && fs::exists(partial_path(path), unknown)) {
+    throw InputError(fmt::format("{}: does not exist yet; what an interrupted training finished is in {}", path,
+                                 partial_path(path)));
+  }
   const NpzFile file(path);
   const std::string text = file.text("config");
   Config config;
@@ -290,14 +214,14 @@ Results load_results(const std::string& path) {
 
 // ---------------------------------------------------------------- reserved
 
-struct ReservedFile::Temporary : TemporaryFile {
-  using TemporaryFile::TemporaryFile;
+struct ReservedFile::Temporary : OutputFile {
+  using OutputFile::OutputFile;
 };
 
 ReservedFile::ReservedFile(std::string path, const Sweep& sweep, Layout layout)
     : path_(std::move(path)), layout_(layout) {
   check_layout(sweep, layout);
-  temporary_ = std::make_unique<Temporary>(path_);
+  temporary_ = std::make_unique<Temporary>(path_, OutputFile::Claim::sole);
   constexpr std::size_t kForDevice = 1024;  // what the config may still grow by, at four bytes a character
   temporary_->reserve(npz_bytes(arrays_of(Results(sweep), layout)).size() + 4 * kForDevice);
 }
@@ -308,8 +232,7 @@ void ReservedFile::save(const Results& results) {
   if (!temporary_ || temporary_->is_in_place()) {
     throw std::logic_error("ReservedFile::save: only once, and not after a move");
   }
-  temporary_->write_all(npz_bytes(arrays_of(results, layout_)));
-  temporary_->move_into_place();
+  temporary_->finish(npz_bytes(arrays_of(results, layout_)));
 }
 
 }  // namespace phasegrid

@@ -154,7 +154,10 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
     planned.push_back(plan(sweeps[s], results[s], mine[s]));
   }
   const bool cuda = use_cuda(options.device, planned);
-  for (Results& result : results) result.device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
+  for (std::size_t s = 0; s < results.size(); ++s) {
+    if (planned[s].models.empty() && !results[s].device.empty()) continue;  // another run trained all of it
+    results[s].device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
+  }
 
   Collector collector(results, planned, mine);
   double next_progress = 0, next_checkpoint = options.checkpoint_seconds;

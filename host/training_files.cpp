@@ -1,78 +1,219 @@
 #include "training_files.hpp"
 
-#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+#include "config_json.hpp"
+#include "output_file.hpp"
 #include "phasegrid/error.hpp"
+#include "phasegrid/merge.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where a training keeps what is finished until its results file is written.
-std::string checkpoint_path(const std::string& path) { return path + ".partial"; }
+// Where two sweeps differ in more than their name: models of the one are none of the other's. "" where they do not.
+std::string difference(const Sweep& ours, Sweep theirs) {
+  theirs.name = ours.name;
+  return first_difference(ours, theirs);
+}
 
-bool same_models(const Sweep& a, const Sweep& b) {
-  return a.restarts == b.restarts && a.seed == b.seed && a.shape == b.shape && a.data == b.data && a.train == b.train &&
-         a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
+std::int64_t trained_models(const Results& results) {
+  return std::ranges::count_if(results.status, [](std::int32_t status) { return status != kNotTrained; });
+}
+
+std::optional<Results> results_in(const std::string& path) {
+  std::error_code unknown;
+  if (!fs::is_regular_file(path, unknown)) return std::nullopt;
+  try {
+    return load_results(path);
+  } catch (const InputError&) {  // damaged, or another program's: older output, which a whole file replaces
+    return std::nullopt;
+  }
+}
+
+// What an interrupted training left. Anything else with that name is somebody's, and would be lost.
+std::optional<Results> results_in_partial(const std::string& path, const std::string& shown) {
+  std::error_code unknown;
+  const fs::file_status status = fs::symlink_status(path, unknown);
+  if (!fs::exists(status)) return std::nullopt;
+  constexpr std::string_view kAdvice = "and this training would save there; move it away";
+  if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a file of phasegrid's, {}", shown, kAdvice));
+  try {
+    return load_results(path);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}, {}", error.what(), kAdvice));
+  }
+}
+
+// Changes with a file.
+std::array<std::int64_t, 5> stamp_of(const std::string& path) {
+  struct stat s = {};
+  if (stat(path.c_str(), &s) != 0) return {};
+  return {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size, s.st_mtim.tv_sec,
+          s.st_mtim.tv_nsec};
+}
+
+// A training that was killed behind its last step leaves a .partial beside its whole file. One that is at work is left
+// alone, and so is a folder that cannot be written.
+void remove_partial(const std::string& target, const std::string& partial, const Results& whole) {
+  std::error_code ignored;
+  remove_leftovers(target);
+  remove_leftovers(partial);
+  if (!fs::is_regular_file(fs::symlink_status(partial, ignored))) return;
+  try {
+    const OutputFile claim(target, OutputFile::Claim::sole);
+    const std::optional<Results> less = results_in(partial);
+    if (!less || !difference(whole.sweep, less->sweep).empty() || trained_models(*less) > trained_models(whole)) return;
+    fs::remove(partial, ignored);
+  } catch (const InputError&) {
+  }
 }
 
 }  // namespace
 
-TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, Layout layout,
-                             const Shard& shard)
-    : sweeps_(std::move(sweeps)),
-      mine_(shard_cells(sweeps_, shard)),  // checks the sweeps, before a file is made for any
-      paths_(std::move(paths)),
-      layout_(layout),
-      saved_whole_(sweeps_.size(), false) {
-  for (std::size_t s = 0; s < sweeps_.size(); ++s) files_.emplace_back(paths_[s], sweeps_[s], layout_);
+TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths,
+                             const TrainingFilesOptions& options)
+    : options_(options) {
+  std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks them, before a file is made
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    File& file = files_.emplace_back();
+    file.sweep = std::move(sweeps[s]);
+    file.mine = std::move(mine[s]);
+    file.path = std::move(paths[s]);
+    open(file);
+  }
 }
 
-ModelsDone TrainingFiles::done(std::size_t sweep, const Results& results) const {
+void TrainingFiles::open(File& file) {
+  file.target = real_path(file.path);
+  file.partial = partial_path(file.target);
+  file.shown_partial = partial_path(file.path);
+  const auto stamp = stamp_of(file.target);
+  std::optional<Results> before;
+  if (!options_.fresh) before = results_in(file.target);
+  if (take_whole(file, before)) return;
+  file.reserved.emplace(file.path, file.sweep, options_.layout);
+  if (!options_.fresh && stamp_of(file.target) != stamp) {  // another training was just about to finish it
+    before = results_in(file.target);
+    if (take_whole(file, before)) {
+      file.reserved.reset();
+      return;
+    }
+  }
+  remove_leftovers(file.partial);
+  read_earlier(file, std::move(before));
+}
+
+// Where the results file holds all that this training would write, there is nothing to train.
+bool TrainingFiles::take_whole(File& file, std::optional<Results>& before) const {
+  if (!before || !difference(file.sweep, before->sweep).empty() || !done(file, *before).all()) return false;
+  if (options_.layout != Layout::phasegrid) {
+    throw InputError(fmt::format("{}: holds every model of this sweep in phasegrid's layout, of which the authors' would "
+                                 "keep a part; write to another file (`phasegrid merge` converts), or give {}",
+                                 file.path, options_.fresh_is));
+  }
+  if (config_of(before->sweep) != config_of(file.sweep)) return false;  // another name: the file is written again
+  remove_partial(file.target, file.partial, *before);
+  file.whole = true;
+  file.from = file.path;
+  file.earlier = std::move(*before);
+  return true;
+}
+
+// What to go on from: the models of .partial, and those of a results file that is not whole.
+void TrainingFiles::read_earlier(File& file, std::optional<Results> before) const {
+  file.earlier = Results(file.sweep);
+  std::optional<Results> partial = results_in_partial(file.partial, file.shown_partial);
+  if (options_.fresh) return;
+  if (partial) {
+    const std::string other = difference(file.sweep, partial->sweep);
+    file.saved = trained_models(*partial);
+    if (!other.empty() && file.saved > 0) {
+      throw InputError(fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the file "
+                                   "away, or give {} to replace it",
+                                   file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
+    }
+  }
+  Merger merger;
+  auto add = [&](std::optional<Results>& found, const std::string& path) {
+    if (!found || !difference(file.sweep, found->sweep).empty() || trained_models(*found) == 0) return;
+    found->sweep = file.sweep;
+    merger.add(*found, path);
+    file.earlier = merger.results();
+    file.from += fmt::format("{}{}", file.from.empty() ? "" : " and ", path);
+  };
+  add(partial, file.shown_partial);
+  add(before, file.path);
+}
+
+std::vector<Results> TrainingFiles::take_earlier() {
+  std::vector<Results> all;
+  for (File& file : files_) all.push_back(std::move(file.earlier));
+  return all;
+}
+
+bool TrainingFiles::all_finished() const { return std::ranges::all_of(files_, &File::whole); }
+
+ModelsDone TrainingFiles::done(const File& file, const Results& results) {
   ModelsDone done;
   for (std::size_t i = 0; i < results.status.size(); ++i) {
-    if (!mine_[sweep][i / static_cast<std::size_t>(results.sweep.restarts)]) continue;
+    if (!file.mine[i / static_cast<std::size_t>(results.sweep.restarts)]) continue;
     ++done.of;
     done.models += results.status[i] != kNotTrained ? 1 : 0;
   }
   return done;
 }
 
-Results TrainingFiles::earlier_of(std::size_t sweep, const std::set<std::string>& finished, std::string& from) const {
-  const std::string& path = paths_[sweep];
-  for (const std::string& candidate : {checkpoint_path(path), path}) {
-    if (!fs::is_regular_file(candidate)) continue;
+void TrainingFiles::save(std::span<const Results> so_far) {
+  std::optional<InputError> failed;
+  for (std::size_t s = 0; s < so_far.size(); ++s) {
     try {
-      Results earlier = load_results(candidate);
-      if (!same_models(earlier.sweep, sweeps_[sweep])) continue;
-      if (done(sweep, earlier).all() && candidate == path && !finished.contains(path)) continue;
-      from = candidate;
-      return earlier;
-    } catch (const InputError&) {
-      continue;
+      save(files_[s], so_far[s]);
+    } catch (const InputError& error) {
+      if (!failed) failed = error;
     }
   }
-  return Results(sweeps_[sweep]);
+  if (failed) throw InputError(*failed);
 }
 
-void TrainingFiles::checkpoint(std::span<const Results> so_far) {
-  for (std::size_t s = 0; s < so_far.size(); ++s) {
-    if (saved_whole_[s]) continue;
-    save_results(so_far[s], checkpoint_path(paths_[s]));
-    saved_whole_[s] = done(s, so_far[s]).all();
+void TrainingFiles::save(File& file, const Results& so_far) {
+  if (file.whole) return;
+  auto save_partial = [&] {
+    const std::int64_t models = trained_models(so_far);
+    if (models <= file.saved) return;
+    save_results(so_far, file.partial);
+    file.saved = models;
+  };
+  if (!done(file, so_far).all()) {
+    save_partial();
+    return;
   }
+  try {
+    file.reserved.value().save(so_far);
+  } catch (const InputError&) {
+    save_partial();  // what is finished is not lost for that
+    throw;
+  }
+  file.whole = true;
+  std::error_code ignored;  // there may be none
+  fs::remove(file.partial, ignored);
 }
 
-void TrainingFiles::save(std::span<const Results> results) {
-  for (std::size_t s = 0; s < results.size(); ++s) {
-    // The authors' layout has no place for what is missing, so an interrupted training keeps its own file beside it.
-    const bool whole = done(s, results[s]).all() || layout_ == Layout::phasegrid;
-    if (!whole) save_results(results[s], checkpoint_path(paths_[s]));
-    files_[s].save(results[s]);
-    std::error_code ignored;  // it may never have been written
-    if (whole) fs::remove(checkpoint_path(paths_[s]), ignored);
-  }
+std::string TrainingFiles::place(std::size_t sweep) const {
+  const File& file = files_[sweep];
+  if (file.whole) return file.path;
+  return file.saved > 0 ? file.shown_partial : file.from;
+}
+
+void TrainingFiles::close() {
+  for (File& file : files_) file.reserved.reset();
 }
 
 }  // namespace phasegrid

@@ -1,8 +1,9 @@
-// The files of a training, one results file a sweep: their space is taken before it starts, what is finished is saved
-// beside them while it runs, and the same training goes on from there after Ctrl-C or kill -9.
+// The files of a training, one results file a sweep. Each appears when every model of its sweep is trained; until then
+// what is finished is beside it, as NAME.npz.partial, and the same training goes on from there after Ctrl-C or kill -9.
 #pragma once
 
-#include <set>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,46 +19,61 @@ struct ModelsDone {
   bool all() const { return models == of; }
 };
 
+struct TrainingFilesOptions {
+  Layout layout = Layout::phasegrid;
+  Shard shard = {};
+  bool fresh = false;                // train every model, whatever the files hold
+  std::string fresh_is = "--fresh";  // how the caller asks for that
+};
+
 class TrainingFiles {
  public:
-  // Throws InputError, naming the path, where a file could not be written.
-  TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, Layout layout = Layout::phasegrid,
-                const Shard& shard = {});
+  // Reads what earlier trainings of the same sweeps left, and takes the space of the files that are still to be written.
+  // Throws InputError, naming the path, where one cannot be written, where another training writes it, or where a file
+  // that is not this training's would be lost; nothing is changed then.
+  TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, const TrainingFilesOptions& options = {});
   TrainingFiles(const TrainingFiles&) = delete;
   TrainingFiles& operator=(const TrainingFiles&) = delete;
 
-  // What an interrupted training of the same sweeps left, one entry a sweep, or nothing trained. A file that cannot be
-  // read or holds another sweep is passed over, and so is a finished results file: it will be replaced as any older
-  // output is, unless it is one of `finished`, which belong to the interrupted training. A finished checkpoint counts:
-  // the training it belongs to was killed while it was busy with other sweeps. found(path, models done) hears of each.
-  template <class Found>
-  std::vector<Results> earlier(const std::set<std::string>& finished, Found&& found) const {
-    std::vector<Results> all;
-    for (std::size_t s = 0; s < sweeps_.size(); ++s) {
-      std::string from;
-      all.push_back(earlier_of(s, finished, from));
-      if (!from.empty()) found(from, done(s, all.back()));
-    }
-    return all;
-  }
+  // The models that earlier trainings left, one entry a sweep, for TrainOptions::resume; once.
+  std::vector<Results> take_earlier();
+  // The file that they come from; "" where there is none.
+  const std::string& from(std::size_t sweep) const { return files_[sweep].from; }
+  // Whether the sweep's results file is whole: it was before, or save() has written it.
+  bool finished(std::size_t sweep) const { return files_[sweep].whole; }
+  bool all_finished() const;
 
-  // Saves what is finished so far beside each file. Throws InputError where it cannot.
-  void checkpoint(std::span<const Results> so_far);
+  // Writes each sweep that is whole to its results file, and of the others what is finished to .partial. Throws
+  // InputError where it cannot, after it has tried to save every sweep; it may be called again.
+  void save(std::span<const Results> so_far);
+  // Where a sweep's models are now: its results file, its .partial, or "" where nothing is saved.
+  std::string place(std::size_t sweep) const;
 
-  // Writes the results files and takes their checkpoints away; once.
-  void save(std::span<const Results> results);
+  ModelsDone done(std::size_t sweep, const Results& results) const { return done(files_[sweep], results); }
 
-  ModelsDone done(std::size_t sweep, const Results& results) const;
+  // Lets go of the files, for another training; none is saved any more.
+  void close();
 
  private:
-  Results earlier_of(std::size_t sweep, const std::set<std::string>& finished, std::string& from) const;
+  struct File {
+    Sweep sweep;
+    std::vector<bool> mine;              // cells that this training trains
+    std::string path, target;            // as the caller says it; where it is
+    std::string partial, shown_partial;  // the same of its .partial
+    bool whole = false;                  // the results file holds everything
+    std::optional<ReservedFile> reserved;
+    Results earlier;         // models of earlier trainings
+    std::string from;        // the file they come from
+    std::int64_t saved = 0;  // models in .partial
+  };
+  void open(File& file);
+  bool take_whole(File& file, std::optional<Results>& before) const;
+  void read_earlier(File& file, std::optional<Results> before) const;
+  static void save(File& file, const Results& so_far);
+  static ModelsDone done(const File& file, const Results& results);
 
-  std::vector<Sweep> sweeps_;
-  std::vector<std::vector<bool>> mine_;  // cells that this training trains
-  std::vector<std::string> paths_;
-  Layout layout_;
-  std::vector<ReservedFile> files_;
-  std::vector<bool> saved_whole_;
+  TrainingFilesOptions options_;
+  std::vector<File> files_;
 };
 
 }  // namespace phasegrid

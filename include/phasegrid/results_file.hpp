@@ -19,16 +19,22 @@ enum class Layout { phasegrid, authors };
 //   expert_weights (S,R,A..,E,n,m), router_weights (..,E,n), biases (..,E,n)       float32
 //   status (S,R,A..,k), kept (S,R,A..)                                             int32
 //   config: one JSON string (NumPy str): every setting, seed, version, device, whether it is complete
-// Written under a temporary name, flushed and renamed, so that the file is whole or absent. Equal results give equal
-// bytes. Throws InputError naming the path where it cannot be written.
+// Written under a temporary name, flushed and renamed, so that the file is whole or absent. A symbolic link is followed;
+// a file that is replaced keeps its mode. Equal results give equal bytes. Throws InputError naming the path where it
+// cannot be written.
 void save_results(const Results& results, const std::string& path, Layout layout = Layout::phasegrid);
 
 // Reads a file of save_results in our layout. Throws InputError naming the path and what is wrong with it.
 Results load_results(const std::string& path);
 
+// Where a training saves what is finished until its results file is whole: NAME.npz.partial, beside what NAME.npz links
+// to. load_results() reads it as well.
+std::string partial_path(const std::string& path);
+
 // Takes the disk space of a results file before training: makes the temporary file beside `path` at its full size, so
 // that a missing folder, a missing permission or a full disk is found now. The space is let go of when the object
-// ends; save() writes into it.
+// ends; save() writes into it. Only one object, of all processes, holds a path at a time: a second is refused.
+// save_results() to the same path is not.
 class ReservedFile {
  public:
   ReservedFile(std::string path, const Sweep& sweep, Layout layout = Layout::phasegrid);

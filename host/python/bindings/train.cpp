@@ -56,8 +56,9 @@ InstructionSet set_of(const std::string& word) {
   throw InputError("instruction_set must be one of auto, baseline, avx2, avx512, not '" + word + "'");
 }
 
-// (results, interrupted). progress(models_done, models_total, share_done, seconds) may be None; so may files.
-nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
+// (results, interrupted, why they are not in the files or ""). progress(models_done, models_total, share_done, seconds) may
+// be None; so may files.
+nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
                        const std::string& instruction_set, nb::object progress, TrainingFiles* files,
                        double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard) {
   Listener listener;
@@ -76,7 +77,7 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std:
   if (files != nullptr) {
     options.checkpoint = [&](std::span<const Results> so_far) {
       try {
-        files->checkpoint(so_far);
+        files->save(so_far);
       } catch (const InputError& error) {  // the training is worth more than its checkpoint
         const std::string sentence = std::string("no checkpoint: ") + error.what();
         listener.run([&] {
@@ -89,15 +90,20 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool> train_sweeps(const std:
   for (const Results* results : resume) earlier.push_back(*results);
   options.resume = earlier;
   std::vector<Results> trained;
+  std::string unsaved;
   {
     const nb::gil_scoped_release release;
     trained = train(sweeps, options);
-    if (files != nullptr) files->save(trained);
+    try {
+      if (files != nullptr) files->save(trained);
+    } catch (const InputError& error) {  // and they are worth more than their files
+      unsaved = error.what();
+    }
   }
   listener.rethrow();
   nb::list list;
   for (Results& results : trained) list.append(nb::cast(std::move(results)));
-  return nb::make_tuple(list, listener.interrupted());
+  return nb::make_tuple(list, listener.interrupted(), unsaved);
 }
 
 }  // namespace
@@ -106,17 +112,20 @@ void bind_train(nb::module_& module) {
   nb::class_<TrainingFiles>(module, "TrainingFiles", "The results files of a training, and what is saved beside them.")
       .def(
           "__init__",
-          [](TrainingFiles* self, std::vector<Sweep> sweeps, std::vector<std::string> paths, const std::string& shard) {
-            new (self) TrainingFiles(std::move(sweeps), std::move(paths), Layout::phasegrid, parse_shard(shard));
+          [](TrainingFiles* self, std::vector<Sweep> sweeps, std::vector<std::string> paths, const std::string& shard,
+             bool fresh) {
+            const TrainingFilesOptions options{.shard = parse_shard(shard), .fresh = fresh, .fresh_is = "fresh=True"};
+            new (self) TrainingFiles(std::move(sweeps), std::move(paths), options);
           },
-          nb::arg("sweeps"), nb::arg("paths"), nb::arg("shard"))
-      .def(
-          "earlier",
-          [](const TrainingFiles& files) { return files.earlier({}, [](const std::string&, const ModelsDone&) {}); },
-          "What an interrupted training of the same sweeps left, one entry a sweep.");
+          nb::arg("sweeps"), nb::arg("paths"), nb::arg("shard"), nb::arg("fresh"))
+      .def("take_earlier", &TrainingFiles::take_earlier, nb::call_guard<nb::gil_scoped_release>(),
+           "What earlier trainings of the same sweeps left, one entry a sweep; once.")
+      .def_prop_ro("all_finished", &TrainingFiles::all_finished)
+      .def("place", &TrainingFiles::place, nb::arg("sweep"), "The file that has a sweep's models now; '' where none has.")
+      .def("close", &TrainingFiles::close, "Lets go of the files, for another training.");
   module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),
              nb::arg("instruction_set"), nb::arg("progress").none(), nb::arg("files").none(),
-             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), "(results, interrupted) of the sweeps.");
+             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), "(results, interrupted, why they are not in the files or '') of the sweeps.");
 }
 
 }  // namespace phasegrid::python

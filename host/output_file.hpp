@@ -1,0 +1,50 @@
+// A file that is whole or absent: written under a temporary name beside its own, flushed, and moved there when it is whole.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace phasegrid {
+
+// Where a file of this name is: absolute, so that a later change of the current folder moves nothing, and behind the
+// symbolic links of its last part.
+std::string real_path(const std::string& path);
+
+// Removes what killed writers of a file (by its real path) left beside it, and says whether one is at work on it now. A
+// writer holds a lock on its temporary file as long as it lives, so process ids say nothing and need not differ between
+// containers that share a folder. Where the file system has no locks, nothing is removed and nobody seems to be at work.
+bool remove_leftovers(const std::string& target);
+
+// The temporary file, which goes away unless it is moved into place.
+class OutputFile {
+ public:
+  // Writers of one path may leave each other alone, and the last one wins; or there may be only one at a time, and
+  // others are refused as long as it lives.
+  enum class Claim { shared, sole };
+
+  // Throws InputError, naming the path, where it could not be written.
+  OutputFile(const std::string& path, Claim claim);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  // Takes the disk space of so many bytes.
+  void reserve(std::size_t size);
+  // Writes all bytes and moves the file into place: once. A temporary file that somebody removed is made anew. What was
+  // at the path before hands on its mode, and stays as it was where this throws InputError.
+  void finish(std::span<const std::byte> bytes);
+  bool is_in_place() const { return in_place_; }
+
+ private:
+  void create();
+  bool vanished() const;
+  void write_all(std::span<const std::byte> bytes);
+  void let_go();
+
+  std::string path_, target_, temporary_;
+  int descriptor_ = -1;
+  bool in_place_ = false;
+};
+
+}  // namespace phasegrid

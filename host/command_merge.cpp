@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
+#include <optional>
 
 #include "commands.hpp"
 
@@ -15,7 +17,7 @@ namespace fs = std::filesystem;
 
 // "2262 of 18096 models of 'fig4' are missing (12.5 %, in 226 of 1810 cells)".
 std::string missing_from(const Results& results) {
-  const auto missing = std::ranges::count(results.status, kNotTrained);
+  const auto missing = std::ssize(results.status) - results.models_done();
   const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
   std::size_t cells = 0;
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
@@ -25,6 +27,21 @@ std::string missing_from(const Results& results) {
   const double share = 100.0 * static_cast<double>(missing) / static_cast<double>(results.status.size());
   return fmt::format("{} of {} models of '{}' are missing ({:.4g} %, in {} of {} cells)", missing,
                      results.status.size(), results.sweep.name, share, cells, results.cells());
+}
+
+// What is incomplete may not take the place of more: throws InputError then.
+void expect_no_more_in(const std::string& path, const Results& results) {
+  if (results.complete() || !fs::is_regular_file(path)) return;
+  std::optional<Results> before;
+  try {
+    before = load_results(path);
+  } catch (const InputError&) {
+    return;  // no results of ours
+  }
+  if (before->models_done() <= results.models_done()) return;
+  throw InputError(fmt::format("{}: holds {} models, more than the {} that were merged; merge it too, or write to another "
+                               "file",
+                               path, before->models_done(), results.models_done()));
 }
 
 }  // namespace
@@ -47,13 +64,15 @@ int command_merge(const MergeArguments& arguments) {
     throw InputError(
         fmt::format("{}; give the files of all shards, or --partial to write what there is", fmt::join(missing, "; ")));
   }
+  auto path_of = [&](const std::string& key) {
+    return folder ? (fs::path(arguments.out) / (key + ".npz")).string() : arguments.out;
+  };
+  for (const auto& [key, merger] : mergers) expect_no_more_in(path_of(key), merger.results());
   for (const auto& [key, merger] : mergers) {
-    const std::string path = folder ? (fs::path(arguments.out) / (key + ".npz")).string() : arguments.out;
+    const std::string path = path_of(key);
     const Results& results = merger.results();
     save_results(results, path, arguments.layout);
-    fmt::print("{}: {} of {} models from {} files\n", path,
-               results.status.size() - static_cast<std::size_t>(std::ranges::count(results.status, kNotTrained)),
-               results.status.size(), parts[key]);
+    fmt::print("{}: {} of {} models from {} files\n", path, results.models_done(), results.status.size(), parts[key]);
   }
   for (const std::string& sentence : missing) fmt::print("{}\n", sentence);
   return 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 
@@ -23,7 +24,11 @@ Results::Results(const Sweep& described) : sweep(described) {
   snapshot_parameters.assign(cells * described.train.snapshots.size() * size, kNan);
 }
 
-bool Results::complete() const { return std::ranges::find(status, kNotTrained) == status.end(); }
+std::int64_t Results::models_done() const {
+  return std::ranges::count_if(status, [](std::int32_t of_model) { return of_model != kNotTrained; });
+}
+
+bool Results::complete() const { return models_done() == std::ssize(status); }
 
 namespace {
 std::span<const float> part(const Results& results, std::size_t cell, int offset, int count) {

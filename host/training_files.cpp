@@ -24,10 +24,6 @@ std::string difference(const Sweep& ours, Sweep theirs) {
   return first_difference(ours, theirs);
 }
 
-std::int64_t trained_models(const Results& results) {
-  return std::ranges::count_if(results.status, [](std::int32_t status) { return status != kNotTrained; });
-}
-
 std::optional<Results> results_in(const std::string& path) {
   std::error_code unknown;
   if (!fs::is_regular_file(path, unknown)) return std::nullopt;
@@ -39,12 +35,12 @@ std::optional<Results> results_in(const std::string& path) {
 }
 
 // What an interrupted training left. Anything else with that name is somebody's, and would be lost.
-std::optional<Results> results_in_partial(const std::string& path, const std::string& shown) {
+std::optional<Results> results_in_partial(const std::string& path) {
   std::error_code unknown;
   const fs::file_status status = fs::symlink_status(path, unknown);
   if (!fs::exists(status)) return std::nullopt;
   constexpr std::string_view kAdvice = "and this training would save there; move it away";
-  if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a file of phasegrid's, {}", shown, kAdvice));
+  if (!fs::is_regular_file(status)) throw InputError(fmt::format("{}: is not a regular file, {}", path, kAdvice));
   try {
     return load_results(path);
   } catch (const InputError& error) {
@@ -70,7 +66,7 @@ void remove_partial(const std::string& target, const std::string& partial, const
   try {
     const OutputFile claim(target, OutputFile::Claim::sole);
     const std::optional<Results> less = results_in(partial);
-    if (!less || !difference(whole.sweep, less->sweep).empty() || trained_models(*less) > trained_models(whole)) return;
+    if (!less || !difference(whole.sweep, less->sweep).empty() || less->models_done() > whole.models_done()) return;
     fs::remove(partial, ignored);
   } catch (const InputError&) {
   }
@@ -130,11 +126,11 @@ bool TrainingFiles::take_whole(File& file, std::optional<Results>& before) const
 // What to go on from: the models of .partial, and those of a results file that is not whole.
 void TrainingFiles::read_earlier(File& file, std::optional<Results> before) const {
   file.earlier = Results(file.sweep);
-  std::optional<Results> partial = results_in_partial(file.partial, file.shown_partial);
+  std::optional<Results> partial = results_in_partial(file.shown_partial);
   if (options_.fresh) return;
   if (partial) {
     const std::string other = difference(file.sweep, partial->sweep);
-    file.saved = trained_models(*partial);
+    file.saved = partial->models_done();
     if (!other.empty() && file.saved > 0) {
       throw InputError(fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the file "
                                    "away, or give {} to replace it",
@@ -143,7 +139,7 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
   }
   Merger merger;
   auto add = [&](std::optional<Results>& found, const std::string& path) {
-    if (!found || !difference(file.sweep, found->sweep).empty() || trained_models(*found) == 0) return;
+    if (!found || !difference(file.sweep, found->sweep).empty() || found->models_done() == 0) return;
     found->sweep = file.sweep;
     merger.add(*found, path);
     file.earlier = merger.results();
@@ -186,7 +182,7 @@ void TrainingFiles::save(std::span<const Results> so_far) {
 void TrainingFiles::save(File& file, const Results& so_far) {
   if (file.whole) return;
   auto save_partial = [&] {
-    const std::int64_t models = trained_models(so_far);
+    const std::int64_t models = so_far.models_done();
     if (models <= file.saved) return;
     save_results(so_far, file.partial);
     file.saved = models;

@@ -43,23 +43,26 @@ class Reproduce(CommandLineCase):
         self.assertEqual([p.name for p in target.iterdir()], ["a2.json"])
         self.assertIsNone(json.loads((target / "a2.json").read_text())["picture"])
 
-    def test_what_an_interrupted_run_finished_is_not_trained_again(self):
+    def test_what_is_finished_is_not_trained_again(self):
         target = self.folder / "fig5"
         self.assertEqual(self.reproduce("fig5", "--out", target, *SMALL).returncode, 0)
-        # A finished run is replaced, as any older output is.
-        self.assertNotIn("going on from", self.reproduce("fig5", "--out", target, *SMALL).stdout)
-        # What an interruption leaves behind is this list.
-        (target / ".finished").write_text(f"{target}/fig5_zero.npz\n{target}/fig5_xavier.npz\n")
+        models = {path: path.read_bytes() for path in target.glob("*.npz")}
+        report = json.loads((target / "fig5.json").read_text())
+        names = sorted(p.name for p in target.iterdir())
+        (target / "fig5_zero.npz").unlink()  # as if it had been interrupted there
         again = self.reproduce("fig5", "--out", target, *SMALL)
         self.assertEqual(again.returncode, 0, again.stderr)
-        self.assertIn("fig5_zero.npz: going on from 4 of 4 models", again.stdout)
-        self.assertIn("fig5_xavier.npz: going on from 4 of 4 models", again.stdout)
-        self.assertNotIn("fig5_diagonal.npz: going on", again.stdout)
-        self.assertFalse((target / ".finished").exists())
+        self.assertIn("fig5_diagonal.npz: holds all 4 models of this sweep already", again.stdout)
+        self.assertIn("fig5_xavier.npz: holds all 4 models of this sweep already", again.stdout)
+        self.assertRegex(again.stdout, r"fig5_zero\.npz: 4 of 4 models")
+        self.assertEqual({path: path.read_bytes() for path in target.glob("*.npz")}, models)
+        self.assertEqual(json.loads((target / "fig5.json").read_text())["verdicts"], report["verdicts"])
+        self.assertEqual(sorted(p.name for p in target.iterdir()), names)
         # Models of other settings are no help, and --fresh asks for none.
-        for words in (("--seed", 7), ("--fresh",)):
-            (target / ".finished").write_text(f"{target}/fig5_zero.npz\n")
-            self.assertNotIn("going on from", self.reproduce("fig5", "--out", target, *SMALL, *words).stdout)
+        for words in (("--seed", 7), ("--fresh", "--seed", 7)):
+            other = self.reproduce("fig5", "--out", target, *SMALL, *words)
+            self.assertEqual(other.returncode, 0, other.stderr)
+            self.assertNotIn("already", other.stdout)
 
     def test_bad_figures_and_options(self):
         for figure in ("fig9", "table2", "Fig1", "", "a1"):

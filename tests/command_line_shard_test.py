@@ -3,12 +3,10 @@
 Usage: command_line_shard_test.py PATH-OF-PHASEGRID
 """
 
-import shutil
 import signal
 import subprocess
 import time
 import unittest
-from pathlib import Path
 
 import numpy as np
 from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
@@ -153,10 +151,11 @@ class Shards(CommandLineCase):
         _, errors = interrupted.communicate(timeout=30)
         self.assertEqual(interrupted.returncode, 130, errors)
         first, second = self.folder / "fig.shard-1-of-2.npz", self.folder / "fig.shard-2-of-2.npz"
+        self.assertFalse(first.exists())
         # What is there can be looked at meanwhile.
-        self.assertEqual(phasegrid("merge", first, checkpoint, "--out", self.folder / "so_far.npz").returncode, 2)
-        self.assertEqual(phasegrid("merge", first, checkpoint, "--out", self.folder / "so_far.npz",
-                                   "--partial").returncode, 0)
+        so_far = [f"{first}.partial", checkpoint, "--out", self.folder / "so_far.npz"]
+        self.assertEqual(phasegrid("merge", *so_far).returncode, 2)
+        self.assertEqual(phasegrid("merge", *so_far, "--partial").returncode, 0)
         for index in (1, 2):
             rest = subprocess.run(self.long_shard(index), capture_output=True, text=True, check=False, timeout=300)
             self.assertEqual(rest.returncode, 0, rest.stderr)
@@ -165,16 +164,32 @@ class Shards(CommandLineCase):
         self.assertEqual(phasegrid("merge", first, second, "--out", self.out).returncode, 0)
         self.assertEqual(self.out.read_bytes(), self.whole(self.folder / "long.toml"))
 
-    def test_a_finished_shard_is_trained_anew(self):
-        # As the unsharded run does: a results file that is done is an older output.
+    def test_a_finished_shard_is_kept(self):
         self.run_shards(2, self.sweep, "--out", self.folder / "fig.npz")
         first = self.folder / "fig.shard-1-of-2.npz"
-        kept = Path(shutil.copy(first, self.folder / "kept.npz"))
-        result = phasegrid("run", self.sweep, "--out", self.folder / "fig.npz", "--shard", "1/2", "--device", "cpu")
+        before, written = first.read_bytes(), first.stat().st_mtime_ns
+        again = ["run", self.sweep, "--out", self.folder / "fig.npz", "--shard", "1/2", "--device", "cpu"]
+        result = phasegrid(*again)
         self.assertEqual(result.returncode, 0)
-        self.assertNotIn("going on", result.stdout)
+        self.assertIn("fig.shard-1-of-2.npz: holds all 10 models of this sweep already", result.stdout)
+        self.assertEqual(first.stat().st_mtime_ns, written)
+        result = phasegrid(*again, "--fresh")
+        self.assertEqual(result.returncode, 0)
         self.assertIn("10 of 10 models", result.stdout)
-        self.assertEqual(first.read_bytes(), kept.read_bytes())
+        self.assertGreater(first.stat().st_mtime_ns, written)
+        self.assertEqual(first.read_bytes(), before)
+
+    def test_an_incomplete_merge_does_not_replace_more(self):
+        self.run_shards(2, self.sweep, "--out", self.folder / "fig.npz")
+        first, second = sorted(self.folder.glob("fig.shard-*"))
+        self.assertEqual(phasegrid("merge", first, second, "--out", self.out).returncode, 0)
+        whole = self.out.read_bytes()
+        result = phasegrid("merge", first, "--out", self.out, "--partial")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertRegex(result.stderr, r"out\.npz: holds 18 models, more than the 10 that were merged; merge it too")
+        self.assertEqual(self.out.read_bytes(), whole)
+        self.assertEqual(phasegrid("merge", first, self.out, "--out", self.out, "--partial").returncode, 0)
+        self.assertEqual(self.out.read_bytes(), whole)
 
 
 if __name__ == "__main__":

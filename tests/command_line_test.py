@@ -174,20 +174,54 @@ class CommandLine(CommandLineCase):
         _, errors = process.communicate(timeout=30)
         self.assertLess(time.monotonic() - began, 1.5)
         self.assertEqual(process.returncode, 130, errors)
-        with np.load(self.out) as file:
+        self.assertIn("out.npz.partial, and the same command goes on from there", errors)
+        self.assertEqual(self.files(), ["long.toml", "out.npz.partial", "small.toml"])
+        with np.load(f"{self.out}.partial") as file:
             first = file["all_losses"]
             status = file["status"]
         self.assertTrue((status == -1).any() and (status == 0).any())
         np.testing.assert_array_equal(np.isnan(first), status == -1)
-        self.assertNotIn(".npz.partial", " ".join(self.files()))
         rest = phasegrid("run", self.folder / "long.toml", "--out", self.out, "--set", "restarts=200")
         self.assertEqual(rest.returncode, 0, rest.stderr)
-        self.assertIn("going on from", rest.stdout)
+        self.assertIn("out.npz.partial: going on from", rest.stdout)
+        self.assertEqual(self.files(), ["long.toml", "out.npz", "small.toml"])
         whole = self.folder / "whole.npz"
-        self.assertEqual(phasegrid("run", self.folder / "long.toml", "--out", whole, "--fresh").returncode, 0)
-        with np.load(self.out) as resumed, np.load(whole) as expected:
-            for key in expected.files:
-                np.testing.assert_array_equal(resumed[key], expected[key])
+        self.assertEqual(phasegrid("run", self.folder / "long.toml", "--out", whole).returncode, 0)
+        self.assertEqual(self.out.read_bytes(), whole.read_bytes())
+        # What is finished is neither trained again nor lost to a run that is not.
+        again = phasegrid("run", self.folder / "long.toml", "--out", self.out, "--device", "cpu")
+        self.assertEqual(again.returncode, 0)
+        self.assertIn("out.npz: holds all 1800 models of this sweep already; --fresh", again.stdout)
+        for words in (["--fresh"], ["--set", "seed=4"]):
+            process = self.start_long(*words)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 130)
+            self.assertEqual(self.out.read_bytes(), whole.read_bytes())
+
+    def test_two_runs_do_not_write_one_file(self):
+        process = self.start_long()
+        while not [name for name in self.files() if name.startswith(".out.npz.tmp-")]:
+            time.sleep(0.02)
+        second = phasegrid("run", self.folder / "long.toml", "--out", self.out)
+        self.assertEqual((second.returncode, second.stdout), (2, ""))
+        self.assertEqual(len(second.stderr.splitlines()), 1)
+        self.assertIn("out.npz: another training is writing this file", second.stderr)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual([name for name in self.files() if name.startswith(".")], [])
+
+    def test_what_is_in_the_way_is_named_and_stays(self):
+        partial = Path(f"{self.out}.partial")
+        partial.write_text("mine")
+        for words in ([], ["--fresh"]):
+            result = phasegrid("run", self.sweep, "--out", self.out, *words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertRegex(result.stderr, r"^phasegrid: .*out\.npz\.partial: .*; move it away\n$")
+            self.assertEqual(partial.read_text(), "mine")
+        self.assertEqual(self.files(), ["out.npz.partial", "small.toml"])
 
     def test_kill_leaves_a_checkpoint_or_nothing_broken(self):
         process = self.start_long("--checkpoint-seconds", "0.2")
@@ -216,10 +250,18 @@ class CommandLine(CommandLineCase):
         time.sleep(1.0)
         process.kill()
         process.communicate()
-        rest = phasegrid(*words, "--set", "restarts=2")  # the small sweep alone is the same
+        self.assertEqual(phasegrid("run", self.sweep, "--out", self.out).returncode, 0)
+        self.assertEqual((target / "small.npz").read_bytes(), self.out.read_bytes())
+        # With two restarts the small sweep alone is the same.
+        other = phasegrid(*words, "--set", "restarts=2")
+        self.assertEqual(other.returncode, 2)
+        self.assertRegex(other.stderr, r"long\.npz\.partial: holds \d+ of 1800 models of another sweep, whose restarts is "
+                                       r"200, not 2; .*--fresh")
+        (target / "long.npz.partial").unlink()
+        rest = phasegrid(*words, "--set", "restarts=2")
         self.assertEqual(rest.returncode, 0, rest.stderr)
-        self.assertIn("small.npz.partial: going on from 18 of 18 models", rest.stdout)
-        self.assertEqual([p.name for p in target.iterdir() if p.suffix == ".partial"], [])
+        self.assertIn("small.npz: holds all 18 models of this sweep already", rest.stdout)
+        self.assertEqual(sorted(p.name for p in target.iterdir()), ["long.npz", "small.npz"])
 
     def test_a_terminal_gets_a_progress_line(self):
         leader, follower = pty.openpty()

@@ -6,7 +6,6 @@
 
 #include "phasegrid/error.hpp"
 #include "phasegrid/results_file.hpp"
-#include "reproduce/finished.hpp"
 #include "reproduce/report.hpp"
 #include "reproduce/reproduction.hpp"
 #include "test_files.hpp"
@@ -99,29 +98,6 @@ TEST(Reproduction, HoldsEverySectionSummaryAndFinding) {
   EXPECT_NE(text.find("- a reading: "), std::string::npos);
   EXPECT_EQ(text.find("- a claim"), std::string::npos);  // no finding
   EXPECT_NE(text.find("12 s of training"), std::string::npos);
-}
-
-TEST(FinishedFiles, AreThoseOfTheInterruptedRun) {
-  const TemporaryFolder folder;
-  const Sweep sweep = testing::small_sweep();
-  Results results(sweep);
-  const std::vector<float> model(static_cast<std::size_t>(sweep.shape.parameter_count()), 0.5f);
-  results.take(0, 0, {0.1f, 0.1f}, kTrained, model);
-  save_results(results, folder.file("half.npz"));
-  results.take(0, 1, {0.2f, 0.2f}, kTrained, model);
-  save_results(results, folder.file("whole.npz"));
-  {
-    FinishedFiles finished(folder.path(), false);
-    EXPECT_TRUE(finished.paths().empty());  // a finished file of an older run is none of this one's
-    finished.add_complete({folder.file("whole.npz"), folder.file("half.npz"), folder.file("missing.npz")});
-  }
-  EXPECT_EQ(FinishedFiles(folder.path(), false).paths(), std::set<std::string>{folder.file("whole.npz")});
-  EXPECT_TRUE(FinishedFiles(folder.path(), true).paths().empty());
-  EXPECT_TRUE(FinishedFiles(folder.path(), false).paths().empty());  // forgotten for good
-  FinishedFiles again(folder.path(), false);
-  again.add_complete({folder.file("whole.npz")});
-  again.clear();
-  EXPECT_EQ(folder.names(), (std::vector<std::string>{"half.npz", "whole.npz"}));
 }
 
 }  // namespace

@@ -248,13 +248,13 @@ TEST_F(ResultsFileTest, DiskTooSmallLeavesTheOldFileAlone) {
 
 TEST_F(ResultsFileTest, WritersOfOnePathLeaveEachOtherAlone) {
   const Results empty(full_sweep()), results = taken(full_sweep(), models_of(full_sweep(), 11));
-  ReservedFile first(path_, results.sweep), second(path_, results.sweep);
-  { const ReservedFile unused(path_, results.sweep); }
+  ReservedFile reserved(path_, results.sweep);
+  expect_refusal(path_, "another training is writing", [&] { ReservedFile(path_, results.sweep); });
   save_results(empty, path_);
   expect_same(load_results(path_), empty);
-  first.save(results);
+  reserved.save(results);
   expect_same(load_results(path_), results);
-  second.save(empty);
+  ReservedFile(path_, results.sweep).save(empty);  // the first has what it wants
   expect_same(load_results(path_), empty);
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
 }

@@ -45,7 +45,8 @@ struct Results {
   Results() = default;
 
   std::size_t cells() const { return final_losses.size(); }
-  bool complete() const;
+  std::int64_t models_done() const;  // models that were trained, also those that diverged
+  bool complete() const;             // whether that is all
 
   // Kept model of a cell: W [E][n][m], b [E][n], G [E][n].
   std::span<const float> expert_weights(std::size_t cell) const;

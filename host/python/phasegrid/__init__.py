@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from phasegrid.sweep import Sweep as Sweep
     from phasegrid.sweep import read_sweeps as read_sweeps
     from phasegrid.training import Interrupted as Interrupted
+    from phasegrid.training import NotSaved as NotSaved
     from phasegrid.training import train as train
 
 # Public name -> the module that has it.
@@ -39,6 +40,7 @@ _HOMES = {
     "Sweep": "phasegrid.sweep",
     "read_sweeps": "phasegrid.sweep",
     "Interrupted": "phasegrid.training",
+    "NotSaved": "phasegrid.training",
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.results",

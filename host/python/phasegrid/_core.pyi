@@ -155,15 +155,26 @@ def boundary_sharpness(field: Annotated[NDArray[numpy.float64], dict(order='C', 
 class TrainingFiles:
     """The results files of a training, and what is saved beside them."""
 
-    def __init__(self, sweeps: Sequence[Sweep], paths: Sequence[str], shard: str) -> None: ...
+    def __init__(self, sweeps: Sequence[Sweep], paths: Sequence[str], shard: str, fresh: bool) -> None: ...
 
-    def earlier(self) -> list[Results]:
+    def take_earlier(self) -> list[Results]:
         """
-        What an interrupted training of the same sweeps left, one entry a sweep.
+        What earlier trainings of the same sweeps left, one entry a sweep; once.
         """
 
-def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str) -> tuple[list[Results], bool]:
-    """(results, interrupted) of the sweeps."""
+    @property
+    def all_finished(self) -> bool: ...
+
+    def place(self, sweep: int) -> str:
+        """The file that has a sweep's models now; '' where none has."""
+
+    def close(self) -> None:
+        """Lets go of the files, for another training."""
+
+def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str) -> tuple[list[Results], bool, str]:
+    """
+    (results, interrupted, why they are not in the files or '') of the sweeps.
+    """
 
 def devices() -> list[str]:
     """One line a device: what it offers, or why it cannot be used."""

@@ -22,12 +22,25 @@ InstructionSet: TypeAlias = Literal["auto", "baseline", "avx2", "avx512"]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during train(). `results` has what was finished, as train() would have returned it; `resume` takes it."""
+    """Ctrl-C during train(). `results` has what was finished, as train() would have returned it; `resume` takes it.
+    `saved` names the files that have it too, where there was an `out`: the same call goes on from them.
+    """
 
-    def __init__(self, results: Results | list[Results]) -> None:
+    def __init__(self, results: Results | list[Results], saved: Sequence[str] = ()) -> None:
         parts = results if isinstance(results, list) else [results]
         done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
-        super().__init__(f"interrupted after {done} of {total} models; they are in the exception's .results")
+        super().__init__(
+            f"interrupted after {done} of {total} models; they are in the exception's .results{_also_in(saved)}"
+        )
+        self.results = results
+        self.saved = list(saved)
+
+
+class NotSaved(ValueError):
+    """train() could not write `out` at its end, for the reason that it says. `results` has what it would have returned."""
+
+    def __init__(self, reason: str, results: Results | list[Results]) -> None:
+        super().__init__(f"{reason}; the results are in the exception's .results")
         self.results = results
 
 
@@ -41,6 +54,7 @@ def train(
     instruction_set: InstructionSet = "auto",
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     resume: Results | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
@@ -58,6 +72,7 @@ def train(
     instruction_set: InstructionSet = "auto",
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     resume: Sequence[Results] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
@@ -73,6 +88,7 @@ def train(
     instruction_set: InstructionSet = "auto",
     progress: bool | ProgressCall | None = None,
     out: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
     resume: Results | Sequence[Results] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
@@ -83,14 +99,18 @@ def train(
 
     device: "auto" is a GPU where this build and machine have one, else the CPU. threads: CPU threads, 0 for one a core.
     progress: True for a bar, False for none, None for a bar in a notebook or terminal, or a function.
-    out: a results file, or for a list of sweeps a folder of NAME.npz; what is finished is saved beside it about every
-    `checkpoint_seconds`, and the same call goes on from there after a crash.
+    out: a results file, or for a list of sweeps a folder of NAME.npz, each written when all of it is trained. Until then
+    what is finished is saved beside it, in NAME.npz.partial (`load` reads that too), about every `checkpoint_seconds` and
+    after Ctrl-C or an exception in `progress`; the same call goes on from there. A file that has every model of the sweep
+    is returned, and nothing is trained; one of another sweep is replaced when the new one is whole. Only one training
+    writes a file at a time.
+    fresh: True trains every model, also where `out` has them.
     shard: "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
     resume: results of an interrupted training of the same sweeps, whose models are not trained again.
 
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
     free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished.
-    Raises ValueError where a setting cannot be used, RuntimeError where the device fails.
+    Raises ValueError where a setting or file cannot be used, RuntimeError where the device fails.
     """
     single = sweep is None or isinstance(sweep, Sweep)
     sweeps = _sweeps_of(sweep, settings)
@@ -101,32 +121,59 @@ def train(
             raise ValueError(f"{name} must be a string, not {shown(word)}")
     if not isinstance(checkpoint_seconds, int | float) or not 0 < checkpoint_seconds <= 1e9:
         raise ValueError(f"checkpoint_seconds must be a number above 0 to 1e9, not {shown(checkpoint_seconds)}")
+    if not isinstance(fresh, bool):
+        raise ValueError(f"fresh must be True or False, not {shown(fresh)}")
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
-    earlier = _earlier(resume, sweeps)
+    earlier = [results.core for results in _earlier(resume, sweeps)]
 
-    files = None
-    if out is not None:
-        files = _core.TrainingFiles([s.core for s in sweeps], _paths(out, sweeps, single), shard)
-    if files is not None and not earlier:
-        earlier = [Results(core) for core in files.earlier()]
-    with _progress(progress) as report:
-        trained, interrupted = _core.train(
-            [s.core for s in sweeps],
-            device=device,
-            threads=int(threads),
-            instruction_set=instruction_set,
-            progress=report,
-            files=files,
-            checkpoint_seconds=float(checkpoint_seconds),
-            resume=[results.core for results in earlier],
-            shard=shard,
-        )
-    results = [Results(core) for core in trained]
-    answer = results[0] if single else results
-    if interrupted:
-        raise Interrupted(answer)
-    return answer
+    cores = [s.core for s in sweeps]
+    files = _core.TrainingFiles(cores, _paths(out, sweeps, single), shard, fresh) if out is not None else None
+    try:
+        if files is not None:
+            found = files.take_earlier()
+            if files.all_finished:
+                results = [Results(core) for core in found]
+                return results[0] if single else results
+            earlier = [_core.merge(pair) for pair in zip(earlier, found, strict=True)] if earlier else found
+        with _progress(progress) as report:
+            trained, interrupted, unsaved = _core.train(
+                cores,
+                device=device,
+                threads=int(threads),
+                instruction_set=instruction_set,
+                progress=report,
+                files=files,
+                checkpoint_seconds=float(checkpoint_seconds),
+                resume=earlier,
+                shard=shard,
+            )
+        results = [Results(core) for core in trained]
+        answer = results[0] if single else results
+        if unsaved:
+            raise NotSaved(unsaved, answer)
+        if interrupted:
+            raise Interrupted(answer, _saved(files, sweeps))
+        return answer
+    except Exception as error:
+        if saved := _saved(files, sweeps):
+            error.add_note(f"what was finished is{_also_in(saved).removeprefix(' and')}")
+        raise
+    finally:
+        if files is not None:
+            files.close()  # an exception would keep them, and so the name, as long as somebody looks at it
+
+
+def _saved(files: _core.TrainingFiles | None, sweeps: Sequence[Sweep]) -> list[str]:
+    """The files that have what was finished."""
+    places = [files.place(i) for i in range(len(sweeps))] if files is not None else []
+    return [place for place in places if place]
+
+
+def _also_in(saved: Sequence[str]) -> str:
+    if not saved:
+        return ""
+    return f" and in {', '.join(saved) if len(saved) <= 3 else f'{len(saved)} files'}; the same call goes on from there"
 
 
 def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any]) -> list[Sweep]:

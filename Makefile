@@ -4,6 +4,7 @@ OUT ?= out/fig4
 PAPER ?= out/paper
 BUILD ?= build
 JOBS ?= $(shell nproc)
+KILLS ?= 1000
 # The authors' files, where they are at hand: the pictures then stand beside theirs, and a table compares the two.
 SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
@@ -13,7 +14,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test wheel bench sanitize coverage peers clean
+.PHONY: help deps build fig4 paper test kill wheel bench sanitize coverage peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -21,6 +22,7 @@ help:
 	@echo "make paper              reproduce every figure and table at preset paper (under an hour) into $(PAPER)/REPRODUCTION.md"
 	@echo "make paper PRESET=quick the same, small: about two minutes"
 	@echo "make test               build, then run every test"
+	@echo "make kill               runs that are ended at $(KILLS) random moments: nothing finished may be lost"
 	@echo "make build              build the library, the program and the tests in $(BUILD)/"
 	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
@@ -66,6 +68,11 @@ paper: deps $(BUILD)/build.ninja
 
 test: build
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+# Without a failure this prints one line; a failure names the seed that repeats it.
+kill: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
+	$(PYTHON) tests/kill_test.py $(BUILD)/phasegrid --rounds $(KILLS)
 
 # For this platform alone: it needs the shared libraries that `auditwheel show` lists.
 wheel: deps

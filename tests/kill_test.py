@@ -59,8 +59,21 @@ class Case:
         self.seconds = 0.0
 
     def command(self, out: Path, *words: str) -> list[str]:
-        return [self.program, "run", *self.sweeps, "--out", str(out), "--device", "cpu", "--threads", "1",
-                "--checkpoint-seconds", "0.1", *self.words, *words]
+        return [
+            self.program,
+            "run",
+            *self.sweeps,
+            "--out",
+            str(out),
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--checkpoint-seconds",
+            "0.1",
+            *self.words,
+            *words,
+        ]
 
     def start(self, out: Path, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(self.command(out, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -72,8 +85,12 @@ class Case:
             self.seconds = time.monotonic() - start
             self.expected = self.parts = read(Path(out))
             if self.authors:
-                subprocess.run(self.command(Path(out), "--fresh", "--layout", "phasegrid"), check=True,
-                               capture_output=True, timeout=LONGEST)
+                subprocess.run(
+                    self.command(Path(out), "--fresh", "--layout", "phasegrid"),
+                    check=True,
+                    capture_output=True,
+                    timeout=LONGEST,
+                )
                 self.parts = read(Path(out))
         expect(sorted(self.expected) == sorted(self.names), f"an undisturbed run left {sorted(self.expected)}")
 
@@ -88,9 +105,15 @@ def state(out: Path) -> dict[str, tuple[int, int]]:
 
 
 def end(process: subprocess.Popen[str], way: str, chance: random.Random) -> None:
-    signals = {"kill": [signal.SIGKILL], "term": [signal.SIGTERM], "int": [signal.SIGINT], "hup": [signal.SIGHUP],
-               "term pair": [signal.SIGTERM, signal.SIGTERM], "term and hup": [signal.SIGTERM, signal.SIGHUP],
-               "term and kill": [signal.SIGTERM, signal.SIGKILL]}[way]
+    signals = {
+        "kill": [signal.SIGKILL],
+        "term": [signal.SIGTERM],
+        "int": [signal.SIGINT],
+        "hup": [signal.SIGHUP],
+        "term pair": [signal.SIGTERM, signal.SIGTERM],
+        "term and hup": [signal.SIGTERM, signal.SIGHUP],
+        "term and kill": [signal.SIGTERM, signal.SIGKILL],
+    }[way]
     for i, number in enumerate(signals):
         if i:
             time.sleep(chance.choice([0, 0, 0.001, 0.01, 0.1]))
@@ -116,8 +139,10 @@ def check_meanwhile(case: Case, out: Path, finished: set[str], stopped: bool, lo
                     done = part["status"] != -1
                     expect(bool(done.any()), f"{name} holds nothing")
                     for key in ("all_losses", "all_reconstruction_losses", "status"):
-                        expect(np.array_equal(part[key][done], reference[key][done], equal_nan=True),
-                               f"{name}: {key} is not that of the undisturbed run")
+                        expect(
+                            np.array_equal(part[key][done], reference[key][done], equal_nan=True),
+                            f"{name}: {key} is not that of the undisturbed run",
+                        )
         else:
             expect(not stopped and ".tmp-" in name, f"{name} was left ({log})")
     for name in finished:
@@ -186,8 +211,16 @@ def main() -> int:
         folder = Path(scratch)
         for name, text in SWEEPS.items():
             (folder / f"{name}.toml").write_text(text)
-        cases = [Case(program, folder, *words) for words in ((["tiny"], []), (["block"], []), (["tiny", "block"], []),
-                                                             (["tiny"], SHARD), (["block"], ["--layout", "authors"]))]
+        cases = [
+            Case(program, folder, *words)
+            for words in (
+                (["tiny"], []),
+                (["block"], []),
+                (["tiny", "block"], []),
+                (["tiny"], SHARD),
+                (["block"], ["--layout", "authors"]),
+            )
+        ]
         for case in cases:
             case.undisturbed()
         for i in range(rounds):
@@ -198,8 +231,10 @@ def main() -> int:
                 except Failure as failure:
                     print(f"round {i + 1} of seed {seed}, {case.names} {case.words}: {failure}")
                     return 1
-    print(f"{rounds} rounds, seed {seed}, {time.monotonic() - start:.0f} s: "
-          + ", ".join(f"{count} {what}" for what, count in sorted(seen.items())))
+    print(
+        f"{rounds} rounds, seed {seed}, {time.monotonic() - start:.0f} s: "
+        + ", ".join(f"{count} {what}" for what, count in sorted(seen.items()))
+    )
     return 0
 
 

@@ -249,6 +249,132 @@ def test_out_is_written_and_gone_on_from_after_a_kill(tmp_path: Path) -> None:
     np.testing.assert_array_equal(phasegrid.load(tmp_path / "b.npz").kept, many[1].kept)
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_out_is_returned_and_not_trained_again(tmp_path: Path) -> None:
+    path = tmp_path / "f.npz"
+    calls: list[int] = []
+    first = phasegrid.train(**TINY, out=path)
+    before, written = path.read_bytes(), path.stat().st_mtime_ns
+    again = phasegrid.train(**TINY, out=path, progress=lambda *_: calls.append(1))
+    same(again, first.arrays())
+    assert not calls and path.stat().st_mtime_ns == written
+    # Also as one of several sweeps, of which another is new.
+    both = [phasegrid.Sweep(**TINY, name="f"), phasegrid.Sweep(**TINY, name="g", seed=1)]
+    phasegrid.train(both[0], out=tmp_path / "f.npz")
+    written = path.stat().st_mtime_ns
+    trained = phasegrid.train(both, out=tmp_path, progress=lambda done, *_: calls.append(done))
+    assert calls[0] >= 18 and path.stat().st_mtime_ns == written
+    np.testing.assert_array_equal(trained[0].all_losses, first.all_losses)
+    calls.clear()
+    phasegrid.train(both[0], out=path, fresh=True, progress=lambda *_: calls.append(1))
+    assert calls and path.stat().st_mtime_ns > written
+    other = phasegrid.train(**{**TINY, "seed": 9}, out=path)
+    np.testing.assert_array_equal(phasegrid.load(path).all_losses, other.all_losses)
+    assert path.read_bytes() != before
+    with pytest.raises(ValueError, match=r"^fresh must be True or False, not 3$"):
+        phasegrid.train(**TINY, out=path, fresh=3)  # type: ignore[call-overload]
+
+
+def test_an_unfinished_training_does_not_touch_a_finished_out(tmp_path: Path) -> None:
+    path = tmp_path / "f.npz"
+    settings: dict[str, Any] = {**TINY, "steps": 30000}
+    phasegrid.train(**TINY, out=path)
+    before = path.read_bytes()
+
+    def fail(models_done: int, *_: object) -> None:
+        if models_done:
+            raise LookupError("enough")
+
+    def interrupt(models_done: int, *_: object) -> None:
+        if models_done:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(LookupError, match="enough") as failed:
+        phasegrid.train(**settings, out=path, progress=fail, threads=1)
+    partial = f"{path}.partial"
+    assert failed.value.__notes__ == [f"what was finished is in {partial}; the same call goes on from there"]
+    assert path.read_bytes() == before and names(tmp_path) == ["f.npz", "f.npz.partial"]
+    kept = phasegrid.load(partial).models_done
+    assert kept > 0
+    try:
+        phasegrid.train(**settings, out=path, progress=interrupt, threads=1)
+    except phasegrid.Interrupted as stopped:
+        assert stopped.saved == [partial] and f" and in {partial}; the same call goes on" in str(stopped)
+        assert phasegrid.load(partial).models_done == stopped.results.models_done > kept  # type: ignore[union-attr]
+        assert path.read_bytes() == before
+        # The exception, and with it the call's frame, still lives here.
+        whole = phasegrid.train(**settings, out=path)
+    assert names(tmp_path) == ["f.npz"]
+    same(phasegrid.load(path), whole.arrays())
+    np.testing.assert_array_equal(whole.expert_weights, phasegrid.train(**settings).expert_weights)
+
+
+def test_resume_and_out_go_together(tmp_path: Path) -> None:
+    path = tmp_path / "r.npz"
+    shards = [phasegrid.train(**TINY, shard=f"{i}/2") for i in (1, 2)]
+    shards[0].save(f"{path}.partial")
+    first: list[int] = []
+    whole = phasegrid.train(**TINY, out=path, resume=shards[1], progress=lambda done, *_: first.append(done))
+    assert first[0] == 18 and whole.complete and names(tmp_path) == ["r.npz"]
+    same(whole, phasegrid.train(**TINY).arrays())
+
+
+def test_models_of_another_sweep_and_foreign_files_stay(tmp_path: Path) -> None:
+    path, partial = tmp_path / "r.npz", tmp_path / "r.npz.partial"
+    phasegrid.train(**TINY, shard="1/2").save(partial)
+    with pytest.raises(ValueError, match=r"another sweep, whose train\.steps is 60, not 61; .*or give fresh=True"):
+        phasegrid.train(**{**TINY, "steps": 61}, out=path)
+    with pytest.raises(ValueError, match=r"r\.npz: does not exist yet; .* is in .*r\.npz\.partial"):
+        phasegrid.load(path)
+    assert phasegrid.load(partial).models_done == 9
+    partial.write_text("mine")
+    with pytest.raises(ValueError, match="move it away"):
+        phasegrid.train(**TINY, out=path, fresh=True)
+    assert partial.read_text() == "mine" and names(tmp_path) == ["r.npz.partial"]
+
+
+def test_a_partial_file_is_drawn_and_explored(tmp_path: Path) -> None:
+    partial = tmp_path / "r.npz.partial"
+    phasegrid.train(**TINY, shard="1/2").save(partial)
+    phasegrid.load(partial).draw(tmp_path / "r.png")
+    phasegrid.load(partial).explore(tmp_path / "r.html")
+    command = [sys.executable, "-m", "phasegrid.explorer", partial, "--out", tmp_path / "e.html"]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "e.html").stat().st_size > 10000
+
+
+def test_only_one_training_writes_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "r.npz"
+    refused: list[str] = []
+
+    def second(models_done: int, *_: object) -> None:
+        if not refused:
+            with pytest.raises(ValueError) as caught:
+                phasegrid.train(**TINY, out=path)
+            refused.append(str(caught.value))
+
+    phasegrid.train(**TINY, out=path, progress=second)
+    assert refused == [f"{path}: another training is writing this file; wait until it ends, or write to another file"]
+    assert names(tmp_path) == ["r.npz"]
+
+
+def test_results_are_not_lost_with_their_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def remove(*_: object) -> None:
+        if folder.exists():
+            folder.rename(tmp_path / "renamed")
+
+    with pytest.raises(phasegrid.NotSaved, match=r"r\.npz: cannot be written: .*; the results are in") as caught:
+        phasegrid.train(**TINY, out=folder / "r.npz", progress=remove)
+    assert isinstance(caught.value.results, phasegrid.Results)
+    same(caught.value.results, phasegrid.train(**TINY).arrays())
+
+
 def test_shards_merge_to_the_whole(tmp_path: Path) -> None:
     shards = [phasegrid.train(**TINY, shard=f"{i}/3", out=tmp_path / f"{i}.npz") for i in (1, 2, 3)]
     assert not any(shard.complete for shard in shards)

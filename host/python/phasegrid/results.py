@@ -350,7 +350,10 @@ def _all_inputs(inputs: object) -> bool:
 
 
 def load(path: str | os.PathLike[str]) -> Results:
-    """Reads a results file in our layout. Raises ValueError naming the path and what is wrong with it."""
+    """Reads a results file in our layout, or the NAME.npz.partial of a training that was interrupted.
+
+    Raises ValueError naming the path and what is wrong with it.
+    """
     return Results(_core.load(path_text("path", path)))
 
 

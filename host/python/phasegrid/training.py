@@ -37,7 +37,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NotSaved(ValueError):
-    """train() could not write `out` at its end, for the reason that it says. `results` has what it would have returned."""
+    """train() could not write `out` at its end, for the reason it says. `results` is what it would have returned."""
 
     def __init__(self, reason: str, results: Results | list[Results]) -> None:
         super().__init__(f"{reason}; the results are in the exception's .results")
@@ -99,11 +99,11 @@ def train(
 
     device: "auto" is a GPU where this build and machine have one, else the CPU. threads: CPU threads, 0 for one a core.
     progress: True for a bar, False for none, None for a bar in a notebook or terminal, or a function.
-    out: a results file, or for a list of sweeps a folder of NAME.npz, each written when all of it is trained. Until then
-    what is finished is saved beside it, in NAME.npz.partial (`load` reads that too), about every `checkpoint_seconds` and
-    after Ctrl-C or an exception in `progress`; the same call goes on from there. A file that has every model of the sweep
-    is returned, and nothing is trained; one of another sweep is replaced when the new one is whole. Only one training
-    writes a file at a time.
+    out: a results file, or for a list of sweeps a folder of NAME.npz, each written when all of it is trained. Until
+    then what is finished is saved beside it in NAME.npz.partial, which `load` reads too: about every
+    `checkpoint_seconds`, and after Ctrl-C or an exception in `progress`. The same call goes on from there. A file that
+    has every model of the sweep already is returned, and nothing is trained; one of another sweep is replaced when the
+    new one is whole. Only one training writes a file at a time.
     fresh: True trains every model, also where `out` has them.
     shard: "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
     resume: results of an interrupted training of the same sweeps, whose models are not trained again.

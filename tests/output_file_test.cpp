@@ -12,6 +12,7 @@
 #include <atomic>
 #include <barrier>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <thread>
@@ -132,6 +133,17 @@ TEST_F(OutputFileTest, OfManyAtTheSameMomentOneGetsIt) {
     ASSERT_EQ(refused, kWriters - 1);
     EXPECT_EQ(folder_.names(), Names{});
   }
+}
+
+TEST_F(OutputFileTest, LookingForOthersAndClaimingIsOneStep) {
+  const int folder = open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(flock(folder, LOCK_EX), 0);  // as another one that is about to claim
+  std::jthread late([&] { write(Claim::sole); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(folder_.names(), Names{});
+  close(folder);
+  late.join();
+  EXPECT_EQ(folder_.names(), Names{"results.npz"});
 }
 
 TEST_F(OutputFileTest, ATemporaryFileThatVanishedIsMadeAnew) {

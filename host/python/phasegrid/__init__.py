@@ -18,6 +18,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasegrid import explorer as explorer
+    from phasegrid import pictures as pictures
     from phasegrid.arrays import open_arrays as open_arrays
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
@@ -49,10 +51,15 @@ _HOMES = {
     "__version__": "phasegrid.machine",
 }
 
-__all__ = list(_HOMES)
+# Modules that are names of the package; they ask for Matplotlib and plotly only when they draw.
+_MODULES = ("explorer", "pictures")
+
+__all__ = [*_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"phasegrid.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'phasegrid' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -3,7 +3,7 @@ The compiled part of phasegrid; use the names of the package phasegrid instead.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy
 from numpy.typing import NDArray
@@ -100,6 +100,9 @@ class Results:
         """(cells, snapshots, parameters)"""
 
     def save(self, path: str, authors: bool) -> None: ...
+
+def results_from(config: str, arrays: dict[str, Any]) -> Results:
+    """Results of a config and of their arrays, each under its name."""
 
 def merge(parts: Sequence[Results]) -> Results: ...
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import _core
+from phasegrid.text import is_sequence, path_text, shown
 
 Number: TypeAlias = float | np.number[Any]
 Numbers: TypeAlias = Sequence[float] | NDArray[Any]
@@ -81,28 +82,6 @@ _AXES = frozenset(
 )
 _WORDS = frozenset(("name", "router_init", "bias_init", "loss", "keep", "schedule"))
 _LISTS = frozenset(("feature_sparsity", "snapshots"))
-
-
-def shown(value: object) -> str:
-    """A value for a message: one short line."""
-    text = repr(value)
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:57] + "..."
-
-
-def path_text(name: str, path: object) -> str:
-    """A path as the C++ side takes it. Raises ValueError for what no file can be called."""
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError(f"{name} must be a path, in UTF-8 and without zero bytes, not {shown(path)}")
-    return text
-
-
-def is_sequence(value: object) -> bool:
-    """Whether a value is a list of numbers rather than a number or a text."""
-    if isinstance(value, np.ndarray):
-        return value.ndim > 0
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str | bytes | Mapping)
 
 
 def _number(keyword: str, value: object) -> str:
@@ -248,6 +227,39 @@ class Sweep:
         """Every setting, as the `config` of a results file has them."""
         config: dict[str, Any] = json.loads(self.core.config)
         return config
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its keyword: `Sweep(**sweep.settings)` is the sweep again, unless it is from a file that has
+        both a seed and an axis of seeds (`config` has both; here `seed` is the axis).
+        """
+        config = self.config
+        found: dict[str, Any] = {}
+        for keyword, (table, key) in _PLACES.items():
+            place = config[table] if table else config
+            if key in place and not (keyword == "feature_sparsity" and not isinstance(place[key], list)):
+                found[keyword] = place[key]
+        if "feature_sparsity" in found:
+            del found["sparsity"]
+        found.update(config["axes"])
+        return found
+
+    def replace(self, **settings: Unpack[Settings]) -> Sweep:
+        """The sweep with some settings changed, each given as in `Sweep`.
+
+            base = phasegrid.Sweep(n_features=20, n_hidden=5, sparsity=[0.5, 0.9])
+            phasegrid.train([base.replace(n_experts=E, name=f"E{E}") for E in (1, 2, 4)])
+
+        A sequence makes a setting an axis and a number makes it none; sparsity and feature_sparsity replace each other.
+        """
+        kept = self.settings
+        for one, other in (("sparsity", "feature_sparsity"), ("feature_sparsity", "sparsity")):
+            if one in settings:
+                kept.pop(other, None)
+        changed = Sweep(**{**kept, **settings})
+        if "seed" in settings or "seed" not in self.config["axes"]:
+            return changed
+        return _from_config(json.dumps(changed.config | {"seed": self.seed}))  # which the axis is added to
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sweep) and self.core.config == other.core.config

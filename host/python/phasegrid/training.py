@@ -13,7 +13,8 @@ import numpy as np
 
 from phasegrid import _core
 from phasegrid.results import Results
-from phasegrid.sweep import Settings, Sweep, path_text, shown
+from phasegrid.sweep import Settings, Sweep
+from phasegrid.text import file_to_write, path_text, shown
 
 # progress(models_done, models_total, share_done, seconds), a few times a second; share_done is from 0 to 1.
 ProgressCall: TypeAlias = Callable[[int, int, float, float], object]
@@ -29,6 +30,9 @@ class Interrupted(KeyboardInterrupt):
         done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
         super().__init__(f"interrupted after {done} of {total} models; they are in the exception's .results")
         self.results = results
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.results,)
 
 
 @overload
@@ -158,14 +162,16 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:
-    path = path_text("out", out)
     if single:
-        return [path]
+        return [file_to_write("out", out, [".npz"])]
+    folder = path_text("out", out)
+    if not os.path.isdir(folder):
+        raise ValueError(f"{folder}: cannot be written: out must be a folder that is there, for a list of sweeps")
     names = [sweep.name for sweep in sweeps]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two sweeps are named {twice!r}; with out= names must differ")
-    return [os.path.join(path, f"{name}.npz") for name in names]
+    return [os.path.join(folder, f"{name}.npz") for name in names]
 
 
 @contextlib.contextmanager

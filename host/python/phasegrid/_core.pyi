@@ -47,6 +47,9 @@ class Sweep:
 def parse_sweep(text: str, origin: str) -> Sweep:
     """A sweep from TOML; ValueError where it cannot be used."""
 
+def nearest_name(word: str, names: Sequence[str]) -> str:
+    """The name that is nearest to a word, or '' where none is near."""
+
 def parse_config(config: str) -> Sweep:
     """The sweep of a `config`."""
 

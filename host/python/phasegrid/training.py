@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import warnings
@@ -13,7 +14,7 @@ import numpy as np
 
 from phasegrid import _core
 from phasegrid.results import Results
-from phasegrid.sweep import Settings, Sweep
+from phasegrid.sweep import Settings, Sweep, unknown
 from phasegrid.text import file_to_write, path_text, shown
 
 # progress(models_done, models_total, share_done, seconds), a few times a second; share_done is from 0 to 1.
@@ -135,6 +136,12 @@ def train(
 
 def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any]) -> list[Sweep]:
     if sweep is None:
+        for keyword in settings:
+            if keyword not in Settings.__annotations__:
+                raise unknown(
+                    keyword,
+                    [name for name, of in inspect.signature(train).parameters.items() if of.kind is of.KEYWORD_ONLY],
+                )
         return [Sweep(**settings)]
     if settings:
         raise ValueError(

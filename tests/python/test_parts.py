@@ -208,12 +208,17 @@ def test_tables_of_cells_and_of_restarts(results: phasegrid.Results) -> None:
     assert len(cells) == 12
     assert cells.columns.tolist()[:3] == ["sparsity", "last_importance", "learning_rate"]
     row = cells[(cells.sparsity == 0.9) & (cells.last_importance == 2) & (cells.learning_rate == 0.01)]
-    assert float(row.final_loss.iloc[0]) == results.final_losses[2, 1, 0]
+    assert float(row.training_loss.iloc[0]) == results.final_losses[2, 1, 0]
+    assert float(row.reconstruction_loss.iloc[0]) == results.reconstruction_losses[2, 1, 0]
     assert int(row.kept.iloc[0]) == results.kept[2, 1, 0] and int(row.trained.iloc[0]) == 3
     assert float(row.total_capacity.iloc[0]) == results.total_capacity()[2, 1, 0]
     restarts = results.to_pandas("restart")
     assert len(restarts) == 36
-    np.testing.assert_array_equal(restarts.loss.to_numpy().reshape(results.all_losses.shape), results.all_losses)
+    for column, losses in (
+        ("training_loss", results.all_losses),
+        ("reconstruction_loss", results.all_reconstruction_losses),
+    ):
+        np.testing.assert_array_equal(restarts[column].to_numpy().reshape(losses.shape), losses)
     kept = restarts[restarts.kept]
     np.testing.assert_array_equal(kept.restart.to_numpy(), results.kept.ravel())
     np.testing.assert_array_equal(kept.sparsity.to_numpy(), cells.sparsity.to_numpy())

@@ -19,11 +19,14 @@ nb::ndarray<nb::numpy, const T> view(const Results& self, const std::vector<T>& 
 // Every array of results, under its name.
 template <class Visit>
 void each_array(Results& results, Visit&& visit) {
+  visit("reconstruction_losses", results.reconstruction_losses);
   visit("final_losses", results.final_losses);
+  visit("all_reconstruction_losses", results.all_reconstruction_losses);
   visit("all_losses", results.all_losses);
   visit("status", results.status);
   visit("kept", results.kept);
   visit("parameters", results.parameters);
+  visit("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses);
   visit("snapshot_losses", results.snapshot_losses);
   visit("snapshot_parameters", results.snapshot_parameters);
 }
@@ -42,6 +45,13 @@ Results results_from(const std::string& config, const nb::typed<nb::dict, nb::st
   return results;
 }
 
+nb::ndarray<nb::numpy, const float> of_restarts(const Results& self, const std::vector<float>& numbers) {
+  return view(self, numbers, {self.cells(), size_of(self.sweep.restarts)});
+}
+nb::ndarray<nb::numpy, const float> of_snapshots(const Results& self, const std::vector<float>& numbers) {
+  return view(self, numbers, {self.cells(), size_of(self.sweep.restarts), self.sweep.train.snapshots.size()});
+}
+
 }  // namespace
 
 void bind_results(nb::module_& module) {
@@ -53,10 +63,11 @@ void bind_results(nb::module_& module) {
       .def_prop_ro("config", [](const Results& r) { return config_of(r); })
       .def_prop_ro("final_losses", [](const Results& r) { return view(r, r.final_losses, {r.cells()}); }, "(cells,)")
       .def_prop_ro(
-          "all_losses",
-          [](const Results& r) {
-            return view(r, r.all_losses, {r.cells(), size_of(r.sweep.restarts)});
-          },
+          "reconstruction_losses", [](const Results& r) { return view(r, r.reconstruction_losses, {r.cells()}); },
+          "(cells,)")
+      .def_prop_ro("all_losses", [](const Results& r) { return of_restarts(r, r.all_losses); }, "(cells, restarts)")
+      .def_prop_ro(
+          "all_reconstruction_losses", [](const Results& r) { return of_restarts(r, r.all_reconstruction_losses); },
           "(cells, restarts)")
       .def_prop_ro(
           "status", [](const Results& r) { return view(r, r.status, {r.cells(), size_of(r.sweep.restarts)}); },
@@ -69,11 +80,11 @@ void bind_results(nb::module_& module) {
           },
           "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)")
       .def_prop_ro(
-          "snapshot_losses",
-          [](const Results& r) {
-            return view(r, r.snapshot_losses,
-                        {r.cells(), size_of(r.sweep.restarts), r.sweep.train.snapshots.size()});
-          },
+          "snapshot_losses", [](const Results& r) { return of_snapshots(r, r.snapshot_losses); },
+          "(cells, restarts, snapshots)")
+      .def_prop_ro(
+          "snapshot_reconstruction_losses",
+          [](const Results& r) { return of_snapshots(r, r.snapshot_reconstruction_losses); },
           "(cells, restarts, snapshots)")
       .def_prop_ro(
           "snapshot_parameters",

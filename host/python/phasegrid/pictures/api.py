@@ -11,11 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phasegrid.arrays import HasArrays, Source
+from phasegrid.cells import Cell
 from phasegrid.pictures import command_line, diagrams, paper, reports
 from phasegrid.pictures import results as from_results
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import load_grids
 from phasegrid.pictures.sizes import Width, inches
+from phasegrid.text import check_folder
 
 Sources = Source | Sequence[Source]
 
@@ -26,10 +28,6 @@ def _several(sources: Any) -> list[Any]:
         kind = type(sources).__name__
         raise InputError(f"results must be a path, a mapping of arrays, Results or a list of these, not {kind}")
     return [sources] if one else list(sources)
-
-
-def _cell(cell: int | Sequence[int]) -> tuple[int, ...]:
-    return (cell,) if isinstance(cell, int | np.integer) else tuple(cell)
 
 
 def _samples(samples: int) -> int:
@@ -65,16 +63,16 @@ def loss_boxes(
     return diagrams.draw_loss_boxes(sets, colours, inches(width))
 
 
-def experts(source: Source, cell: int | Sequence[int] = 0, *, colours: str = "paper", width: Width = None) -> Figure:
+def experts(source: Source, cell: Cell = 0, *, colours: str = "paper", width: Width = None) -> Figure:
     """Figures 1, 2 and 6: for each expert of a cell's kept model the bars of ||W_i||, coloured by polysemanticity,
-    above the matrix of W_i / ||W_i|| . W_j. cell: its index in the grid; what is left out is 0.
+    above the matrix of W_i / ||W_i|| . W_j. cell: its index in the grid or the values of its axes (phasegrid.cells).
     """
-    return paper.draw(from_results.experts_report(source, _cell(cell)), colours, width)
+    return paper.draw(from_results.experts_report(source, cell), colours, width)
 
 
 def router_regions(
     sources: Sources,
-    cell: int | Sequence[int] = 0,
+    cell: Cell = 0,
     *,
     titles: Sequence[str] = (),
     colours: str = "paper",
@@ -84,7 +82,7 @@ def router_regions(
     several = _several(sources)
     if titles and len(titles) != len(several):
         raise InputError(f"titles must hold one for each of {len(several)} results, not {len(titles)}")
-    return paper.draw(from_results.regions_report(several, _cell(cell), titles), colours, width)
+    return paper.draw(from_results.regions_report(several, cell, titles), colours, width)
 
 
 def features_per_dimension(
@@ -122,9 +120,9 @@ def curves(
     return paper.draw(made, colours, width)
 
 
-def training(source: Source, cell: int | Sequence[int] = 0, *, colours: str = "paper", width: Width = None) -> Figure:
+def training(source: Source, cell: Cell = 0, *, colours: str = "paper", width: Width = None) -> Figure:
     """The losses of all restarts of a cell over the steps at which snapshots were taken, the kept one in front."""
-    return paper.draw(from_results.training_report(source, _cell(cell)), colours, width)
+    return paper.draw(from_results.training_report(source, cell), colours, width)
 
 
 def report(path: str | os.PathLike[str], *, colours: str = "paper", width: Width = None) -> Figure:
@@ -133,9 +131,16 @@ def report(path: str | os.PathLike[str], *, colours: str = "paper", width: Width
 
 
 def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 300) -> Path:
-    """Writes a figure as its path ends (.png, .pdf, .svg), whole or not at all, and the same bytes every time."""
+    """Writes a figure as its path ends (.png, .pdf, .svg), whole or not at all, and the same bytes every time.
+
+    Its folder must be there.
+    """
     target = Path(path)
     kind = target.suffix.lstrip(".")
     if kind not in diagrams.FORMATS:
         raise InputError(f"{target}: a picture's name must end in one of .{', .'.join(diagrams.FORMATS)}")
+    try:
+        check_folder(os.fspath(target))
+    except ValueError as error:
+        raise InputError(str(error)) from None
     return command_line.write_files(target.parent, {target.name: diagrams.render(figure, kind, dpi)})[0]

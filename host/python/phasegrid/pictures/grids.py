@@ -82,16 +82,21 @@ def load_grid(source: Source) -> Grid:
     if missing:
         raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(dimensions)}")
     data = {key: np.asarray(arrays[key]) for key in dimensions}
-    if further := [key.removesuffix("_values") for key in more if key in arrays]:
+    further = [key for key in more if key in arrays]
+    if several := [key.removesuffix("_values") for key in further if np.size(arrays[key]) > 1]:
         raise InputError(
-            f"{path}: has the axis {further[0]} too; a phase diagram has sparsity and last_importance alone: "
-            "draw curves, or train one sweep for each diagram"
+            f"{path}: has the axis {several[0]} too; a phase diagram has sparsity and last_importance alone: "
+            f"draw curves, or one value of it, results.sel({several[0]}=..).draw()"
         )
+    dimensions["final_losses"] += len(further)  # of one value each, which are no axes
+    dimensions["expert_weights"] += len(further)
     for key, array in data.items():
         if array.dtype.kind not in "fiu":
             raise InputError(f"{path}: {key} holds {array.dtype}; allowed are real numbers")
         if array.ndim != dimensions[key]:
             raise InputError(f"{path}: {key} has shape {array.shape}; it must have {dimensions[key]} dimension(s)")
+        if array.shape[2 : 2 + len(further)] == (1,) * len(further):
+            data[key] = array.reshape(array.shape[:2] + array.shape[2 + len(further) :])
     sparsity, importance, losses, weights = (array.astype(np.float64) for array in data.values())
     cells = (len(sparsity), len(importance))
     if 0 in cells:

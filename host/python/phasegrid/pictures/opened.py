@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from phasegrid.arrays import Arrays, Source, name_of, open_arrays
+from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 
@@ -82,14 +83,16 @@ class Opened:
             raise InputError(f"{self.place}: {key} has shape {values.shape}; it must begin with {extents}")
         return values.astype(np.float64)
 
-    def of_cell(self, key: str, cell: tuple[int, ...]) -> Array:
-        """One cell's part of an array; what `cell` leaves out is 0."""
-        grid = tuple(axis.size for axis in self.axes.values())
-        where = (*cell, *(0,) * (len(grid) - len(cell)))
-        whole = all(isinstance(at, int | np.integer) and not isinstance(at, bool) for at in where)
-        if not whole or len(where) != len(grid) or not all(-n <= at < n for at, n in zip(where, grid, strict=True)):
-            raise InputError(f"{self.place}: cell {cell} is not in the grid {grid}")
-        return np.asarray(self.array(key)[where])
+    def cell(self, cell: Cell) -> tuple[int, ...]:
+        """The index of a cell of the grid."""
+        try:
+            return cell_index(self.axes, cell)
+        except ValueError as error:
+            raise InputError(f"{self.place}: {error}") from None
+
+    def of_cell(self, key: str, cell: Cell) -> Array:
+        """One cell's part of an array."""
+        return np.asarray(self.array(key)[self.cell(cell)])
 
     @property
     def top_k(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.arrays import Source
+from phasegrid.cells import Cell
 from phasegrid.pictures import measures
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -37,9 +38,10 @@ def _nulls(values: NDArray[Any]) -> Any:
     return [_nulls(np.asarray(row)) for row in values]
 
 
-def experts_report(source: Source, cell: tuple[int, ...]) -> Report:
+def experts_report(source: Source, cell: Cell) -> Report:
     """Figures 1, 2 and 6 for the kept model of a cell."""
-    weights = opened(source).of_cell("expert_weights", cell)
+    results = opened(source)
+    weights = results.of_cell("expert_weights", cell)
     panels = []
     for e, expert in enumerate(weights):
         norm, polysemanticity, gram = measures.feature_measures(expert)
@@ -52,11 +54,11 @@ def experts_report(source: Source, cell: tuple[int, ...]) -> Report:
             }
         )
     n, m = weights.shape[1:]
-    title = f"n = {n}, m = {m}, E = {len(weights)}, cell {', '.join(map(str, cell))}"
+    title = f"n = {n}, m = {m}, E = {len(weights)}, cell {', '.join(map(str, results.cell(cell)))}"
     return _report("fig1", {"panels": panels, "groups": [{"title": title, "panels": list(range(len(panels)))}]})
 
 
-def regions_report(sources: Sequence[Source], cell: tuple[int, ...], titles: Sequence[str]) -> Report:
+def regions_report(sources: Sequence[Source], cell: Cell, titles: Sequence[str]) -> Report:
     """Figure 5: which expert each point of the plane goes to, for models of two features."""
     panels = []
     for at, source in enumerate(sources):
@@ -69,12 +71,12 @@ def regions_report(sources: Sequence[Source], cell: tuple[int, ...], titles: Seq
     return _report("fig5", {"panels": panels})
 
 
-def training_report(source: Source, cell: tuple[int, ...]) -> Report:
+def training_report(source: Source, cell: Cell) -> Report:
     """The losses of every restart of a cell over the snapshots' steps."""
     results = opened(source)
     losses = results.of_cell("snapshot_losses", cell)
     steps = np.asarray(results.arrays["snapshot_steps"], np.float64)
-    title = f"{results.label}, cell {', '.join(map(str, cell))}"
+    title = f"{results.label}, cell {', '.join(map(str, results.cell(cell)))}"
     kept = int(results.of_cell("kept", cell))
     return _report("training", {"title": title, "steps": _nulls(steps), "losses": _nulls(losses), "kept": kept})
 

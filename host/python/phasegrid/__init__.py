@@ -43,11 +43,8 @@ _HOMES = {
     "Sweep": "phasegrid.sweep",
     "read_sweeps": "phasegrid.sweep",
     "Interrupted": "phasegrid.training",
-<<<<<<< HEAD
     "NotSaved": "phasegrid.training",
-=======
     "TrainingWarning": "phasegrid.health",
->>>>>>> main
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.results",

@@ -101,20 +101,7 @@ def train(
 ) -> Results | list[Results]:
     """Trains every restart of every cell of a sweep, and keeps the best model of each cell.
 
-<<<<<<< HEAD
-    device: "auto" is a GPU where this build and machine have one, else the CPU. threads: CPU threads, 0 for one a core.
-    progress: True for a bar, False for none, None for a bar in a notebook or terminal, or a function.
-    out: a results file, or for a list of sweeps a folder of NAME.npz, each written when all of it is trained. Until
-    then what is finished is saved beside it in NAME.npz.partial, which `load` reads too: about every
-    `checkpoint_seconds`, and after Ctrl-C or an exception in `progress`. The same call goes on from there. A file that
-    has every model of the sweep already is returned, and nothing is trained; one of another sweep is replaced when the
-    new one is whole. Only one training writes a file at a time.
-    fresh: True trains every model, also where `out` has them.
-    shard: "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
-    resume: results of an interrupted training of the same sweeps, whose models are not trained again.
-=======
         results = phasegrid.train(n_features=20, n_hidden=5, n_experts=4, sparsity=[0.5, 0.9, 0.99])
->>>>>>> main
 
     **The model.** n features, E experts of m hidden units, of which an input x meets the k whose router scores G x are
     highest (of equal ones, those of lower number). Each expert is an autoencoder with tied weights and a ReLU at its
@@ -177,8 +164,13 @@ def train(
         True for a bar, False for none, None for a bar in a notebook or terminal, or a function that is called with
         (models done, models, share of the work done, seconds).
     out : path, optional
-        A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. What is finished
-        is saved beside it about every `checkpoint_seconds` (30), and the same call goes on from there after a crash.
+        A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. It is written
+        when every model is trained. Until then what is finished is saved beside it in NAME.npz.partial, which `load`
+        reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an exception in `progress`; the same call
+        goes on from there. A file that has every model of the sweep already is returned, and nothing is trained; one
+        of another sweep is replaced when the new one is whole. Only one training writes a file at a time.
+    fresh : bool
+        True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
         Of an interrupted training of the same sweeps, whose models are not trained again.
     shard : str
@@ -194,6 +186,8 @@ def train(
         Where a setting cannot be used: one sentence with what is allowed.
     Interrupted
         After Ctrl-C, within a second; it has what was finished.
+    NotSaved
+        Where `out` could not be written in the end, say because its folder is gone; it has the results.
     RuntimeError
         Where the device fails.
 
@@ -205,12 +199,7 @@ def train(
     Notes
     -----
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
-<<<<<<< HEAD
-    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished.
-    Raises ValueError where a setting or file cannot be used, RuntimeError where the device fails.
-=======
     free while it trains.
->>>>>>> main
     """
     single = sweep is None or isinstance(sweep, Sweep)
     sweeps = _sweeps_of(sweep, settings)
@@ -227,35 +216,28 @@ def train(
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     earlier = [results.core for results in _earlier(resume, sweeps)]
 
-<<<<<<< HEAD
     cores = [s.core for s in sweeps]
     files = _core.TrainingFiles(cores, _paths(out, sweeps, single), shard, fresh) if out is not None else None
     try:
-        if files is not None:
-            found = files.take_earlier()
-            if files.all_finished:
-                results = [Results(core) for core in found]
-                return results[0] if single else results
-            earlier = [_core.merge(pair) for pair in zip(earlier, found, strict=True)] if earlier else found
-        with _progress(progress) as report:
-            trained, interrupted, unsaved = _core.train(
-                cores,
-                device=device,
-                threads=int(threads),
-                instruction_set=instruction_set,
-                progress=report,
-                files=files,
-                checkpoint_seconds=float(checkpoint_seconds),
-                resume=earlier,
-                shard=shard,
-            )
-        results = [Results(core) for core in trained]
-        answer = results[0] if single else results
-        if unsaved:
-            raise NotSaved(unsaved, answer)
-        if interrupted:
-            raise Interrupted(answer, _saved(files, sweeps))
-        return answer
+        found = files.take_earlier() if files is not None else []
+        if earlier and found:
+            found = [_core.merge(pair) for pair in zip(earlier, found, strict=True)]
+        if files is not None and files.all_finished:
+            trained, interrupted, unsaved = found, False, ""
+        else:
+            with _progress(progress) as report:
+                trained, interrupted, unsaved = _core.train(
+                    cores,
+                    device=device,
+                    threads=int(threads),
+                    instruction_set=instruction_set,
+                    progress=report,
+                    files=files,
+                    checkpoint_seconds=float(checkpoint_seconds),
+                    resume=found or earlier,
+                    shard=shard,
+                )
+        saved = _saved(files, sweeps)
     except Exception as error:
         if saved := _saved(files, sweeps):
             error.add_note(f"what was finished is{_also_in(saved).removeprefix(' and')}")
@@ -263,6 +245,15 @@ def train(
     finally:
         if files is not None:
             files.close()  # an exception would keep them, and so the name, as long as somebody looks at it
+    results = [Results(core) for core in trained]
+    answer = results[0] if single else results
+    if unsaved:
+        raise NotSaved(unsaved, answer)
+    if interrupted:
+        raise Interrupted(answer, saved)
+    if unhealthy := health.sentence(results):
+        warnings.warn(unhealthy, health.TrainingWarning, stacklevel=2)
+    return answer
 
 
 def _saved(files: _core.TrainingFiles | None, sweeps: Sequence[Sweep]) -> list[str]:
@@ -275,32 +266,6 @@ def _also_in(saved: Sequence[str]) -> str:
     if not saved:
         return ""
     return f" and in {', '.join(saved) if len(saved) <= 3 else f'{len(saved)} files'}; the same call goes on from there"
-=======
-    files = None
-    if out is not None:
-        files = _core.TrainingFiles([s.core for s in sweeps], _paths(out, sweeps, single), shard)
-    if files is not None and not earlier:
-        earlier = [Results(core) for core in files.earlier()]
-    with _progress(progress) as report:
-        trained, interrupted = _core.train(
-            [s.core for s in sweeps],
-            device=device,
-            threads=int(threads),
-            instruction_set=instruction_set,
-            progress=report,
-            files=files,
-            checkpoint_seconds=float(checkpoint_seconds),
-            resume=[results.core for results in earlier],
-            shard=shard,
-        )
-    results = [Results(core) for core in trained]
-    answer = results[0] if single else results
-    if interrupted:
-        raise Interrupted(answer)
-    if unhealthy := health.sentence(results):
-        warnings.warn(unhealthy, health.TrainingWarning, stacklevel=2)
-    return answer
->>>>>>> main
 
 
 def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any]) -> list[Sweep]:

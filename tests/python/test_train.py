@@ -255,6 +255,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def leave_partial(path: Path, **shard: str) -> Path:
+    """What an interrupted training into `path` leaves."""
+    phasegrid.train(**TINY, **shard).save(path)
+    return path.rename(f"{path}.partial")
+
+
 def test_a_finished_out_is_returned_and_not_trained_again(tmp_path: Path) -> None:
     path = tmp_path / "f.npz"
     calls: list[int] = []
@@ -316,17 +322,17 @@ def test_an_unfinished_training_does_not_touch_a_finished_out(tmp_path: Path) ->
 
 def test_resume_and_out_go_together(tmp_path: Path) -> None:
     path = tmp_path / "r.npz"
-    shards = [phasegrid.train(**TINY, shard=f"{i}/2") for i in (1, 2)]
-    shards[0].save(f"{path}.partial")
+    leave_partial(path, shard="1/2")
     first: list[int] = []
-    whole = phasegrid.train(**TINY, out=path, resume=shards[1], progress=lambda done, *_: first.append(done))
+    other = phasegrid.train(**TINY, shard="2/2")
+    whole = phasegrid.train(**TINY, out=path, resume=other, progress=lambda done, *_: first.append(done))
     assert first[0] == 18 and whole.complete and names(tmp_path) == ["r.npz"]
     same(whole, phasegrid.train(**TINY).arrays())
 
 
 def test_models_of_another_sweep_and_foreign_files_stay(tmp_path: Path) -> None:
-    path, partial = tmp_path / "r.npz", tmp_path / "r.npz.partial"
-    phasegrid.train(**TINY, shard="1/2").save(partial)
+    path = tmp_path / "r.npz"
+    partial = leave_partial(path, shard="1/2")
     with pytest.raises(ValueError, match=r"another sweep, whose train\.steps is 60, not 61; .*or give fresh=True"):
         phasegrid.train(**{**TINY, "steps": 61}, out=path)
     with pytest.raises(ValueError, match=r"r\.npz: does not exist yet; .* is in .*r\.npz\.partial"):
@@ -339,8 +345,7 @@ def test_models_of_another_sweep_and_foreign_files_stay(tmp_path: Path) -> None:
 
 
 def test_a_partial_file_is_drawn_and_explored(tmp_path: Path) -> None:
-    partial = tmp_path / "r.npz.partial"
-    phasegrid.train(**TINY, shard="1/2").save(partial)
+    partial = leave_partial(tmp_path / "r.npz", shard="1/2")
     phasegrid.load(partial).draw(tmp_path / "r.png")
     phasegrid.load(partial).explore(tmp_path / "r.html")
     command = [sys.executable, "-m", "phasegrid.explorer", partial, "--out", tmp_path / "e.html"]

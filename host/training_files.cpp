@@ -129,12 +129,17 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
   std::optional<Results> partial = results_in_partial(file.shown_partial);
   if (options_.fresh) return;
   if (partial) {
-    const std::string other = difference(file.sweep, partial->sweep);
     file.saved = partial->models_done();
-    if (!other.empty() && file.saved > 0) {
-      throw InputError(fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the file "
-                                   "away, or give {} to replace it",
-                                   file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
+    const std::string other = difference(file.sweep, partial->sweep);
+    if (!other.empty()) {
+      // Where the results file has all of that sweep, nothing is lost with a part of it.
+      const bool kept = before && before->complete() && difference(before->sweep, partial->sweep).empty();
+      if (file.saved > 0 && !kept) {
+        throw InputError(fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the "
+                                     "file away, or give {} to replace it",
+                                     file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
+      }
+      file.saved = 0;
     }
   }
   Merger merger;

@@ -59,39 +59,23 @@ class Case:
         self.seconds = 0.0
 
     def command(self, out: Path, *words: str) -> list[str]:
-        return [
-            self.program,
-            "run",
-            *self.sweeps,
-            "--out",
-            str(out),
-            "--device",
-            "cpu",
-            "--threads",
-            "1",
-            "--checkpoint-seconds",
-            "0.1",
-            *self.words,
-            *words,
-        ]
+        quick = ["--device", "cpu", "--threads", "1", "--checkpoint-seconds", "0.1"]
+        return [self.program, "run", *self.sweeps, "--out", str(out), *quick, *self.words, *words]
 
     def start(self, out: Path, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(self.command(out, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def undisturbed(self) -> None:
-        with tempfile.TemporaryDirectory(dir=self.folder) as out:
-            start = time.monotonic()
-            subprocess.run(self.command(Path(out)), check=True, capture_output=True, timeout=LONGEST)
-            self.seconds = time.monotonic() - start
-            self.expected = self.parts = read(Path(out))
-            if self.authors:
-                subprocess.run(
-                    self.command(Path(out), "--fresh", "--layout", "phasegrid"),
-                    check=True,
-                    capture_output=True,
-                    timeout=LONGEST,
-                )
-                self.parts = read(Path(out))
+        def files(words: list[str]) -> dict[str, bytes]:
+            case = Case(self.program, self.folder, [Path(sweep).stem for sweep in self.sweeps], words)
+            with tempfile.TemporaryDirectory(dir=self.folder) as out:
+                subprocess.run(case.command(Path(out)), check=True, capture_output=True, timeout=LONGEST)
+                return read(Path(out))
+
+        start = time.monotonic()
+        self.expected = files(self.words)
+        self.seconds = time.monotonic() - start
+        self.parts = files([]) if self.authors else self.expected
         expect(sorted(self.expected) == sorted(self.names), f"an undisturbed run left {sorted(self.expected)}")
 
 

@@ -157,7 +157,13 @@ TEST_F(TrainingFilesTest, AnotherSweepsUnfinishedModelsAreNotReplacedUnasked) {
   EXPECT_EQ(names(), Names{"r.npz.partial"});
   start({.fresh = true})->save(std::vector{some(0, 1)});
   EXPECT_EQ(load_results(partial_).models_done(), 1);
-  // Without a model there is nothing to lose.
+  // Nor is anything lost where that sweep's whole file is there, or without a model.
+  const std::vector<Model> all = models_of(other().sweep, 4);
+  save_results(taken(other().sweep, all), path_);
+  save_results(taken(other().sweep, {all.begin(), all.begin() + 20}), partial_);
+  start()->save(std::vector{some(0, 1)});
+  EXPECT_EQ(load_results(partial_).models_done(), 1);
+  fs::remove(path_);
   save_results(Results(other().sweep), partial_);
   start()->save(std::vector{some(0, 1)});
   EXPECT_EQ(load_results(partial_).models_done(), 1);

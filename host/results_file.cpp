@@ -54,6 +54,7 @@ std::vector<Part> parts_of(const Shape& s, Layout layout = Layout::phasegrid) {
   return parts;
 }
 
+constexpr std::string_view kAll = "all_";  // begins the keys of every restart's parameters, with Keep::all
 constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
 
 // Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
@@ -112,6 +113,7 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
+  if (sweep.train.keep == Keep::all) append_parts(results.all_parameters, stride, parts, kAll, models, arrays);
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
@@ -254,6 +256,7 @@ Results load_results(const std::string& path) {
   for (const char* key : {"all_losses", "all_reconstruction_losses"}) file.expect_shape(key, models);
   file.expect_shape("status", models);
   expect_parts(file, parts, "", cells);
+  if (sweep.train.keep == Keep::all) expect_parts(file, parts, kAll, models);
   const std::vector<std::int32_t> steps = snapshot_steps(sweep);
   const Extents shots = with(cells, {static_cast<int>(steps.size())});
   if (!steps.empty()) {
@@ -280,6 +283,7 @@ Results load_results(const std::string& path) {
     }
   }
   load_parts(file, parts, "", stride, results.parameters);
+  if (sweep.train.keep == Keep::all) load_parts(file, parts, kAll, stride, results.all_parameters);
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");

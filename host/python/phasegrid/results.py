@@ -34,7 +34,7 @@ _NOT_TRAINED = -1
 # The arrays of the compiled part; each begins with the cells.
 _ARRAYS = (
     *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
-    *("status", "kept", "parameters"),
+    *("status", "kept", "parameters", "all_parameters"),
     *("snapshot_reconstruction_losses", "snapshot_losses", "snapshot_parameters"),
 )
 _MOST_NUMBERS = 100_000_000  # of a list that is made an array
@@ -185,6 +185,37 @@ class Results:
         """(S,R,A..,E,n): G; an input's score is G x."""
         return self._part(self.core.parameters, "router")
 
+    # ---------------------------------------------------------------- every restart
+    @property
+    def all_expert_weights(self) -> FloatArray:
+        """(S,R,A..,restarts,E,n,m): W of every restart, with keep="all"; NaN where it was not trained or diverged.
+
+            results = phasegrid.train(n_features=5, n_hidden=2, sparsity=[0.5, 0.9], restarts=40, keep="all")
+            norms = np.linalg.norm(results.all_expert_weights, axis=-1)       # (2,1,40,1,5)
+
+        Raises ValueError where the sweep was trained with another keep.
+        """
+        return self._part(self._every_restart(), "weights")
+
+    @property
+    def all_biases(self) -> FloatArray:
+        """(S,R,A..,restarts,E,n), as all_expert_weights."""
+        return self._part(self._every_restart(), "biases")
+
+    @property
+    def all_router_weights(self) -> FloatArray:
+        """(S,R,A..,restarts,E,n), as all_expert_weights."""
+        return self._part(self._every_restart(), "router")
+
+    @property
+    def _has_every_restart(self) -> bool:
+        return self.core.all_parameters.size > 0
+
+    def _every_restart(self) -> FloatArray:
+        if not self._has_every_restart:
+            raise ValueError('only the kept models\' parameters are there; train with keep="all" for every restart\'s')
+        return self.core.all_parameters
+
     # ---------------------------------------------------------------- snapshots
     @property
     def snapshot_steps(self) -> IntArray:
@@ -325,6 +356,9 @@ class Results:
         keys = ("final_losses", "reconstruction_losses", "expert_weights", "router_weights", "biases")
         for key in (*keys, "all_losses", "all_reconstruction_losses", "status", "kept"):
             arrays[key] = getattr(self, key)
+        if self._has_every_restart:
+            for key in ("expert_weights", "router_weights", "biases"):
+                arrays[f"all_{key}"] = getattr(self, f"all_{key}")
         if len(self.snapshot_steps):
             for key in ("steps", "losses", "reconstruction_losses", "expert_weights", "router_weights", "biases"):
                 arrays[f"snapshot_{key}"] = getattr(self, f"snapshot_{key}")

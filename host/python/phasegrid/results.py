@@ -402,14 +402,44 @@ class Results:
         *,
         score: Literal["paper", "authors"] = "paper",
         colours: Literal["paper", "safe"] = "paper",
+        starved: bool = True,
     ) -> Figure:
-        """The phase diagram as a Matplotlib figure, saved where a path is given (.png, .pdf, .svg)."""
-        if path is not None:
-            path = file_to_write("path", path, [".png", ".pdf", ".svg"])
+        """The last feature over the grid as a Matplotlib figure, saved where a path is given (.png, .pdf, .svg).
+
+            results.draw("diagram.png", colours="safe")
+
+        Over two axes it is a phase diagram, over one lines, over more a diagram for each value of further axes; of one
+        cell, its feature directions (`phasegrid.pictures.draw`). starved: experts of a mixture that get under 1 % of
+        the inputs that are not all zero are hatched.
+        """
         from phasegrid import pictures
 
-        figure = pictures.phase_diagram([self], score=score, colours=colours)
+        return self._drawn(path, lambda: pictures.draw(self, score=score, colours=colours, starved=starved))
+
+    def draw_features(
+        self,
+        cell: Cell = 0,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        colours: Literal["paper", "safe"] = "paper",
+    ) -> Figure:
+        """The feature directions of a cell's kept model, saved where a path is given: arrows for up to three hidden
+        units, else norms and W W^T (`phasegrid.pictures.features`).
+
+        results.draw_features(results.cell(sparsity=0.99), "pentagon.png")
+        """
+        from phasegrid import pictures
+
+        return self._drawn(path, lambda: pictures.features(self, cell, colours=colours))
+
+    def _drawn(self, path: str | os.PathLike[str] | None, draw: Callable[[], Figure]) -> Figure:
+        """The figure, saved where a path is given; a path that cannot be written is refused before drawing."""
         if path is not None:
+            path = file_to_write("path", path, [".png", ".pdf", ".svg"])
+        figure = draw()
+        if path is not None:
+            from phasegrid import pictures
+
             pictures.save(figure, path)
         return figure
 

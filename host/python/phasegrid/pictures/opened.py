@@ -26,8 +26,13 @@ AXES: Mapping[str, str] = {
     "load_balance": "weight of the load balance",
     "seed": "seed",
 }
-MODEL_AXES = {"final_losses": 0, "kept": 0, "expert_weights": 3, "router_weights": 2, "biases": 2}
-MODEL_AXES |= {"all_losses": 1, "snapshot_losses": 2}
+# The same in a title: S = 0.99, learning rate = 0.001.
+SHORT: Mapping[str, str] = {name: name.replace("_", " ") for name in AXES} | {"sparsity": "S", "last_importance": "r"}
+MODEL_AXES = {"final_losses": 0, "reconstruction_losses": 0, "kept": 0}
+MODEL_AXES |= {"expert_weights": 3, "router_weights": 2, "biases": 2}
+MODEL_AXES |= {"snapshot_losses": 2, "snapshot_reconstruction_losses": 2}
+# Why a file has no such array, and what to do.
+NOT_OURS = {"reconstruction_losses": "the authors' files hold training losses alone; ask for those"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,11 @@ class Opened:
     def array(self, key: str) -> Array:
         """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""
         if key not in self.arrays:
-            why = "train with snapshots" if key.startswith("snapshot") else "it is not in phasegrid's layout"
+            why = (
+                "train with snapshots"
+                if key.startswith("snapshot")
+                else NOT_OURS.get(key, "it is not in phasegrid's layout")
+            )
             raise InputError(f"{self.place}: no key {key}; {why}")
         values = np.asarray(self.arrays[key])
         extents = tuple(axis.size for axis in self.axes.values())
@@ -93,6 +102,34 @@ class Opened:
     def of_cell(self, key: str, cell: Cell) -> Array:
         """One cell's part of an array."""
         return np.asarray(self.array(key)[self.cell(cell)])
+
+    def title(self, cell: Cell) -> str:
+        """A cell by the values of its axes: S and every axis of more than one value."""
+        axes = self.axes
+        named = [
+            f"{SHORT[name]} = {axes[name][at]:.4g}"
+            for name, at in zip(axes, self.cell(cell), strict=True)
+            if (axes[name].size > 1 or name == "sparsity") and np.isfinite(axes[name][at])
+        ]
+        return ", ".join(named)
+
+    @cached_property
+    def feature_sparsities(self) -> Array:
+        """(S,R,A..,n): of every feature."""
+        extents = tuple(values.size for values in self.axes.values())
+        n = np.shape(self.arrays["expert_weights"])[-2]
+        S = self.axes["sparsity"]
+        if np.isnan(S).any():  # each feature has its own
+            data = self.config.get("data")
+            given = data.get("sparsity") if isinstance(data, dict) else None
+            if (
+                not isinstance(given, list)
+                or len(given) != n
+                or not all(type(rate) in (int, float) and 0 <= rate <= 1 for rate in given)
+            ):
+                raise InputError(f"{self.place}: config's data.sparsity must hold {n} numbers from 0 to 1")
+            return np.broadcast_to(np.array(given, np.float64), (*extents, n))
+        return np.broadcast_to(S.reshape(-1, *[1] * len(extents)), (*extents, n))
 
     @property
     def top_k(self) -> int:

@@ -54,7 +54,7 @@ std::vector<Part> parts_of(const Shape& s, Layout layout = Layout::phasegrid) {
   return parts;
 }
 
-constexpr std::string_view kAll = "all_";  // begins the keys of every restart's parameters, with Keep::all
+constexpr std::string_view kAll = "all_";            // begins the keys of every restart's parameters, with Keep::all
 constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
 
 // Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
@@ -83,6 +83,23 @@ void load_parts(const NpzFile& file, const std::vector<Part>& parts, std::string
     auto from = values.begin();
     for (std::size_t at = 0; at < models.size(); at += stride, from += part.count) {
       std::copy_n(from, part.count, models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
+    }
+  }
+}
+
+// Every restart's parameters are there where it was trained to the end, and the kept one's are those of its cell.
+void check_every_restart(const Results& results, std::size_t stride, const std::string& path) {
+  const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
+  for (std::size_t model = 0; model < results.status.size(); ++model) {
+    const auto row = std::span(results.all_parameters).subspan(model * stride, stride);
+    const std::size_t cell = model / restarts;
+    const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
+    const bool kept = results.kept[cell] == static_cast<std::int32_t>(model % restarts);
+    const auto same = std::span(results.parameters).subspan(cell * stride, stride);
+    if (there ? kept && std::memcmp(row.data(), same.data(), row.size_bytes()) != 0
+              : !std::ranges::all_of(row, [](float value) { return std::isnan(value); })) {
+      throw InputError(fmt::format("{}: the parameters of restart {} of cell {} are not as 'kept' and 'status' say",
+                                   path, model % restarts, cell));
     }
   }
 }
@@ -283,7 +300,10 @@ Results load_results(const std::string& path) {
     }
   }
   load_parts(file, parts, "", stride, results.parameters);
-  if (sweep.train.keep == Keep::all) load_parts(file, parts, kAll, stride, results.all_parameters);
+  if (sweep.train.keep == Keep::all) {
+    load_parts(file, parts, kAll, stride, results.all_parameters);
+    check_every_restart(results, stride, path);
+  }
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");

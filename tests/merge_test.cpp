@@ -12,8 +12,8 @@
 namespace phasegrid {
 namespace {
 
-using testing::expect_refusal;
 using testing::every_restart;
+using testing::expect_refusal;
 using testing::expect_same;
 using testing::full_sweep;
 using testing::Model;

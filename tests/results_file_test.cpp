@@ -63,6 +63,15 @@ TEST_F(ResultsFileTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
   without.sweep.train.keep = Keep::evaluation;
   save_under(config_of(results), without);
   expect_refusal("results.npz", "all_expert_weights", [&] { load_results(path_); });
+  for (const std::size_t model : {0u, 1u, 2u, 3u, 4u, 5u}) {  // the kept one and those that diverged are known
+    Results forged = results;
+    forged.all_parameters[model * 48 + 7] = 0.5f;
+    save_results(forged, path_);
+    const bool kept = results.kept[model / 3] == static_cast<int>(model % 3);
+    const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
+    const std::string said = refusal([&] { load_results(path_); });
+    EXPECT_EQ(said.find("are not as 'kept' and 'status' say") != std::string::npos, kept || !there) << said;
+  }
 }
 
 TEST_F(ResultsFileTest, NumPyOpensOurLayout) {

@@ -169,6 +169,9 @@ phasegrid_results::phasegrid_results(Results trained)
                       view(results.all_reconstruction_losses.data(), with(cells, {restarts})));
   arrays.emplace_back("status", view(results.status.data(), with(cells, {restarts})));
   arrays.emplace_back("kept", view(results.kept.data(), cells));
+  if (results.sweep.train.keep == phasegrid::Keep::all) {
+    add_parameters("all_", results.all_parameters, with(cells, {restarts}));
+  }
   if (snapshot_steps.empty()) return;
   const int T = static_cast<int>(snapshot_steps.size());
   arrays.emplace_back("snapshot_steps", view(snapshot_steps.data(), {snapshot_steps.size()}));

@@ -48,6 +48,7 @@ void expect_no_more_in(const std::string& path, const Results& results) {
 
 int command_merge(const MergeArguments& arguments) {
   const bool folder = fs::is_directory(arguments.out);
+  if (!folder) check_results_name(arguments.out);
   std::map<std::string, Merger> mergers;  // by the sweep's name; into a file, all belong together
   std::map<std::string, int> parts;
   for (const std::string& path : arguments.parts) {

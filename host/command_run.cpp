@@ -50,6 +50,12 @@ std::string shard_path(const std::string& path, const Shard& shard) {
 
 }  // namespace
 
+void check_results_name(const std::string& out) {
+  if (out.ends_with(".npz")) return;
+  throw InputError(
+      fmt::format("--out must end in .npz, the one format of results files, or be an existing folder, not '{}'", out));
+}
+
 std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArguments& arguments) {
   std::vector<Sweep> sweeps = read_sweeps(path, {arguments.set, arguments.preset, arguments.variant});
   for (Sweep& sweep : sweeps) {
@@ -141,6 +147,7 @@ int command_run(const RunArguments& arguments) {
                     "FOLDER/NAME.npz); '{}' is none",
                     arguments.out));
   }
+  if (!folder && !sharded) check_results_name(arguments.out);
   for (const Sweep& sweep : sweeps) {
     if (!names.insert(sweep.name).second) {
       throw InputError(

@@ -68,6 +68,8 @@ int command_reproduce(const ReproduceArguments& arguments);
 // its cells are, and the files hold those alone.
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments);
+// Throws InputError where a results file is given a name that does not end in .npz.
+void check_results_name(const std::string& out);
 // The sweeps of a file, with preset, --set and --seed applied.
 std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArguments& arguments);
 

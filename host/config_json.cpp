@@ -53,7 +53,7 @@ std::string_view word_of(Choice choice, const std::string_view (&words)[kWords])
 }
 
 constexpr std::string_view kLossWords[] = {"mean", "sum"};
-constexpr std::string_view kKeepWords[] = {"last-batch", "evaluation"};
+constexpr std::string_view kKeepWords[] = {"last-batch", "evaluation", "all"};
 constexpr std::string_view kScheduleWords[] = {"constant", "linear", "cosine"};
 constexpr std::string_view kRouterWords[] = {"xavier", "zero", "diagonal", "ordered-k-hot", "random-k-hot"};
 constexpr std::string_view kBiasWords[] = {"xavier", "zero"};

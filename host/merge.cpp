@@ -30,10 +30,12 @@ bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 // What every cell and model of a sweep takes in the arrays.
 struct Sizes {
   std::size_t restarts, parameters, shots;
+  std::size_t all_parameters;  // of a restart, where those of every one are kept
   explicit Sizes(const Sweep& sweep)
       : restarts(static_cast<std::size_t>(sweep.restarts)),
         parameters(static_cast<std::size_t>(sweep.shape.parameter_count())),
-        shots(sweep.train.snapshots.size()) {}
+        shots(sweep.train.snapshots.size()),
+        all_parameters(sweep.train.keep == Keep::all ? parameters : 0) {}
 };
 
 // "cell 12 (sparsity 0.5, last_importance 1)".
@@ -86,6 +88,7 @@ void check_sizes(const Results& part, const std::string& name) {
                      part.kept.size() == cells && part.all_losses.size() == models &&
                      part.all_reconstruction_losses.size() == models && part.status.size() == models &&
                      part.parameters.size() == cells * sizes.parameters &&
+                     part.all_parameters.size() == models * sizes.all_parameters &&
                      part.snapshot_losses.size() == models * sizes.shots &&
                      part.snapshot_reconstruction_losses.size() == models * sizes.shots &&
                      part.snapshot_parameters.size() == cells * sizes.shots * sizes.parameters &&
@@ -112,7 +115,9 @@ void Merger::check(const Results& part, const std::string& name) const {
     if (part.status[model] == merged_.status[model] && same(&Results::all_losses, 1) &&
         same(&Results::all_reconstruction_losses, 1) && same(&Results::snapshot_losses, sizes.shots) &&
         same(&Results::snapshot_reconstruction_losses, sizes.shots)) {
-      continue;
+      if (same(&Results::all_parameters, sizes.all_parameters)) continue;
+      throw InputError(fmt::format("{}: contradicts what was merged before it: restart {} of {} has other parameters",
+                                   name, model % sizes.restarts, cell_name(part.sweep, model / sizes.restarts)));
     }
     throw InputError(
         fmt::format("{}: contradicts what was merged before it: restart {} of {} has another loss ({} here, "
@@ -144,6 +149,7 @@ void Merger::add(const Results& part, const std::string& name) {
     merged_.status[model] = part.status[model];
     merged_.all_losses[model] = part.all_losses[model];
     merged_.all_reconstruction_losses[model] = part.all_reconstruction_losses[model];
+    copy_row(part.all_parameters, merged_.all_parameters, model, sizes.all_parameters);
     copy_row(part.snapshot_losses, merged_.snapshot_losses, model, sizes.shots);
     copy_row(part.snapshot_reconstruction_losses, merged_.snapshot_reconstruction_losses, model, sizes.shots);
   }

@@ -121,7 +121,7 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   settings.bias_init = static_cast<std::int32_t>(cell.init.bias);
   settings.steps = train.steps;
   settings.batch = train.batch;
-  settings.keep_evaluation = train.keep == Keep::evaluation ? 1 : 0;
+  settings.keep_evaluation = train.keep != Keep::last_batch ? 1 : 0;
 
   KeyHash hash;
   hash.add(static_cast<std::uint32_t>(cell.seed));
@@ -186,7 +186,7 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector
   planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
   planned.status.assign(planned.models.size(), kNotTrained);
   if (planned.mapping == Mapping::block) {
-    const int batch = std::max(planned.largest_batch, sweep.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
+    const int batch = std::max(planned.largest_batch, sweep.train.keep != Keep::last_batch ? kEvaluationSamples : 1);
     planned.layout = block_layout(shape, cpu_tile(shape, batch), planned.load_balance, 16, true);
   }
   return planned;

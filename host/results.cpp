@@ -18,6 +18,7 @@ Results::Results(const Sweep& described) : sweep(described) {
   kept.assign(cells, -1);
   const auto size = static_cast<std::size_t>(described.shape.parameter_count());
   parameters.assign(cells * size, kNan);
+  if (described.train.keep == Keep::all) all_parameters.assign(models * size, kNan);
   for (auto* losses : {&snapshot_reconstruction_losses, &snapshot_losses}) {
     losses->assign(models * described.train.snapshots.size(), kNan);
   }
@@ -72,6 +73,9 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
     snapshot_reconstruction_losses[index * shots + t] = shot_losses[t].reconstruction;
   }
   if (model_status != kTrained || !std::isfinite(loss)) return;
+  if (sweep.train.keep == Keep::all) {
+    std::ranges::copy(model, all_parameters.begin() + static_cast<std::ptrdiff_t>(index * stride));
+  }
   const bool first = kept[cell] < 0;
   const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);
   if (!better) return;

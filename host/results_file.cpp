@@ -48,6 +48,7 @@ std::vector<Part> parts_of(const Shape& s, Layout layout = Layout::phasegrid) {
   return parts;
 }
 
+constexpr std::string_view kAll = "all_";            // begins the keys of every restart's parameters, with Keep::all
 constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
 
 // Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
@@ -80,6 +81,23 @@ void load_parts(const NpzFile& file, const std::vector<Part>& parts, std::string
   }
 }
 
+// Every restart's parameters are there where it was trained to the end, and the kept one's are those of its cell.
+void check_every_restart(const Results& results, std::size_t stride, const std::string& path) {
+  const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
+  for (std::size_t model = 0; model < results.status.size(); ++model) {
+    const auto row = std::span(results.all_parameters).subspan(model * stride, stride);
+    const std::size_t cell = model / restarts;
+    const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
+    const bool kept = results.kept[cell] == static_cast<std::int32_t>(model % restarts);
+    const auto same = std::span(results.parameters).subspan(cell * stride, stride);
+    if (there ? kept && std::memcmp(row.data(), same.data(), row.size_bytes()) != 0
+              : !std::ranges::all_of(row, [](float value) { return std::isnan(value); })) {
+      throw InputError(fmt::format("{}: the parameters of restart {} of cell {} are not as 'kept' and 'status' say",
+                                   path, model % restarts, cell));
+    }
+  }
+}
+
 std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
   return {sweep.train.snapshots.begin(), sweep.train.snapshots.end()};
 }
@@ -106,6 +124,7 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
+  if (sweep.train.keep == Keep::all) append_parts(results.all_parameters, stride, parts, kAll, models, arrays);
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
@@ -178,6 +197,7 @@ Results load_results(const std::string& path) {
   for (const char* key : {"all_losses", "all_reconstruction_losses"}) file.expect_shape(key, models);
   file.expect_shape("status", models);
   expect_parts(file, parts, "", cells);
+  if (sweep.train.keep == Keep::all) expect_parts(file, parts, kAll, models);
   const std::vector<std::int32_t> steps = snapshot_steps(sweep);
   const Extents shots = with(cells, {static_cast<int>(steps.size())});
   if (!steps.empty()) {
@@ -204,6 +224,10 @@ Results load_results(const std::string& path) {
     }
   }
   load_parts(file, parts, "", stride, results.parameters);
+  if (sweep.train.keep == Keep::all) {
+    load_parts(file, parts, kAll, stride, results.all_parameters);
+    check_every_restart(results, stride, path);
+  }
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");

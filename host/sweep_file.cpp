@@ -207,7 +207,8 @@ void read_train(const toml::table& train, TrainSettings& into) {
   read_number(train, "train", "drop_factor", into.drop_factor);
   read_number(train, "train", "stop_below", into.stop_below);
   read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, into.loss);
-  read_choice<Keep>(train, "train", "keep", {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}},
+  read_choice<Keep>(train, "train", "keep",
+                    {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}, {"all", Keep::all}},
                     into.keep);
   read_choice<Schedule>(train, "train", "schedule",
                         {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}},

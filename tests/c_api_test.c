@@ -77,6 +77,26 @@ static phasegrid_results* train_one(const phasegrid_sweep* sweep, int shard_inde
   return results;
 }
 
+static void test_every_restart(void) {
+  phasegrid_sweep* sweep = sweep_of("train.keep=\"all\"");
+  phasegrid_results* results = train_one(sweep, 1, 1);
+  phasegrid_array every, kept, which;
+  CHECK(phasegrid_results_array(results, "all_expert_weights", &every) == PHASEGRID_OK);
+  CHECK(phasegrid_results_array(results, "expert_weights", &kept) == PHASEGRID_OK);
+  CHECK(phasegrid_results_array(results, "kept", &which) == PHASEGRID_OK);
+  CHECK(every.n_dimensions == 7 && every.extents[3] == 2 && every.extents[6] == 2);
+  if (failures == 0) { /* the first cell's kept model is one of its restarts */
+    const size_t restart = (size_t)((const int32_t*)which.data)[0];
+    const char* row = (const char*)every.data + restart * (size_t)every.strides[3];
+    CHECK(memcmp(row, kept.data, 2 * 3 * 2 * sizeof(float)) == 0);
+    CHECK(memcmp((const char*)every.data + (1 - restart) * (size_t)every.strides[3], kept.data, 4) != 0);
+  }
+  CHECK(phasegrid_results_array(results, "all_router_weights", &every) == PHASEGRID_OK && every.n_dimensions == 6);
+  CHECK(phasegrid_results_array(results, "all_biases", &every) == PHASEGRID_OK && every.n_dimensions == 6);
+  phasegrid_results_free(results);
+  phasegrid_sweep_free(sweep);
+}
+
 static void test_arrays(const phasegrid_results* results) {
   static const char* const kNames[] = {"sparsity_values",
                                        "importance_values",
@@ -270,6 +290,7 @@ int main(int argc, char** argv) {
   results = train_one(sweep, 1, 1);
   CHECK(phasegrid_results_complete(results));
   test_arrays(results);
+  test_every_restart();
   test_shards_and_files(sweep, results, argv[1]);
   test_stop_and_resume();
   test_many_sweeps();

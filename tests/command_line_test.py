@@ -146,6 +146,27 @@ class CommandLine(CommandLineCase):
         self.expect_refused(phasegrid("reproduce", "fig99"), "fig99", "fig4")
         self.expect_refused(phasegrid("compare", self.sweep, self.sweep), "small.toml")
 
+    def test_results_are_npz_alone(self):
+        for out in ("x.h5", "x", "x.npz.gz"):
+            target = self.folder / out
+            self.expect_refused(phasegrid("run", self.sweep, "--out", target), "--out must end in .npz", out)
+            self.expect_refused(phasegrid("merge", self.sweep, "--out", target), "--out must end in .npz", out)
+
+    def test_slips_of_the_pen_get_a_hint(self):
+        for words, hint in {
+            ("rnu", self.sweep, "--out", self.out): "there is no command 'rnu'; did you mean run; there are run, merge,",
+            ("run", self.sweep, "--ou", self.out): "there is no option '--ou'; did you mean --out",
+            ("run", self.sweep, "--output", self.out): "there is no option '--output'; did you mean --out",
+            ("run", self.sweep, "--out", self.out, "--n-jobs=2"): "there is no option '--n-jobs'; did you mean --threads",
+            ("--verson",): "there is no option '--verson'; did you mean --version",
+            ("fly",): "there is no command 'fly'; there are run, merge, compare, explore, reproduce, devices",
+            (): "a command must be given: run, merge,",
+            ("run", self.sweep, "--out", self.out, "--set", "lr=0.1"): "unknown key 'lr'; did you mean train.learning_rate;",
+        }.items():
+            with self.subTest(words):
+                self.expect_refused(phasegrid(*words), hint)
+        self.assertEqual(self.files(), ["small.toml"])
+
     def test_an_output_that_cannot_be_written_is_found_before_training(self):
         long = self.write("long.toml", LONG)
         for out in (self.folder / "missing" / "a.npz", self.folder / "small.toml" / "a.npz", Path("/proc/a.npz")):

@@ -12,6 +12,7 @@
 namespace phasegrid {
 namespace {
 
+using testing::every_restart;
 using testing::expect_refusal;
 using testing::expect_same;
 using testing::full_sweep;
@@ -42,7 +43,7 @@ TEST(Merge, IsTheWholeHoweverModelsWereDealtOut) {
   // Ties, models that diverged, losses that are not finite, snapshots, five axes.
   for (unsigned seed = 0; seed < 20; ++seed) {
     for (const bool overlapping : {false, true}) {
-      const Sweep sweep = full_sweep();
+      const Sweep sweep = seed % 2 == 0 ? full_sweep() : every_restart();
       const std::vector<Model> models = models_of(sweep, seed);
       std::vector<Results> parts = parts_of(sweep, models, seed, overlapping);
       const Results whole = taken(sweep, models);
@@ -57,7 +58,7 @@ TEST(Merge, IsTheWholeHoweverModelsWereDealtOut) {
 
 TEST(Merge, FilesGiveTheBytesOfTheWhole) {
   const TemporaryFolder folder;
-  for (Sweep sweep : {full_sweep(), two_axes(), small_sweep()}) {
+  for (Sweep sweep : {full_sweep(), every_restart(), two_axes(), small_sweep()}) {
     std::ranges::reverse(sweep.axes);  // whoever wrote the axes in another order gets them in that order
     std::vector<Model> models = models_of(sweep, 7);
     models[0].status = 3;  // diverged, with the NaN that the CPU makes and another
@@ -133,6 +134,20 @@ TEST(Merge, RefusesPartsThatContradict) {
   expect("cell 5 (sparsity 0.1, last_importance 1000000000) keeps restart 0 with other parameters",
          [](Results& r) { r.parameters.back() += 1; });
   expect("cell 0", [](Results& r) { r.snapshot_parameters.front() += 1; });
+}
+
+TEST(Merge, RefusesOtherParametersOfARestartThatIsNotKept) {
+  const Sweep sweep = every_restart();
+  std::vector<Model> models = models_of(sweep, 2);
+  for (Model& model : models) model.status = kTrained, model.loss = 0.5f;
+  const Results first = taken(sweep, models);
+  Results second = first, broken = first;
+  second.all_parameters[48 * 4] += 1;  // restart 1 of cell 1
+  expect_refusal("part 2: contradicts", "restart 1 of cell 1 (sparsity 0.7", [&] {
+    merge_results(std::vector<Results>{first, second});
+  });
+  broken.all_parameters.pop_back();
+  expect_refusal("part 1: is broken", "size", [&] { merge_results(std::vector<Results>{broken}); });
 }
 
 TEST(Merge, RefusesBrokenPartsAndNone) {

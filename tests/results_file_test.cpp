@@ -14,6 +14,7 @@ namespace phasegrid {
 namespace {
 
 using testing::Bytes;
+using testing::every_restart;
 using testing::expect_refusal;
 using testing::expect_same;
 using testing::FileSizeLimit;
@@ -47,6 +48,30 @@ TEST_F(ResultsFileTest, RoundTrip) {
     EXPECT_TRUE(read_bytes(path_) == bytes);
   }
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
+}
+
+TEST_F(ResultsFileTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
+  const Sweep sweep = every_restart();
+  const Results results = taken(sweep, models_of(sweep, 9));
+  save_results(results, path_);
+  expect_same(load_results(path_), results);
+  const NpzFile file(path_);
+  file.expect_shape("all_expert_weights", {2, 3, 1, 2, 1, 3, 4, 3, 2});
+  file.expect_shape("all_router_weights", {2, 3, 1, 2, 1, 3, 4, 3});
+  file.expect_shape("all_biases", {2, 3, 1, 2, 1, 3, 4, 3});
+  Results without = results;  // whose config says that they are there
+  without.sweep.train.keep = Keep::evaluation;
+  save_under(config_of(results), without);
+  expect_refusal("results.npz", "all_expert_weights", [&] { load_results(path_); });
+  for (const std::size_t model : {0u, 1u, 2u, 3u, 4u, 5u}) {  // the kept one and those that diverged are known
+    Results forged = results;
+    forged.all_parameters[model * 48 + 7] = 0.5f;
+    save_results(forged, path_);
+    const bool kept = results.kept[model / 3] == static_cast<int>(model % 3);
+    const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
+    const std::string said = refusal([&] { load_results(path_); });
+    EXPECT_EQ(said.find("are not as 'kept' and 'status' say") != std::string::npos, kept || !there) << said;
+  }
 }
 
 TEST_F(ResultsFileTest, NumPyOpensOurLayout) {

@@ -14,6 +14,7 @@
 namespace phasegrid {
 namespace {
 
+using testing::every_restart;
 using testing::expect_same;
 using testing::full_sweep;
 using testing::Model;
@@ -92,6 +93,26 @@ TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
     }
     const float reconstruction = expected.all_reconstruction_losses[at / 3];
     EXPECT_EQ(std::bit_cast<std::uint32_t>(reconstruction), std::bit_cast<std::uint32_t>(m.losses().reconstruction));
+  }
+}
+
+TEST(ResultsTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
+  EXPECT_TRUE(Results(full_sweep()).all_parameters.empty());
+  const Sweep sweep = every_restart();
+  const std::vector<Model> models = models_of(sweep, 3);
+  const Results results = taken(sweep, models);
+  EXPECT_EQ(results.all_parameters.size(), 36u * 48);
+  for (const Model& m : models) {
+    const std::size_t at = 48 * (m.cell * 3 + static_cast<std::size_t>(m.restart));
+    const auto row = std::span(results.all_parameters).subspan(at, 48);
+    if (m.status == kTrained && std::isfinite(m.loss)) {
+      EXPECT_TRUE(std::ranges::equal(row, m.parameters));
+      if (results.kept[m.cell] == m.restart) {
+        EXPECT_TRUE(std::ranges::equal(row, std::span(results.parameters).subspan(48 * m.cell, 48)));
+      }
+    } else {
+      EXPECT_TRUE(std::ranges::all_of(row, [](float value) { return std::isnan(value); }));
+    }
   }
 }
 

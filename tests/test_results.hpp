@@ -40,6 +40,13 @@ inline Sweep full_sweep() {
   return sweep;
 }
 
+// With the parameters of every restart.
+inline Sweep every_restart() {
+  Sweep sweep = full_sweep();
+  sweep.train.keep = Keep::all;
+  return sweep;
+}
+
 // The authors' two axes alone.
 inline Sweep two_axes() {
   Sweep sweep = full_sweep();
@@ -102,7 +109,8 @@ inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
 inline void expect_same(const Results& a, const Results& b) {
   for (auto numbers :
        {&Results::final_losses, &Results::reconstruction_losses, &Results::all_losses,
-        &Results::all_reconstruction_losses, &Results::snapshot_losses, &Results::snapshot_reconstruction_losses}) {
+        &Results::all_reconstruction_losses, &Results::all_parameters, &Results::snapshot_losses,
+        &Results::snapshot_reconstruction_losses}) {
     EXPECT_TRUE(same_bits(a.*numbers, b.*numbers));
   }
   EXPECT_TRUE(same_bits(a.parameters, b.parameters));

@@ -33,6 +33,9 @@ struct Results {
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
   std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
 
+  // With Keep::all, the parameters of every restart; empty otherwise. NaN where it was not trained or diverged.
+  std::vector<float> all_parameters;  // [cell][restart][parameter_count()]
+
   // With train.snapshots, of length T, what models were like after so many steps; empty without. Losses are those
   // of the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later
   // steps.

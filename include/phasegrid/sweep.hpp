@@ -18,7 +18,8 @@ enum class Loss { mean, sum };
 // By which training loss (losses.hpp) the restarts of a cell are compared: that of the last training batch (the
 // authors' choice), or that of a fresh batch of 16,384 samples, the same for all restarts of the cell. On its last
 // batch a restart may just be lucky, and at high sparsity the luckiest one is often one that learned less.
-enum class Keep { last_batch, evaluation };
+// `all` compares by the fresh batch too, and hands over every restart's parameters beside the kept one's.
+enum class Keep { last_batch, evaluation, all };
 
 // How the learning rate changes over the steps, t = 0 .. steps - 1: not at all; falling linearly, 1 - t / steps; or
 // along half a cosine, (1 + cos(pi t / steps)) / 2.

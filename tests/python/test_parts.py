@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,6 @@ def test_a_cell_means_the_same_everywhere(results: phasegrid.Results) -> None:
 
 
 def test_one_value_of_a_further_axis_is_drawn(results: phasegrid.Results) -> None:
-    with pytest.raises(
-        ValueError, match=r"has the axis learning_rate too; .* results\.sel\(learning_rate=\.\.\)\.draw"
-    ):
-        results.draw()
     drawn = results.sel(learning_rate=0.001).draw()
     alone = phasegrid.train(**{**SETTINGS, "learning_rate": 0.001}).draw()
     assert pictures_bytes(drawn) == pictures_bytes(alone)
@@ -231,6 +228,58 @@ def test_a_missing_package_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"^{call}\(\) needs the package {package}: pip install {package}$"):
         getattr(results, call)()
+
+
+def test_keep_all_hands_over_every_restart(results: phasegrid.Results, tmp_path: Path, program: str) -> None:
+    every = phasegrid.train(results.sweep.replace(keep="all"))
+    grid = every.sweep.shape
+    assert every.all_expert_weights.shape == (*grid, 3, 2, 3, 2)
+    assert every.all_biases.shape == every.all_router_weights.shape == (*grid, 3, 2, 3)
+    # The models of keep="evaluation", chosen as there; and the kept one is one of them.
+    for key, array in results.arrays().items():
+        if key != "config":
+            np.testing.assert_array_equal(every.arrays()[key], array, err_msg=key)
+    kept = np.take_along_axis(every.all_expert_weights, every.kept[..., None, None, None, None], 3)[..., 0, :, :, :]
+    np.testing.assert_array_equal(kept, every.expert_weights)
+    # Another restart is what training it as another sweep's would give: here, of fewer restarts.
+    alone = phasegrid.train(every.sweep.replace(restarts=1))
+    np.testing.assert_array_equal(alone.all_expert_weights[..., 0, :, :, :], every.all_expert_weights[..., 0, :, :, :])
+    np.testing.assert_array_equal(alone.expert_weights, every.all_expert_weights[..., 0, :, :, :])
+    # Through files, the program, shards, pickles, parts.
+    every.save(tmp_path / "every.npz")
+    same(phasegrid.load(tmp_path / "every.npz"), every)
+    with np.load(tmp_path / "every.npz") as file:
+        for key in ("all_expert_weights", "all_biases", "all_router_weights"):
+            np.testing.assert_array_equal(file[key], getattr(every, key))
+    shards = [phasegrid.train(every.sweep, shard=f"{i}/2") for i in (1, 2)]
+    assert np.isnan(shards[0].all_biases).any()
+    same(phasegrid.merge(shards), every)
+    same(phasegrid.train(every.sweep, resume=shards[1]), every)
+    same(pickle.loads(pickle.dumps(every)), every)
+    part = every.sel(sparsity=0.5)
+    same(part, phasegrid.train(part.sweep))
+    with pytest.raises(ValueError, match=r'^only the kept models\' parameters are there; train with keep="all"'):
+        _ = results.all_biases
+
+
+def test_keep_all_in_a_sweep_file(tmp_path: Path, program: str) -> None:
+    (tmp_path / "t.toml").write_text(
+        "restarts = 3\n[model]\nn_features = 3\nn_hidden = 2\n[data]\nsparsity = 0.5\n"
+        '[train]\nsteps = 20\nbatch = 8\nkeep = "all"\nlearning_rate = 0.01\n[axes]\nseed = [0, 1]\n'
+    )
+    subprocess.run([program, "run", tmp_path / "t.toml", "--out", tmp_path / "t.npz"], check=True, capture_output=True)
+    theirs, ours = phasegrid.load(tmp_path / "t.npz"), phasegrid.train(phasegrid.read_sweeps(tmp_path / "t.toml")[0])
+    same(theirs, ours)
+
+
+def test_keep_all_leaves_a_restart_that_diverged_out() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", phasegrid.TrainingWarning)
+        results = phasegrid.train(
+            n_features=2, sparsity=0.1, learning_rate=[0.01, 1e9], steps=50, batch=16, restarts=2, keep="all"
+        )
+    assert (results.status[:, :, 1] > 0).all() and np.isnan(results.all_expert_weights[:, :, 1]).all()
+    assert np.isfinite(results.all_expert_weights[:, :, 0]).all()
 
 
 def test_pictures_and_explorer_are_there_after_import_and_load_no_library() -> None:

@@ -26,6 +26,7 @@ void each_array(Results& results, Visit&& visit) {
   visit("status", results.status);
   visit("kept", results.kept);
   visit("parameters", results.parameters);
+  visit("all_parameters", results.all_parameters);
   visit("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses);
   visit("snapshot_losses", results.snapshot_losses);
   visit("snapshot_parameters", results.snapshot_parameters);
@@ -79,6 +80,13 @@ void bind_results(nb::module_& module) {
             return view(r, r.parameters, {r.cells(), size_of(r.sweep.shape.parameter_count())});
           },
           "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)")
+      .def_prop_ro(
+          "all_parameters",
+          [](const Results& r) {
+            const std::size_t size = size_of(r.sweep.shape.parameter_count());
+            return view(r, r.all_parameters, {r.cells(), r.all_parameters.size() / (r.cells() * size), size});
+          },
+          "(cells, restarts, parameters), or (cells, 0, parameters) where keep is not \"all\"")
       .def_prop_ro(
           "snapshot_losses", [](const Results& r) { return of_snapshots(r, r.snapshot_losses); },
           "(cells, restarts, snapshots)")

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from phasegrid.health import TrainingWarning as TrainingWarning
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
+    from phasegrid.measures import boundary_sharpness as boundary_sharpness
+    from phasegrid.measures import draw_inputs as draw_inputs
     from phasegrid.results import Results as Results
-    from phasegrid.results import boundary_sharpness as boundary_sharpness
-    from phasegrid.results import draw_inputs as draw_inputs
     from phasegrid.results import load as load
     from phasegrid.results import merge as merge
     from phasegrid.sweep import Settings as Settings
@@ -47,8 +47,8 @@ _HOMES = {
     "TrainingWarning": "phasegrid.health",
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
-    "boundary_sharpness": "phasegrid.results",
-    "draw_inputs": "phasegrid.results",
+    "boundary_sharpness": "phasegrid.measures",
+    "draw_inputs": "phasegrid.measures",
     "load": "phasegrid.results",
     "merge": "phasegrid.results",
     "devices": "phasegrid.machine",

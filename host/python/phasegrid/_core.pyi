@@ -103,6 +103,12 @@ class Results:
         """(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)"""
 
     @property
+    def all_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """
+        (cells, restarts, parameters), or (cells, 0, parameters) where keep is not "all\"
+        """
+
+    @property
     def snapshot_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """(cells, restarts, snapshots)"""
 

@@ -8,6 +8,7 @@ Pictures and the explorer take any of these, so that they work on a file without
     expert_weights (S,R,A..,E,n,m), router_weights and biases (S,R,A..,E,n)                float32
     status (S,R,A..,restarts), kept (S,R,A..)                                              int32
     config: a JSON string of every setting
+    with keep "all": all_expert_weights (S,R,A..,restarts,E,n,m), all_router_weights and all_biases
     with snapshots: their steps, losses and parameters (see include/phasegrid/results_file.hpp)
 
 The authors' own files have the first two axes, final_losses and expert_weights alone.

@@ -25,9 +25,9 @@ _FINDINGS = (
 )
 
 
-def counts(results: Results) -> dict[str, int]:
+def counts(results: _core.Results) -> dict[str, int]:
     """Name of each finding -> how many there are."""
-    found = _core.training_health(results.core)
+    found = _core.training_health(results)
     return {name: count for (name, *_), (count, _) in zip(_FINDINGS, found, strict=True)}
 
 

@@ -50,7 +50,7 @@ class Settings(TypedDict, total=False):
     weight_decay: Number | Numbers
     load_balance: Number | Numbers  # alpha
     loss: Literal["mean", "sum"]
-    keep: Literal["last-batch", "evaluation"]
+    keep: Literal["last-batch", "evaluation", "all"]
     schedule: Literal["constant", "linear", "cosine"]
     drop_below: float
     drop_factor: float

@@ -145,7 +145,8 @@ def train(
         loss = "mean"         or "sum": over features
         keep = "evaluation"   which restart is kept: that of lowest loss on one fresh batch of 16,384 samples, the same
                               for all; "last-batch", the paper's choice, takes the luckiest last batch, so that at high
-                              sparsity the kept model often has fewer features than others of its cell
+                              sparsity the kept model often has fewer features than others of its cell; "all" chooses
+                              as "evaluation", and results have every restart's parameters (all_expert_weights ..)
         snapshots = []        steps after which losses and parameters are kept
         name = "sweep"
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from phasegrid.pictures.balance import like_for_like
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import (
     LETTERS,
@@ -310,7 +311,9 @@ def draw_box(axes: Axes, at: float, width: float, grid: Grid, colour: str) -> No
 
 
 def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper", width: float | None = None) -> Figure:
-    """Figure 8: a box plot of the kept losses of each architecture; two sets side by side share the loss axis."""
+    """Figure 8: a box plot of the kept training losses of each architecture; two sets side by side share the loss axis,
+    and neither counts the load balance of dense models where the other does not."""
+    sets = like_for_like(sets)
     if colours not in FAMILY_COLOURS:
         raise InputError(f"colours {colours!r}: allowed are {', '.join(FAMILY_COLOURS)}")
     tints = FAMILY_COLOURS[colours]
@@ -351,7 +354,7 @@ def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper"
             axes.set_axisbelow(True)
             axes.spines[["top", "right", "left"]].set_visible(False)
         middle = (LEFT + sheet.width - RIGHT) / 2
-        sheet.y_label(head + height / 2, "final loss")
+        sheet.y_label(head + height / 2, "training loss")
         sheet.centred(middle, head + height + 0.34, "model / number of experts")
         note = "box: quartiles and median · whiskers: ≤ 1.5 × box · diamond: mean"
         sheet.text(

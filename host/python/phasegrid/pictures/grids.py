@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.arrays import Source, name_of, open_arrays
+from phasegrid.pictures.balance import load_balance
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array, last_norm, last_score
 from phasegrid.pictures.opened import AXES
@@ -54,6 +55,7 @@ class Grid:
     importance: Array  # (R)
     losses: Array  # (S, R)
     weights: Array  # (S, R, E, n, m)
+    load_balance: float | None = None  # None where the file does not say: see balance.py
 
     @property
     def shape(self) -> Shape:
@@ -75,7 +77,7 @@ def load_grid(source: Source) -> Grid:
     more = [f"{name}_values" for name in AXES if f"{name}_values" not in dimensions]
     path = name_of(source)
     try:
-        arrays = open_arrays(source, (*dimensions, *more))
+        arrays = open_arrays(source, (*dimensions, *more, "reconstruction_losses", "config"))
     except ValueError as error:
         raise InputError(str(error)) from None
     missing = [key for key in dimensions if key not in arrays]
@@ -113,7 +115,8 @@ def load_grid(source: Source) -> Grid:
     losses = np.where(trained, losses, np.nan)
     weights = np.where(trained[:, :, None, None, None], weights, np.nan)
     rows, columns = np.argsort(sparsity), np.argsort(importance)
-    return Grid(sparsity[rows], importance[columns], losses[np.ix_(rows, columns)], weights[np.ix_(rows, columns)])
+    order = np.ix_(rows, columns)
+    return Grid(sparsity[rows], importance[columns], losses[order], weights[order], load_balance(arrays))
 
 
 def load_grids(sources: Iterable[Source]) -> dict[Shape, Grid]:

@@ -60,11 +60,12 @@ ComparisonRow make_row(std::string what, std::pair<double, double> values, doubl
   return row;
 }
 
-// Where only one side's losses hold the constant of a dense model's load balance, it is taken off them.
-void take_off_balance(Diagram& one, Diagram& other) {
+// Where only one side's losses hold the constant of a dense model's load balance, it is added to the other's: the
+// tolerances are shares of losses as the authors count them.
+void count_balance(Diagram& one, Diagram& other) {
   if (one.holds_balance == other.holds_balance) return;
-  const double constant = one.holds_balance ? other.load_balance : one.load_balance;
-  for (double& loss : (one.holds_balance ? one : other).losses) loss -= constant;
+  Diagram& without = one.holds_balance ? other : one;
+  for (double& loss : without.losses) loss += without.load_balance;
 }
 
 }  // namespace
@@ -76,7 +77,7 @@ Comparison compare(const std::string& ours, const std::string& reference) {
         fmt::format("{} has n = {}, m = {}, E = {} but {} has n = {}, m = {}, E = {}; shapes must be equal", ours, a.n,
                     a.m, a.E, reference, b.n, b.m, b.E));
   }
-  take_off_balance(a, b);
+  count_balance(a, b);
   Comparison result;
   result.shape = fmt::format("n = {}, m = {}, E = {}", a.n, a.m, a.E);
   std::vector<Pair> pairs;

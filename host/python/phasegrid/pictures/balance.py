@@ -29,13 +29,12 @@ def load_balance(arrays: Arrays) -> float | None:
 
 
 def like_for_like(sets: Sequence[Mapping[Shape, Grid]]) -> list[dict[Shape, Grid]]:
-    """The sets, with the constant taken off dense losses that hold it where another set's do not."""
-    said = [(shape, grid.load_balance) for grids in sets for shape, grid in grids.items()]
-    known = {shape: alpha for shape, alpha in said if alpha is not None}
+    """The sets, with the constant added to dense losses without it where another set's hold it, as the authors count."""
+    theirs = {shape for grids in sets for shape, grid in grids.items() if grid.load_balance is None}
     return [
         {
-            shape: replace(grid, losses=grid.losses - known[shape])
-            if shape.experts == 1 and grid.load_balance is None and shape in known
+            shape: replace(grid, losses=grid.losses + grid.load_balance)
+            if shape.experts == 1 and grid.load_balance is not None and shape in theirs
             else grid
             for shape, grid in grids.items()
         }

@@ -312,7 +312,7 @@ def draw_box(axes: Axes, at: float, width: float, grid: Grid, colour: str) -> No
 
 def draw_loss_boxes(sets: Sequence[Mapping[Shape, Grid]], colours: str = "paper", width: float | None = None) -> Figure:
     """Figure 8: a box plot of the kept training losses of each architecture; two sets side by side share the loss axis,
-    and neither counts the load balance of dense models where the other does not."""
+    and both count the load balance of dense models where one does, as the authors do."""
     sets = like_for_like(sets)
     if colours not in FAMILY_COLOURS:
         raise InputError(f"colours {colours!r}: allowed are {', '.join(FAMILY_COLOURS)}")

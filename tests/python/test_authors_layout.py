@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import phasegrid
 from phasegrid import explorer, pictures
-from phasegrid.pictures import balance, diagrams, grids
+from phasegrid.pictures import diagrams, grids
 
 Arrays = dict[str, NDArray[Any]]
 SPARSITY, IMPORTANCE = np.arange(0.025, 1, 0.475), np.array([0.1, 1.1, 2.95, 0.5])
@@ -73,7 +73,7 @@ def test_their_files_open_as_grids(tmp_path: Path) -> None:
 def test_pictures_and_explorer_read_them(tmp_path: Path) -> None:
     flat, grid = theirs()
     path = save(tmp_path / "212.npz", flat)
-    read, whole = grids.load_grid(path), grids.load_grid(grid)
+    (read,), (whole,) = grids.load_grid(path), grids.load_grid(grid)
     np.testing.assert_array_equal(read.losses, whole.losses)
     np.testing.assert_array_equal(read.weights, whole.weights)
     drawn = [diagrams.render(pictures.phase_diagram(source), "png", 50) for source in (path, grid)]
@@ -142,15 +142,17 @@ def test_what_is_written_reads_back(dense: phasegrid.Results, tmp_path: Path) ->
 def test_losses_side_by_side_are_like_for_like(dense: phasegrid.Results, tmp_path: Path) -> None:
     """Theirs hold the load balance of dense models, ours do not."""
     dense.save(tmp_path / "theirs.npz", layout="authors")
-    mixture = grids.load_grids([theirs(2)[0]])
-    ours, published = grids.load_grids([dense]) | mixture, grids.load_grids([tmp_path / "theirs.npz"]) | mixture
-    shape = next(iter(grids.load_grids([dense])))
-    assert ours[shape].load_balance == 0.25 and published[shape].load_balance is None
-    for sets in ([ours, published], [published, ours]):
-        for counted in balance.like_for_like(sets):
-            np.testing.assert_allclose(counted[shape].losses, dense.final_losses + 0.25, rtol=1e-6)
-            assert all(counted[other] is grid for other, grid in mixture.items())
-    for alone in (ours, published):
-        assert balance.like_for_like([alone, alone])[0][shape] is alone[shape]
-    beside, alone = pictures.loss_boxes(dense, beside=tmp_path / "theirs.npz"), pictures.loss_boxes(dense)
-    assert beside.axes[0].get_ylim()[1] > 0.25 > alone.axes[0].get_ylim()[1]
+    published = tmp_path / "theirs.npz"
+    shown = {}
+    for name, sources, beside in (("ours", dense, None), ("both", dense, published), ("theirs", published, None)):
+        figure = pictures.loss_boxes(sources, beside=beside, loss="training")
+        shown[name] = [next(np.median(line.get_ydata()) for line in axes.lines if line.get_linewidth() == 1.5)
+                       for axes in figure.axes]  # fmt: skip
+    median = float(np.median(dense.final_losses))
+    assert shown["ours"] == pytest.approx([median])
+    assert shown["theirs"] == pytest.approx([median + 0.25])
+    assert shown["both"] == pytest.approx([median + 0.25] * 2)
+    mixture = theirs(2)[0]  # both hold it, whatever it is
+    assert pictures.loss_boxes(mixture, beside=mixture, loss="training").axes
+    with pytest.raises(ValueError, match="hold training losses alone, as the authors' files do"):
+        pictures.loss_boxes(dense, beside=published)

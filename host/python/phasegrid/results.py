@@ -333,7 +333,7 @@ class Results:
 
     def save(self, path: str | os.PathLike[str], layout: Literal["phasegrid", "authors"] = "phasegrid") -> None:
         """Writes a results file (.npz). Layout "authors" is that of the authors' published files, which their notebook
-        opens: flat over the cells, of sparsity and last importance alone, with the load balance of a dense model counted
+        opens: flat over the cells of sparsity and last importance, with the load balance of a dense model counted
         as they do (include/phasegrid/results_file.hpp).
 
         Raises ValueError naming the path where it cannot be written; the file is whole or absent.

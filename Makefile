@@ -14,7 +14,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test kill wheel bench sanitize coverage peers clean
+.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -27,6 +27,7 @@ help:
 	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
+	@echo "make sanitize-host      its part for host, files and program, which CI runs: a few minutes"
 	@echo "make coverage           lines of kernels/ that the tests execute"
 	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
 	@echo "make deps               install what is missing (apt, pip); the others call it"
@@ -90,16 +91,26 @@ peers:
 	.venv-peers/bin/pip install -q --disable-pip-version-check -r bench/peers/requirements.txt
 
 # One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
-# `make test`. The emulated warp runs under ThreadSanitizer too: there a missing barrier of the CUDA code is a data race.
-sanitize: deps
-	cmake -S . -B $(BUILD)-asan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
-	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=address,undefined
+# `make test`. ThreadSanitizer leaves the kernels out, so they are those of the ordinary build; the emulated warp runs
+# under it: there a missing barrier of the CUDA code is a data race.
+SANITIZED = -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_MACHINES=avx2
+sanitize: build sanitize-host
+	cmake -S . -B $(BUILD)-asan $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
-	cmake -S . -B $(BUILD)-tsan -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) \
-	  -DPHASEGRID_MACHINES=avx2 -DPHASEGRID_SANITIZE=thread
+	cmake -S . -B $(BUILD)-tsan $(SANITIZED) -DPHASEGRID_SANITIZE=thread -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD))
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
+
+# What CI runs of it: host, files and program under AddressSanitizer and UBSan, over the kernels of the ordinary build.
+# Unoptimised: compiling takes longer than the tests.
+sanitize-host: build
+	cmake -S . -B $(BUILD)-asan-host $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined \
+	  -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD)) -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='-O0 -g1'
+	cmake --build $(BUILD)-asan-host -j $(JOBS) --target host_test reproduce_test c_api_test phasegrid_cli
+	$(BUILD)-asan-host/tests/host_test --gtest_brief=1
+	$(BUILD)-asan-host/tests/reproduce_test --gtest_brief=1
+	ctest --test-dir $(BUILD)-asan-host -j $(JOBS) --output-on-failure -R '^(embedding_c_api|command_line(_[a-z]+)?)$$'
 
 coverage: deps
 	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \
@@ -111,4 +122,4 @@ coverage: deps
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-coverage out
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-asan-host $(BUILD)-tsan $(BUILD)-coverage out

@@ -94,7 +94,7 @@ std::map<std::string, Training> read_trainings(const std::vector<Figure>& chosen
 int command_reproduce(const ReproduceArguments& arguments) {
   const fs::path out = arguments.out.empty() ? fs::path("out") / arguments.figure : fs::path(arguments.out);
   if (!arguments.reference.empty() && !fs::is_directory(arguments.reference)) {
-    throw InputError(fmt::format("--reference must be a folder that holds the authors' fig4_*.npz; '{}' is none",
+    throw InputError(fmt::format("--reference must be a folder that holds the authors' files (fig4_212.npz or 212.npz, ..); '{}' is none",
                                  arguments.reference));
   }
   const std::vector<Figure> chosen = asked(arguments.figure);

@@ -6,47 +6,12 @@
 #include <cmath>
 #include <optional>
 
-#include "npz.hpp"
+#include "authors_layout.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 
 namespace phasegrid {
 namespace {
-
-// What a comparison needs of a file.
-struct Diagram {
-  std::vector<double> sparsity, importance;
-  std::vector<float> losses;   // [S][R]
-  std::vector<float> weights;  // [S][R][E][n][m]
-  int E = 0, n = 0, m = 0;
-
-  std::size_t cell(std::size_t s, std::size_t r) const { return s * importance.size() + r; }
-  std::span<const float> expert(std::size_t cell, int e) const {
-    const auto size = static_cast<std::size_t>(n * m);
-    return std::span(weights).subspan((cell * static_cast<std::size_t>(E) + static_cast<std::size_t>(e)) * size, size);
-  }
-};
-
-Diagram read_diagram(const std::string& path) {
-  const NpzFile file(path);
-  Diagram d;
-  d.sparsity = file.doubles("sparsity_values");
-  d.importance = file.doubles("importance_values");
-  const std::size_t S = d.sparsity.size(), R = d.importance.size();
-  file.expect_shape("sparsity_values", {S});
-  file.expect_shape("importance_values", {R});
-  file.expect_shape("final_losses", {S, R});
-  const std::vector<std::size_t>& shape = file.array("expert_weights").shape;
-  const bool usable = shape.size() == 5 && shape[0] == S && shape[1] == R &&
-                      std::all_of(shape.begin() + 2, shape.end(), [](std::size_t x) { return x >= 1 && x <= 4096; });
-  if (!usable) throw InputError(path + ": 'expert_weights' must have the shape (S, R, E, n, m)");
-  d.E = static_cast<int>(shape[2]);
-  d.n = static_cast<int>(shape[3]);
-  d.m = static_cast<int>(shape[4]);
-  d.losses = file.floats("final_losses");
-  d.weights = file.floats("expert_weights");
-  return d;
-}
 
 std::optional<std::size_t> position_of(const std::vector<double>& values, double value) {
   const auto found = std::ranges::find_if(values, [&](double v) { return std::abs(v - value) < 1e-6; });
@@ -95,15 +60,24 @@ ComparisonRow make_row(std::string what, std::pair<double, double> values, doubl
   return row;
 }
 
+// Where only one side's losses hold the constant of a dense model's load balance, it is added to the other's: the
+// tolerances are shares of losses as the authors count them.
+void count_balance(Diagram& one, Diagram& other) {
+  if (one.holds_balance == other.holds_balance) return;
+  Diagram& without = one.holds_balance ? other : one;
+  for (double& loss : without.losses) loss += without.load_balance;
+}
+
 }  // namespace
 
 Comparison compare(const std::string& ours, const std::string& reference) {
-  const Diagram a = read_diagram(ours), b = read_diagram(reference);
+  Diagram a = read_diagram(ours), b = read_diagram(reference);
   if (a.E != b.E || a.n != b.n || a.m != b.m) {
     throw InputError(
         fmt::format("{} has n = {}, m = {}, E = {} but {} has n = {}, m = {}, E = {}; shapes must be equal", ours, a.n,
                     a.m, a.E, reference, b.n, b.m, b.E));
   }
+  count_balance(a, b);
   Comparison result;
   result.shape = fmt::format("n = {}, m = {}, E = {}", a.n, a.m, a.E);
   std::vector<Pair> pairs;
@@ -132,11 +106,11 @@ Comparison compare(const std::string& ours, const std::string& reference) {
   if (pairs.empty()) throw InputError(fmt::format("{} and {} have no cell in common", ours, reference));
   result.cells = pairs.size();
 
-  auto loss = [](const Diagram& d, std::size_t cell) { return static_cast<double>(d.losses[cell]); };
-  result.rows.push_back(make_row("mean loss", means(a, b, pairs, -1, loss), kOverallLossTolerance, true));
+  auto loss = [](const Diagram& d, std::size_t cell) { return d.losses[cell]; };
+  result.rows.push_back(make_row("mean training loss", means(a, b, pairs, -1, loss), kOverallLossTolerance, true));
   for (int q = 0; q < kQuarters; ++q) {
     if (std::ranges::count(pairs, q, &Pair::quarter) == 0) continue;
-    result.rows.push_back(make_row(fmt::format("mean loss, {}", kQuarterNames[q]), means(a, b, pairs, q, loss),
+    result.rows.push_back(make_row(fmt::format("mean training loss, {}", kQuarterNames[q]), means(a, b, pairs, q, loss),
                                    kQuarterLossTolerance, true));
   }
   for (int e = 0; e < a.E; ++e) {

@@ -144,7 +144,7 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"quick", "paper"}))
       ->capture_default_str();
   reproduce->add_option("--out", reproduce_arguments.out, "Folder to write to (default out/FIGURE)");
-  reproduce->add_option("--reference", reproduce_arguments.reference, "Folder with the authors' fig4_*.npz to compare");
+  reproduce->add_option("--reference", reproduce_arguments.reference, "Folder with the authors' files to compare, fig4_212.npz or 212.npz");
   reproduce->add_option("--score", reproduce_arguments.score, "Superposition score: paper's formula or authors' code")
       ->check(CLI::IsMember({"paper", "authors"}))
       ->capture_default_str();

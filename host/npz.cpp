@@ -65,6 +65,11 @@ std::size_t item_size(const std::string& type) {
   return 0;
 }
 
+// A sound array whose elements are none that we read, pickled objects among them.
+struct OtherElements : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // Throws std::runtime_error saying what is wrong.
 NpyArray parse_npy(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -80,14 +85,14 @@ NpyArray parse_npy(std::span<const std::byte> bytes) {
   static const std::regex kType("'descr':\\s*'([ -&(-~]*)'"), kOrder("'fortran_order':\\s*(True|False)"),
       kShape("'shape':\\s*\\(([0-9, ]*)\\)");
   if (!std::regex_search(header, type, kType))
-    throw std::runtime_error("has no simple element type (object or record?)");
+    throw OtherElements("has no simple element type (object or record?)");
   if (!std::regex_search(header, order, kOrder) || !std::regex_search(header, shape, kShape)) {
     throw std::runtime_error("has a broken header");
   }
   NpyArray array;
   array.type = type[1];
   const std::size_t item = item_size(array.type);
-  if (item == 0) throw std::runtime_error("has elements of type " + array.type + "; float, int or string is needed");
+  if (item == 0) throw OtherElements("has elements of type " + array.type + "; float, int or string is needed");
   const std::string dimensions = shape[1];
   static const std::regex kNumber("[0-9]+");
   std::size_t elements = 1;
@@ -212,6 +217,8 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     if (got < 0) throw InputError(fmt::format("{}: '{}' cannot be read: the file is damaged", path_, name));
     try {
       arrays_[name] = parse_npy(bytes);
+    } catch (const OtherElements& error) {
+      passed_over_[name] = error.what();
     } catch (const std::runtime_error& error) {
       throw InputError(fmt::format("{}: '{}' {}", path_, name, error.what()));
     }
@@ -219,6 +226,9 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
 }
 
 const NpyArray& NpzFile::array(const std::string& key) const {
+  if (const auto found = passed_over_.find(key); found != passed_over_.end()) {
+    throw InputError(fmt::format("{}: '{}' {}", path_, key, found->second));
+  }
   const auto found = arrays_.find(key);
   if (found == arrays_.end()) throw InputError(fmt::format("{}: has no array '{}'", path_, key));
   return found->second;

@@ -30,13 +30,14 @@ using NpzArrays = std::vector<std::pair<std::string, NpyArray>>;
 // The bytes of the file.
 std::vector<std::byte> npz_bytes(const NpzArrays& arrays);
 
-// A file read whole. Every error is an InputError that names the path, the key and what is wrong.
+// A file read whole. Every error is an InputError that names the path, the key and what is wrong. An array of elements
+// that we do not read (pickled objects, records) is an error only where it is asked for; nothing is ever unpickled.
 class NpzFile {
  public:
   explicit NpzFile(std::string path);
 
   const std::string& path() const { return path_; }
-  bool has(const std::string& key) const { return arrays_.contains(key); }
+  bool has(const std::string& key) const { return arrays_.contains(key) || passed_over_.contains(key); }
   const NpyArray& array(const std::string& key) const;
   // Any numeric array as float64, float32 or int32; values that int32 cannot hold are refused.
   std::vector<double> doubles(const std::string& key) const;
@@ -49,6 +50,7 @@ class NpzFile {
  private:
   std::string path_;
   std::map<std::string, NpyArray> arrays_;
+  std::map<std::string, std::string> passed_over_;  // key -> why
 };
 
 }  // namespace phasegrid

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "authors_layout.hpp"
 #include "config_json.hpp"
 #include "npz.hpp"
 #include "output_file.hpp"
@@ -39,13 +40,11 @@ struct Part {
   int offset, count;
   std::vector<int> extents;
 };
-std::vector<Part> parts_of(const Shape& s, Layout layout = Layout::phasegrid) {
+std::vector<Part> parts_of(const Shape& s) {
   const int E = s.n_experts, n = s.n_features, m = s.n_hidden;
-  std::vector<Part> parts = {{"expert_weights", 0, s.weight_count(), {E, n, m}}};
-  if (layout == Layout::authors) return parts;
-  parts.push_back({"router_weights", s.router_offset(), s.router_count(), {E, n}});
-  parts.push_back({"biases", s.bias_offset(), s.bias_count(), {E, n}});
-  return parts;
+  return {{"expert_weights", 0, s.weight_count(), {E, n, m}},
+          {"router_weights", s.router_offset(), s.router_count(), {E, n}},
+          {"biases", s.bias_offset(), s.bias_count(), {E, n}}};
 }
 
 constexpr std::string_view kAll = "all_";            // begins the keys of every restart's parameters, with Keep::all
@@ -103,9 +102,10 @@ std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
 }
 
 NpzArrays arrays_of(const Results& results, Layout layout) {
+  if (layout == Layout::authors) return authors_arrays(results);
   const Sweep& sweep = results.sweep;
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
-  const std::vector<Part> parts = parts_of(sweep.shape, layout);
+  const std::vector<Part> parts = parts_of(sweep.shape);
   const Grid grid(sweep);
   const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
   NpzArrays arrays;
@@ -118,7 +118,6 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   };
   add_losses("final_losses", results.final_losses, cells);
   append_parts(results.parameters, stride, parts, "", cells, arrays);
-  if (layout == Layout::authors) return arrays;
   add_losses("reconstruction_losses", results.reconstruction_losses, cells);
   add_losses("all_losses", results.all_losses, models);
   add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
@@ -137,12 +136,7 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
 }
 
 void check_layout(const Sweep& sweep, Layout layout) {
-  if (layout == Layout::authors && Grid(sweep).dimensions().size() > 2) {
-    throw InputError("layout authors has the axes sparsity and last_importance alone; this sweep has more");
-  }
-  if (layout == Layout::authors && !sweep.data.feature_sparsity.empty()) {
-    throw InputError("layout authors has one sparsity for all features; this sweep has one a feature");
-  }
+  if (layout == Layout::authors) check_authors_layout(sweep);
 }
 
 }  // namespace
@@ -167,6 +161,12 @@ Results load_results(const std::string& path) {
                                  partial_path(path)));
   }
   const NpzFile file(path);
+  if (!file.has("config") && file.has("expert_weights_list")) {
+    throw InputError(
+        fmt::format("{}: is in the authors' layout, which says no settings, so it is no results of a sweep; compare, the "
+                    "pictures, the explorer and open_arrays of Python read it",
+                    path));
+  }
   const std::string text = file.text("config");
   Config config;
   try {

@@ -88,13 +88,29 @@ class CommandLine(CommandLineCase):
         self.expect_refused(phasegrid("run", self.sweep, other, "--out", self.out), "--out", "folder")
         self.expect_refused(phasegrid("run", self.sweep, self.sweep, "--out", target), "named 'small'")
 
-    def test_authors_layout_holds_their_four_arrays(self):
+    def test_authors_layout_holds_their_arrays(self):
+        """As their public notebook looks for them: expert_weights_list of four dimensions, a model for each grid key."""
         self.assertEqual(phasegrid("run", self.sweep, "--out", self.out, "--layout", "authors",
                                    "--set", "train.snapshots=[0, 40]").returncode, 0)
-        with np.load(self.out, allow_pickle=False) as file:
-            kinds = {key: file[key].dtype.str for key in file.files}
-        self.assertEqual(kinds, {"sparsity_values": "<f8", "importance_values": "<f8", "final_losses": "<f4",
-                                 "expert_weights": "<f4"})
+        ours = self.folder / "ours.npz"
+        self.assertEqual(phasegrid("run", self.sweep, "--out", ours).returncode, 0)
+        with np.load(self.out, allow_pickle=False) as file, np.load(ours, allow_pickle=False) as grid:
+            cells = grid["final_losses"].size
+            shapes = {key: (file[key].dtype.str, file[key].shape) for key in file.files}
+            self.assertEqual(shapes, {
+                "sparsity_values": ("<f8", grid["sparsity_values"].shape),
+                "importance_values": ("<f8", grid["importance_values"].shape),
+                "grid_keys": ("<f8", (cells, 2)),
+                "final_losses": ("<f8", (cells,)),
+                "expert_weights_list": ("<f4", (cells, *grid["expert_weights"].shape[2:])),
+                "router_weights_list": ("<f4", (cells, *grid["router_weights"].shape[2:])),
+                "n_grid_points": ("<i4", ()),
+                "save_timestamp": ("<U1", ()),
+            })
+            self.assertEqual(int(file["n_grid_points"]), cells)
+            np.testing.assert_array_equal(file["expert_weights_list"].ravel(), grid["expert_weights"].ravel())
+            np.testing.assert_array_equal(file["final_losses"], grid["final_losses"].ravel())
+        self.assertEqual(phasegrid("compare", ours, self.out).returncode, 0)
         self.assertEqual(phasegrid("compare", self.out, self.out).returncode, 0)
         self.out.unlink()
         self.expect_refused(phasegrid("run", self.sweep, "--out", self.out, "--layout", "authors",
@@ -317,7 +333,7 @@ class CommandLine(CommandLineCase):
         different = phasegrid("compare", self.out, other)
         self.assertEqual(different.returncode, 1)
         self.assertIn("OUT", different.stdout)
-        self.assertIn("| mean loss |", phasegrid("compare", "--markdown", self.out, self.out).stdout)
+        self.assertIn("| mean training loss |", phasegrid("compare", "--markdown", self.out, self.out).stdout)
 
     def test_reproduce_trains_and_draws_figure_4(self):
         # Two models a cell on the smallest grid: what is tested is the way from sweep files to pictures.

@@ -157,14 +157,28 @@ TEST(Npz, UnusableArraysAreRefused) {
   expect_content_refused(good.substr(0, good.size() - 1), "'key' is not as long as its shape says");
   expect_content_refused(good + "x", "'key' is not as long as its shape says");
   expect_content_refused(npy(header_of("'<f4'", "(1, 2)", "True"), eight), "'key' is in Fortran order");
-  for (const char* type : {"'|O'", "'>f4'", "'<f2'", "'|b1'", "'<U'", "'<U0'", "'<U99999999999'", "'<Ux'", "''"}) {
-    expect_content_refused(npy(header_of(type, "(2,)"), eight), "'key' has elements of type");
-  }
-  for (const char* type : {"[('a', '<f4')]", "'<f4\n'", "7"}) {
-    expect_content_refused(npy(header_of(type, "(2,)"), eight), "'key' has no simple element type");
-  }
   expect_content_refused(npy("{'descr': '<f4'}", eight), "'key' has a broken header");
   expect_content_refused(npy(header_of("'<f4'", "(-2,)"), eight), "'key' has a broken header");
+}
+
+// Such arrays are passed over: pickled objects of the authors' files are never looked into.
+TEST(Npz, OtherElementsAreRefusedOnlyWhereTheyAreAskedFor) {
+  const std::string eight(8, '\0');
+  auto expect_passed_over = [&](const char* type, const std::string& reason) {
+    const OneEntry entry(npy(header_of(type, "(2,)"), eight));
+    const NpzFile file(entry.path);
+    EXPECT_TRUE(file.has("key"));
+    expect_refusal(entry.path, reason, [&] { file.array("key"); });
+    expect_refusal(entry.path, reason, [&] { file.doubles("key"); });
+    expect_refusal(entry.path, reason, [&] { file.text("key"); });
+    expect_refusal(entry.path, reason, [&] { file.expect_shape("key", {2}); });
+  };
+  for (const char* type : {"'|O'", "'>f4'", "'<f2'", "'|b1'", "'<U'", "'<U0'", "'<U99999999999'", "'<Ux'", "''"}) {
+    expect_passed_over(type, "'key' has elements of type");
+  }
+  for (const char* type : {"[('a', '<f4')]", "'<f4\n'", "7"}) {
+    expect_passed_over(type, "'key' has no simple element type");
+  }
 }
 
 TEST(Npz, GiantShapesAreRefusedWithoutAllocatingThem) {

@@ -74,6 +74,11 @@ inline const reproduce::Verdict& verdict_on(const reproduce::Report& report, con
   return found != nullptr ? *found : kNone;
 }
 
+// Of a report that ends with the statement: a copy.
+inline reproduce::Verdict verdict_on(reproduce::Report&& report, const std::vector<std::string>& words) {
+  return verdict_on(std::as_const(report), words);
+}
+
 inline reproduce::Ruling ruling_on(const reproduce::Report& report, const std::vector<std::string>& words) {
   return verdict_on(report, words).ruling;
 }

@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "phasegrid/error.hpp"
 #include "phasegrid/results_file.hpp"
+#include "reproduce/fig4_fig8.hpp"
 #include "reproduce/report.hpp"
 #include "reproduce/reproduction.hpp"
 #include "test_files.hpp"
@@ -98,6 +100,34 @@ TEST(Reproduction, HoldsEverySectionSummaryAndFinding) {
   EXPECT_NE(text.find("- a reading: "), std::string::npos);
   EXPECT_EQ(text.find("- a claim"), std::string::npos);  // no finding
   EXPECT_NE(text.find("12 s of training"), std::string::npos);
+}
+
+// Figure 4's comparison finds the authors' files under our names and under theirs, in their own layout or converted.
+TEST(ReproduceReport, FilesOfTheAuthorsUnderTheirOwnNames) {
+  const TemporaryFolder out, reference;
+  std::vector<std::string> files;
+  for (const auto& [name, experts, hidden] : {std::tuple("fig4_211", 1, 1), {"fig4_212", 2, 1}, {"fig4_321", 1, 2}}) {
+    Sweep sweep;
+    sweep.shape = {hidden + 1, hidden, experts, 1};
+    sweep.train.load_balance = 0.01;
+    sweep.restarts = 1;
+    Results results(sweep);
+    results.take(0, 0, {0.02f, 0.02f}, kTrained,
+                 std::vector<float>(static_cast<std::size_t>(sweep.shape.parameter_count()), 0.5f), {}, {});
+    files.push_back(out.file(std::string(name) + ".npz"));
+    save_results(results, files.back());
+    if (experts == 2) save_results(results, reference.file("212.npz"), Layout::authors);
+    if (hidden == 2) save_results(results, reference.file("fig4_321.npz"), Layout::authors);
+  }
+  const Report report = compare_fig4(files, reference.path(), "paper");
+  std::set<std::string> shapes;
+  for (const Verdict& verdict : report.verdicts) {
+    shapes.insert(verdict.claim.substr(0, verdict.claim.find(':')));
+    EXPECT_EQ(verdict.ruling, Ruling::met) << verdict.claim;
+  }
+  EXPECT_EQ(shapes, (std::set<std::string>{"n = 2, m = 1, E = 2", "n = 3, m = 2, E = 1"}));
+  EXPECT_TRUE(compare_fig4(files, "", "paper").verdicts.empty());
+  EXPECT_TRUE(compare_fig4(files, reference.path(), "quick").verdicts.empty());
 }
 
 }  // namespace

@@ -99,11 +99,12 @@ TEST_F(ResultsFileTest, NumPyOpensTheAuthorsLayout) {
   const auto listing = numpy_listing(folder_, path_);
   if (!listing) GTEST_SKIP() << "python3 has no NumPy";
   EXPECT_EQ(*listing,
-            "expert_weights <f4 (2, 3, 4, 3, 2)\nfinal_losses <f4 (2, 3)\nimportance_values <f8 (3,)\n"
-            "sparsity_values <f8 (2,)\n");
+            "expert_weights_list <f4 (6, 4, 3, 2)\nfinal_losses <f8 (6,)\ngrid_keys <f8 (6, 2)\n"
+            "importance_values <f8 (3,)\nn_grid_points <i4 ()\nrouter_weights_list <f4 (6, 4, 3)\n"
+            "save_timestamp str ()\nsparsity_values <f8 (2,)\n");
 }
 
-TEST_F(ResultsFileTest, AuthorsLayoutHoldsFourArraysAndTwoAxes) {
+TEST_F(ResultsFileTest, AuthorsLayoutIsFlatOverTwoAxes) {
   const Sweep sweep = two_axes();
   ASSERT_FALSE(sweep.train.snapshots.empty());  // they are left out
   const Results results = taken(sweep, models_of(sweep, 5));
@@ -111,9 +112,20 @@ TEST_F(ResultsFileTest, AuthorsLayoutHoldsFourArraysAndTwoAxes) {
   const NpzFile file(path_);
   EXPECT_EQ(file.doubles("sparsity_values"), sweep.axes[0].values);
   EXPECT_EQ(file.doubles("importance_values"), sweep.axes[1].values);
+  EXPECT_EQ(file.doubles("grid_keys"), (std::vector<double>{0.7, 0.3, 0.7, 10, 0.7, 1e9, 0.1, 0.3, 0.1, 10, 0.1, 1e9}));
   EXPECT_TRUE(testing::same_bits(file.floats("final_losses"), results.final_losses));
-  EXPECT_EQ(file.array("expert_weights").shape, (std::vector<std::size_t>{2, 3, 4, 3, 2}));
-  expect_refusal(path_, "has no array 'config'", [&] { load_results(path_); });
+  EXPECT_EQ(file.integers("n_grid_points"), std::vector<std::int32_t>{6});
+  EXPECT_EQ(file.text("save_timestamp"), "");
+  const std::vector<float> weights = file.floats("expert_weights_list"), routers = file.floats("router_weights_list");
+  auto same = [](std::span<const float> a, std::span<const float> b) {
+    return testing::same_bits(std::vector<float>(a.begin(), a.end()), std::vector<float>(b.begin(), b.end()));
+  };
+  for (std::size_t cell = 0; cell < 6; ++cell) {
+    const auto model = std::span(results.parameters).subspan(48 * cell, 48);  // W (24), b (12), G (12)
+    EXPECT_TRUE(same(std::span(weights).subspan(24 * cell, 24), model.first(24)));
+    EXPECT_TRUE(same(std::span(routers).subspan(12 * cell, 12), model.last(12)));
+  }
+  expect_refusal(path_, "is in the authors' layout, which says no settings", [&] { load_results(path_); });
   const std::string other = folder_.file("other.npz");
   const Results more(full_sweep());
   Sweep seeds = two_axes();
@@ -123,6 +135,19 @@ TEST_F(ResultsFileTest, AuthorsLayoutHoldsFourArraysAndTwoAxes) {
   expect_refusal("", "axes", [&] { save_results(more, other, Layout::authors); });
   expect_refusal("", "axes", [&] { ReservedFile(other, more.sweep, Layout::authors); });
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"results.npz"});
+}
+
+TEST_F(ResultsFileTest, AuthorsLayoutCountsTheLoadBalanceOfDenseModels) {
+  Sweep sweep = small_sweep();
+  sweep.train.load_balance = 0.25;
+  for (const int experts : {1, 2}) {
+    sweep.shape = {2, 1, experts, 1};
+    const std::vector<float> parameters(static_cast<std::size_t>(sweep.shape.parameter_count()), 1.0f);
+    Results results(sweep);
+    for (int restart = 0; restart < 2; ++restart) results.take(0, restart, {0.5f, 0.5f}, kTrained, parameters, {}, {});
+    save_results(results, path_, Layout::authors);
+    EXPECT_EQ(NpzFile(path_).doubles("final_losses"), std::vector<double>{experts == 1 ? 0.75 : 0.5});
+  }
 }
 
 TEST_F(ResultsFileTest, EveryArrayIsNeededInItsShape) {

@@ -13,12 +13,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPrefix = "fig4_";  // of our files
+
 std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& files,
                                                        const std::string& reference) {
   std::vector<std::pair<std::string, std::string>> both;
   for (const std::string& file : files) {
-    const fs::path theirs = fs::path(reference) / fs::path(file).filename();
-    if (!reference.empty() && fs::exists(theirs)) both.emplace_back(file, theirs.string());
+    const std::string name = fs::path(file).filename().string();  // fig4_212.npz; the authors' own is 212.npz
+    for (const std::string& candidate : {name, name.substr(std::min(name.size(), kPrefix.size()))}) {
+      const fs::path theirs = fs::path(reference) / candidate;
+      if (reference.empty() || !fs::exists(theirs)) continue;
+      both.emplace_back(file, theirs.string());
+      break;
+    }
   }
   return both;
 }

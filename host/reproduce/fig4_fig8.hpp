@@ -8,7 +8,8 @@
 
 namespace phasegrid::reproduce {
 
-// The comparison of our files with the authors' in `reference`, as far as they are there; preset paper only, for preset
+// The comparison of our files with the authors' in `reference` (of the same name, or as theirs, without fig4_), as far
+// as they are there; preset paper only, for preset
 // quick keeps the best of fewer restarts and its losses lie higher.
 Report compare_fig4(const std::vector<std::string>& files, const std::string& reference, const std::string& preset);
 

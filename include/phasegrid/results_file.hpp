@@ -8,8 +8,16 @@
 
 namespace phasegrid {
 
-// phasegrid: every array of ours. authors: the four arrays of the authors' own files (sparsity_values,
-// importance_values, final_losses, expert_weights), which their notebook phase_change.ipynb opens.
+// phasegrid: every array of ours. authors: what the files of the authors hold and their notebook phase_change.ipynb
+// opens, flat over the cells of the two axes:
+//   sparsity_values (S), importance_values (R)          float64
+//   grid_keys (S R,2): sparsity and importance of each  float64
+//   final_losses (S R): training losses; the authors count the load balance of a dense model too, where it is the
+//     constant alpha, so it is added here               float64
+//   expert_weights_list (S R,E,n,m), router_weights_list (S R,E,n)  float32
+//   n_grid_points: S R                                  int32
+//   save_timestamp: "", for equal results give equal bytes
+// It says no settings, so load_results refuses it; compare, pictures and the explorer read it.
 enum class Layout { phasegrid, authors };
 
 // Keys, with shapes (S sparsities, R last importances, further axes A.. behind them, k for restarts):

@@ -76,7 +76,7 @@ def test_sources_of_every_kind_and_names_that_differ(tmp_path: Path) -> None:
     assert "<h1>same</h1>" in explorer.explore(InMemory(), tmp_path / "page.html").read_text()
 
 
-def test_authors_layout(tmp_path: Path) -> None:
+def test_the_authors_arrays_alone(tmp_path: Path) -> None:
     source = {key: value for key, value in results("one", (3, 2, 2)).items() if key in packing.NEEDED}
     header, arrays = unpacked(
         explorer.explore(save(tmp_path, "fig4_322.npz", source), tmp_path / "page.html").read_text()

@@ -73,7 +73,7 @@ def test_the_authors_way_of_looking_at_results(results: phasegrid.Results, tmp_p
     command = [program, "run", tmp_path / "a.toml", "--out", tmp_path / "a.npz", "--layout", "authors"]
     subprocess.run(command, check=True, capture_output=True)
     with np.load(tmp_path / "a.npz") as file:
-        weights = file["expert_weights"].astype(np.float64)
+        weights = file["expert_weights_list"].reshape(3, 3, 2, 3, 2).astype(np.float64)
     colours = np.zeros((3, 3, 2, 3))
     for e in range(2):
         norms, scores = np.zeros((3, 3)), np.zeros((3, 3))

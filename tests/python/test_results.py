@@ -114,13 +114,6 @@ def test_a_sparsity_a_feature(tmp_path: Path) -> None:
         results.save(tmp_path / "a.npz", layout="authors")
 
 
-def test_the_authors_layout(results: phasegrid.Results, tmp_path: Path) -> None:
-    results.save(tmp_path / "a.npz", layout="authors")
-    with np.load(tmp_path / "a.npz") as file:
-        assert set(file) == {"sparsity_values", "importance_values", "final_losses", "expert_weights"}
-        np.testing.assert_array_equal(file["expert_weights"], results.expert_weights)
-
-
 def test_load_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 not really")
     with pytest.raises(ValueError, match=r"x\.npz"):

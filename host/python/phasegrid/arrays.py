@@ -11,7 +11,8 @@ Pictures and the explorer take any of these, so that they work on a file without
     with keep "all": all_expert_weights (S,R,A..,restarts,E,n,m), all_router_weights and all_biases
     with snapshots: their steps, losses and parameters (see include/phasegrid/results_file.hpp)
 
-The authors' own files have the first two axes, final_losses and expert_weights alone.
+The authors' own files have the first two axes, final_losses and expert_weights alone; they are flat over cells, under
+names of their own, and are read into these.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from phasegrid import authors_layout
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -46,19 +49,27 @@ def name_of(source: Source) -> str:
 def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
     """The arrays of a results file or of results in memory: those of `keys` that it has, or all.
 
+        phasegrid.open_arrays("published/212.npz")["expert_weights"]  # (S, R, E, n, m)
+
+    A file of the authors gives the arrays above too, whatever names and shapes it has for them. Arrays of pickled
+    objects are passed over: nothing is ever unpickled.
+
     Raises ValueError, naming the file and what is wrong with it, where it cannot be read.
     """
     if isinstance(source, HasArrays):
         return source.arrays()
     if isinstance(source, Mapping):
-        return source
+        return authors_layout.as_grid(source, "results") if authors_layout.MARK in source else source
     if not isinstance(source, str | os.PathLike):
         raise ValueError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
     path = os.fspath(source)
     broken = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError, NotImplementedError)
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:  # an .npy fails here: TypeError
-            return {key: file[key] for key in file.files if keys is None or key in keys}
+            theirs = authors_layout.MARK in file.files
+            wanted = authors_layout.READ if theirs else keys
+            there = [key for key in file.files if wanted is None or key in wanted]
+            arrays = {key: file[key] for key in there if not _is_pickled(file, key)}
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file; give an .npz that phasegrid or the authors wrote") from None
     except broken:
@@ -67,3 +78,14 @@ def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
         ) from None
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}; give a readable .npz") from None
+    if theirs:
+        arrays = authors_layout.as_grid(arrays, path)
+    return {key: array for key, array in arrays.items() if keys is None or key in keys}
+
+
+def _is_pickled(file: Any, key: str) -> bool:
+    """Whether an array of an open .npz holds Python objects; found from its header alone."""
+    with file.zip.open(f"{key}.npy") as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return bool(read(stream)[2].hasobject)

@@ -268,7 +268,9 @@ class Results(Measures):
         return arrays
 
     def save(self, path: str | os.PathLike[str], layout: Literal["phasegrid", "authors"] = "phasegrid") -> None:
-        """Writes a results file (.npz); layout "authors" has the four arrays of the authors' own files.
+        """Writes a results file (.npz). Layout "authors" is that of the authors' published files, which their notebook
+        opens: flat over the cells of sparsity and last importance, with the load balance of a dense model counted
+        as they do (include/phasegrid/results_file.hpp).
 
         Raises ValueError naming the path where it cannot be written; the file is whole or absent.
         """
@@ -367,7 +369,10 @@ def _restored(config: str, arrays: Mapping[str, NDArray[Any]]) -> Results:
 def load(path: str | os.PathLike[str]) -> Results:
     """Reads a results file in our layout, or the NAME.npz.partial of a training that was interrupted.
 
-    Raises ValueError naming the path and what is wrong with it.
+        results = phasegrid.load("results/toy.npz")
+
+    Files of the authors' layout say no settings, so they are no Results: `open_arrays` gives their arrays, and pictures
+    and the explorer take their paths. Raises ValueError naming the path and what is wrong with it.
     """
     return Results(_core.load(path_text("path", path)))
 

@@ -109,7 +109,8 @@ def loss_boxes(
     """Figure 8: the losses of the kept models of each architecture.
 
     loss: "reconstruction", or "training" as the paper's own, which holds the load balance too: the only one in the
-    authors' files. beside, titles, names: as in `phase_diagram`.
+    authors' files. Theirs count it for dense models, where it is a constant; beside such, so do ours. beside, titles,
+    names: as in `phase_diagram`.
     """
     sets = [load_grids(_several(sources))] + ([load_grids(_several(beside))] if beside is not None else [])
     return boxes.draw_loss_boxes(sets, colours, inches(width), loss=loss, names=names, titles=titles)

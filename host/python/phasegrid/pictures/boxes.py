@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import matplotlib
@@ -58,9 +59,12 @@ def draw_box(axes: Axes, at: float, width: float, losses: Array, colour: str) ->
     )
 
 
-def losses_of(grid: Grid, loss: str) -> Array:
+def losses_of(grid: Grid, loss: str, beside: Sequence[Grid]) -> Array:
+    """Training losses that leave out the load balance of dense models, the constant alpha, get it where those `beside`
+    hold it, as the authors' do."""
     if loss == "training":
-        return grid.losses
+        theirs = grid.shape.experts == 1 and any(other.load_balance is None for other in beside)
+        return grid.losses + grid.load_balance if theirs and grid.load_balance is not None else grid.losses
     if grid.reconstruction is None:
         raise InputError(
             f"the results of {grid.shape.model_label()} hold training losses alone, as the authors' files do; draw "
@@ -84,7 +88,8 @@ def draw_loss_boxes(
         raise InputError(f"loss {loss!r}: allowed are {', '.join(LOSSES)}")
     tints = FAMILY_COLOURS[colours]
     shapes = in_order(sets[0])
-    losses = [{shape: losses_of(grid, loss) for shape, grid in grids.items()} for grids in sets]
+    of_shape = {shape: [grids[shape] for grids in sets if shape in grids] for shape in {*chain(*sets)}}
+    losses = [{shape: losses_of(grid, loss, of_shape[shape]) for shape, grid in grids.items()} for grids in sets]
     labels = [shape.model_label() if names == "paper" else shape.plain_label() for shape in shapes]
     letters, lines = (max(map(of, labels)) for of in (longest_line, lambda label: label.count("\n")))
     slot = max(0.36 if len(sets) > 1 else 0.62, 0.075 * letters)

@@ -79,6 +79,9 @@ class Grid:
     reconstruction: Array | None = None  # (Y, X): reconstruction losses; the authors' files have none
     router: Array | None = None  # (Y, X, E, n); nor routers
     sparsities: Array | None = None  # (Y, X, n): of every feature
+    load_balance: float | None = (
+        None  # alpha, where training losses of a dense model leave it out: the authors' hold it
+    )
 
     @property
     def trained(self) -> NDArray[np.bool_]:
@@ -152,11 +155,16 @@ def load_grid(source: Source) -> list[Grid]:
     fields = {key: data[key] for key in data if key not in axis_keys}
     if "router_weights" in data:
         fields["sparsities"] = results.feature_sparsities
-    return _grids_of(axes, fields, trained, results.top_k)
+    ours = "reconstruction_losses" in data and "load_balance" not in axes
+    return _grids_of(axes, fields, trained, results.top_k, results.load_balance if ours else None)
 
 
 def _grids_of(
-    axes: Mapping[str, Array], data: Mapping[str, Array], trained: NDArray[np.bool_], top_k: int
+    axes: Mapping[str, Array],
+    data: Mapping[str, Array],
+    trained: NDArray[np.bool_],
+    top_k: int,
+    load_balance: float | None,
 ) -> list[Grid]:
     """A grid for each value of the axes that are neither down nor across."""
     down, across = sides(axes)
@@ -190,6 +198,7 @@ def _grids_of(
                 part.get("reconstruction_losses"),
                 part.get("router_weights"),
                 part.get("sparsities"),
+                load_balance,
             )
         )
     return grids

@@ -142,6 +142,13 @@ class Opened:
         return top_k
 
     @property
+    def load_balance(self) -> float | None:
+        """alpha; None where the file does not say."""
+        train = self.config.get("train")
+        alpha = train.get("load_balance") if isinstance(train, dict) else None
+        return float(alpha) if isinstance(alpha, int | float) else None
+
+    @property
     def label(self) -> str:
         """The architecture as Figures 3 and 7 name it."""
         experts, _, m = np.shape(self.arrays["expert_weights"])[-3:]

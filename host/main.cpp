@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <map>
 #include <new>
 
@@ -22,6 +23,18 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, Choice& into, co
       ->check(CLI::IsMember(names));
 }
 
+// CLI::Range lets NaN through, for no comparison with it holds.
+CLI::Validator in_range(double least, double most) {
+  auto check = [least, most](const std::string& text) {
+    double value = std::nan("");
+    const bool number = CLI::detail::lexical_cast(text, value);
+    return number && value >= least && value <= most
+               ? std::string()
+               : fmt::format("must be a number from {} to {}, not '{}'", least, most, text);
+  };
+  return {check, fmt::format("NUMBER in [{} - {}]", least, most)};
+}
+
 void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
       ->take_all()
@@ -40,7 +53,7 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
                            {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
   app.add_option("--checkpoint-seconds", arguments.checkpoint_seconds,
                  "How often what is finished is saved beside the results file")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(in_range(0.1, 86400))
       ->capture_default_str();
   app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
 }
@@ -122,8 +135,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "phasegrid: {} (phasegrid --help lists commands and options)\n", error.what());
-    return 2;
+    throw InputError(fmt::format("{} (phasegrid --help lists commands and options)", error.what()));
   }
   return status;
 }
@@ -141,7 +153,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "phasegrid: not enough memory for this sweep; use fewer cells or restarts\n");
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "phasegrid: {}\n", error.what());
+    fmt::print(stderr, "phasegrid: {}\n", phasegrid::error_sentence(error.what()));
     return 1;
   }
 }

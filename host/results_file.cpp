@@ -18,6 +18,7 @@
 #include "config_json.hpp"
 #include "npz.hpp"
 #include "phasegrid/error.hpp"
+#include "results_check.hpp"
 
 namespace phasegrid {
 namespace {
@@ -274,17 +275,13 @@ Results load_results(const std::string& path) {
   results.all_losses = file.floats("all_losses");
   results.all_reconstruction_losses = file.floats("all_reconstruction_losses");
   results.status = file.integers("status");
-  for (const std::int32_t restart : results.kept) {
-    if (restart < -1 || restart >= sweep.restarts) {
-      throw InputError(fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, sweep.restarts - 1, restart));
-    }
-  }
   load_parts(file, parts, "", stride, results.parameters);
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");
     load_parts(file, parts, kSnapshot, stride, results.snapshot_parameters);
   }
+  check_results(results, path);
   return results;
 }
 

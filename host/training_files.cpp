@@ -1,5 +1,7 @@
 #include "training_files.hpp"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "phasegrid/error.hpp"
@@ -49,8 +51,11 @@ Results TrainingFiles::earlier_of(std::size_t sweep, const std::set<std::string>
       if (done(sweep, earlier).all() && candidate == path && !finished.contains(path)) continue;
       from = candidate;
       return earlier;
-    } catch (const InputError&) {
-      continue;
+    } catch (const InputError& error) {
+      // An older output is replaced; but a checkpoint that cannot be gone on from may hold hours of training.
+      if (candidate == path) continue;
+      throw InputError(fmt::format("{}; take the file away, or use --fresh (in Python fresh=True) to train everything anew",
+                                   error.what()));
     }
   }
   return Results(sweeps_[sweep]);

@@ -15,14 +15,17 @@ The authors' own files have the first two axes, final_losses and expert_weights 
 
 from __future__ import annotations
 
+import json
+import math
 import os
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from phasegrid.npz import open_npz
+from phasegrid.sentences import sentence
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -39,7 +42,7 @@ Source: TypeAlias = str | os.PathLike[str] | Arrays | HasArrays
 
 def name_of(source: Source) -> str:
     """What messages call it."""
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else "results"
+    return sentence(os.fspath(source), 160) if isinstance(source, str | os.PathLike) else "results"
 
 
 def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
@@ -53,16 +56,31 @@ def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
         return source
     if not isinstance(source, str | os.PathLike):
         raise ValueError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
-    path = os.fspath(source)
-    broken = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError, NotImplementedError)
+    with open_npz(source) as file:
+        return {key: file[key] for key in file.files if keys is None or key in keys}
+
+
+def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
+    """The settings that results carry in `config`; empty where they have none, as the authors' files.
+
+    Raises ValueError, beginning with `place`, where they are not JSON as phasegrid writes it.
+    """
+    if "config" not in arrays:
+        return {}
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:  # an .npy fails here: TypeError
-            return {key: file[key] for key in file.files if keys is None or key in keys}
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file; give an .npz that phasegrid or the authors wrote") from None
-    except broken:
-        raise ValueError(
-            f"{path}: not a readable .npz of numbers; give one that phasegrid or the authors wrote"
-        ) from None
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or error}; give a readable .npz") from None
+        config = json.loads(str(np.asarray(arrays["config"])), parse_constant=_no_number, parse_float=_finite)
+        str(config).encode()  # half of a surrogate pair can be written nowhere
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ValueError(sentence(f"{place}: config is not JSON: {why}")) from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{place}: config must be a JSON object of settings")
+    return config
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, name_of, open_arrays
+from phasegrid.arrays import Arrays, Source, name_of, open_arrays, settings_of
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 
@@ -59,15 +58,10 @@ class Opened:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """Every setting, where the file has them; the authors' have not."""
-        if "config" not in self.arrays:
-            return {}
         try:
-            config = json.loads(str(self.arrays["config"]))
-        except ValueError:
-            config = None
-        if not isinstance(config, dict):
-            raise InputError(f"{self.place}: config is not a JSON table; give a results file of phasegrid")
-        return config
+            return settings_of(self.arrays, self.place)
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
     def array(self, key: str) -> Array:
         """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""

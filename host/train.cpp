@@ -195,6 +195,4 @@ std::vector<std::string> describe_devices() {
   return lines;
 }
 
-std::string_view version() { return PHASEGRID_VERSION; }
-
 }  // namespace phasegrid

@@ -116,12 +116,6 @@ TEST_F(ResultsFileTest, EveryArrayIsNeededInItsShape) {
     save_changed(results, key, [](NpyArray& array) { array.bytes.back() ^= std::byte{1}; });
     expect_refusal(path_, fmt::format("'{}' is not as 'config' says", key), [&] { load_results(path_); });
   }
-  for (const std::byte lowest : {std::byte{3}, std::byte{100}}) {
-    save_changed(results, "kept", [&](NpyArray& array) {
-      array.bytes[0] = lowest, array.bytes[1] = array.bytes[2] = array.bytes[3] = {};
-    });
-    expect_refusal(path_, "'kept' must be from -1 to 2", [&] { load_results(path_); });
-  }
 }
 
 TEST_F(ResultsFileTest, SnapshotsAreThoseOfTheirCellStepAndPart) {

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.npz import open_npz
-from phasegrid.sentences import sentence
+from phasegrid.sentences import InputError, sentence
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -55,9 +55,17 @@ def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, str | os.PathLike):
-        raise ValueError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
+        raise InputError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
     with open_npz(source) as file:
         return {key: file[key] for key in file.files if keys is None or key in keys}
+
+
+def numbers_of(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
+    """An array of real numbers. Raises ValueError, beginning with `place`, where it holds something else."""
+    array = np.asarray(arrays[key])
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{place}: {key} holds {array.dtype}; allowed are real numbers")
+    return array
 
 
 def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
@@ -69,12 +77,12 @@ def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
         return {}
     try:
         config = json.loads(str(np.asarray(arrays["config"])), parse_constant=_no_number, parse_float=_finite)
-        str(config).encode()  # half of a surrogate pair can be written nowhere
+        json.dumps(config, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise ValueError(sentence(f"{place}: config is not JSON: {why}")) from None
+        raise InputError(f"{place}: config is not JSON: {why}") from None
     if not isinstance(config, dict):
-        raise ValueError(f"{place}: config must be a JSON object of settings")
+        raise InputError(f"{place}: config must be a JSON object of settings")
     return config
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.sentences import sentence
+from phasegrid.sentences import InputError, sentence
 
 # Bytes that a file may unpack to: those, or 16 times its own size. Real results hardly shrink.
 _LEAST_LIMIT = 256 * 2**20
@@ -46,15 +46,15 @@ def open_npz(path: str | os.PathLike[str]) -> Iterator[NpzFile]:
             try:
                 archive = zipfile.ZipFile(stream)
             except Exception:  # a broken directory makes zipfile raise many kinds
-                raise ValueError(
+                raise InputError(
                     f"{place}: not a readable .npz of numbers; give one that phasegrid or the authors wrote"
                 ) from None
             with archive:
                 yield NpzFile(archive, place, max(_LEAST_LIMIT, _TIMES_SIZE * size))
     except FileNotFoundError:
-        raise ValueError(f"{place}: no such file; give an .npz that phasegrid or the authors wrote") from None
+        raise InputError(f"{place}: no such file; give an .npz that phasegrid or the authors wrote") from None
     except OSError as error:
-        raise ValueError(f"{place}: {error.strerror or error}; give a readable .npz") from None
+        raise InputError(f"{place}: {error.strerror or error}; give a readable .npz") from None
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -144,5 +144,5 @@ class NpzFile:
         raise _RefusedError(f"{self._place}: '{sentence(key, 60)}' {why}")
 
 
-class _RefusedError(ValueError):
+class _RefusedError(InputError):
     """What `NpzFile` itself says."""

@@ -20,3 +20,10 @@ def sentence(text: str, most: int = 280) -> str:
     line = _BREAKS.sub(" ", text).encode(errors="replace").decode().strip()
     tail = min(_TAIL, most // 3)
     return line if len(line) <= most else line[: most - tail - len(_GAP)] + _GAP + line[-tail:]
+
+
+class InputError(ValueError):
+    """Something a person can mend: one sentence that names the thing and what is allowed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(sentence(text))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Arrays, Source, name_of, open_arrays, settings_of
+from phasegrid.arrays import Arrays, Source, name_of, numbers_of, open_arrays, settings_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
 MOST_BYTES = 256 * 2**20  # of all results; browsers stop at strings of 512 MiB
@@ -103,7 +103,7 @@ def dimensions_of(arrays: Arrays, place: str) -> list[dict[str, Any]]:
     further = [key for key in arrays if key.endswith("_values") and key not in NEEDED]
     dimensions = []
     for key in ("sparsity_values", "importance_values", *further):
-        values = numbers(arrays, key, place).astype(np.float64)
+        values = numbers_of(arrays, key, place).astype(np.float64)
         if values.ndim != 1 or not values.size:
             raise ValueError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
         # A sparsity of its own for every feature is NaN here: JSON has no NaN.
@@ -133,7 +133,7 @@ def checked(arrays: Arrays, cells: list[int], place: str) -> tuple[dict[str, int
     for key, (kind, letters) in CELL_ARRAYS.items():
         if key not in arrays:
             continue
-        array = numbers(arrays, key, place)
+        array = numbers_of(arrays, key, place)
         expected = tuple(cells) + tuple(extents.get(letter, -1) for letter in letters)
         agrees = len(array.shape) == len(expected) and all(
             have == want or (want < 0 and have > 0) for have, want in zip(array.shape, expected, strict=True)
@@ -144,7 +144,7 @@ def checked(arrays: Arrays, cells: list[int], place: str) -> tuple[dict[str, int
         extents.update(zip(letters, array.shape[len(cells) :], strict=True))
         chosen[key] = converted(array, kind, key, place)
     if "snapshot_steps" in arrays and "T" in extents:
-        steps = numbers(arrays, "snapshot_steps", place)
+        steps = numbers_of(arrays, "snapshot_steps", place)
         if steps.shape != (extents["T"],):
             raise ValueError(f"{place}: snapshot_steps has shape {steps.shape}; it must be ({extents['T']},)")
         chosen["snapshot_steps"] = converted(steps, "<i4", "snapshot_steps", place)
@@ -158,10 +158,3 @@ def converted(array: NDArray[Any], kind: str, key: str, place: str) -> NDArray[A
         if made.dtype.kind == "i" and not np.array_equal(made, array):
             raise ValueError(f"{place}: {key} must hold whole numbers of 32 bits")
     return made
-
-
-def numbers(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
-    array = np.asarray(arrays[key])
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{place}: {key} holds {array.dtype}; allowed are real numbers")
-    return array

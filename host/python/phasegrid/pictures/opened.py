@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, name_of, open_arrays, settings_of
+from phasegrid.arrays import Arrays, Source, name_of, numbers_of, open_arrays, settings_of
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 
@@ -43,7 +43,9 @@ class Opened:
     def axes(self) -> dict[str, Array]:
         """Name -> values of the dimensions, in the order of the arrays."""
         names = {f"{name}_values": name for name in AXES} | {"importance_values": "last_importance"}
-        found = {names[key]: np.asarray(values, np.float64) for key, values in self.arrays.items() if key in names}
+        found = {
+            names[key]: numbers_of(self.arrays, key, self.place).astype(np.float64) for key in self.arrays if key in names
+        }
         extents = tuple(values.size for values in found.values())
         for key in ("final_losses", "expert_weights"):
             if key not in self.arrays:
@@ -58,10 +60,7 @@ class Opened:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """Every setting, where the file has them; the authors' have not."""
-        try:
-            return settings_of(self.arrays, self.place)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        return settings_of(self.arrays, self.place)
 
     def array(self, key: str) -> Array:
         """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""
@@ -104,9 +103,4 @@ class Opened:
 
 def opened(source: Source) -> Opened:
     """Raises InputError where it cannot be read."""
-    try:
-        return Opened(source, open_arrays(source))
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return Opened(source, open_arrays(source))

@@ -110,6 +110,7 @@ def test_other_compressions(reader: str, method: int, tmp_path: Path) -> None:
     [
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000, "nested too deeply"),
+        ('{"a":' * 500 + "1" + "}" * 500, "nested too deeply"),
         ("{", "is not JSON"),
         ("[1]", "must be a JSON object"),
         ('{"a": NaN}', "NaN is no JSON number"),

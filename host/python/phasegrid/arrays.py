@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from phasegrid.npz import open_npz
 from phasegrid.sentences import InputError, sentence
 
+_DEEPEST = 16  # of the settings' JSON; ours is four deep
+
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 
@@ -68,6 +70,14 @@ def numbers_of(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
     return array
 
 
+def axis_of(arrays: Arrays, key: str, place: str) -> NDArray[np.float64]:
+    """The values of an axis (values,). Raises ValueError, beginning with `place`, where it is no list of numbers."""
+    values = numbers_of(arrays, key, place).astype(np.float64)
+    if values.ndim != 1 or not values.size:
+        raise InputError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
+    return values
+
+
 def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
     """The settings that results carry in `config`; empty where they have none, as the authors' files.
 
@@ -78,12 +88,23 @@ def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
     try:
         config = json.loads(str(np.asarray(arrays["config"])), parse_constant=_no_number, parse_float=_finite)
         json.dumps(config, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{place}: config is not JSON: {why}") from None
+    except ValueError as error:
+        raise InputError(f"{place}: config is not JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"{place}: config is nested too deeply") from None
+    if _deeper_than(_DEEPEST, config):
+        raise InputError(f"{place}: config is nested too deeply")
     if not isinstance(config, dict):
         raise InputError(f"{place}: config must be a JSON object of settings")
     return config
+
+
+def _deeper_than(most: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(most):
+        lists = [value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)]
+        level = [part for parts in lists for part in parts]
+    return bool(level)
 
 
 def _no_number(text: str) -> NoReturn:

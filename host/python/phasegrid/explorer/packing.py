@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Arrays, Source, name_of, numbers_of, open_arrays, settings_of
+from phasegrid.arrays import Arrays, Source, axis_of, name_of, numbers_of, open_arrays, settings_of
 from phasegrid.explorer.titles import titles_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -109,9 +109,7 @@ def dimensions_of(arrays: Arrays, place: str) -> list[dict[str, Any]]:
     further = [key for key in arrays if key.endswith("_values") and key not in NEEDED]
     dimensions = []
     for key in ("sparsity_values", "importance_values", *further):
-        values = numbers_of(arrays, key, place).astype(np.float64)
-        if values.ndim != 1 or not values.size:
-            raise ValueError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
+        values = axis_of(arrays, key, place)
         # A sparsity of its own for every feature is NaN here: JSON has no NaN.
         listed = [float(value) if np.isfinite(value) else None for value in values]
         name = "last_importance" if key == "importance_values" else key.removesuffix("_values")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, name_of, numbers_of, open_arrays, settings_of
+from phasegrid.arrays import Arrays, Source, axis_of, name_of, open_arrays, settings_of
 from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -49,9 +49,7 @@ class Opened:
     def axes(self) -> dict[str, Array]:
         """Name -> values of the dimensions, in the order of the arrays."""
         names = {f"{name}_values": name for name in AXES} | {"importance_values": "last_importance"}
-        found = {
-            names[key]: numbers_of(self.arrays, key, self.place).astype(np.float64) for key in self.arrays if key in names
-        }
+        found = {names[key]: axis_of(self.arrays, key, self.place) for key in self.arrays if key in names}
         extents = tuple(values.size for values in found.values())
         for key in ("final_losses", "expert_weights"):
             if key not in self.arrays:
@@ -122,6 +120,8 @@ class Opened:
             ):
                 raise InputError(f"{self.place}: config's data.sparsity must hold {n} numbers from 0 to 1")
             return np.broadcast_to(np.array(given, np.float64), (*extents, n))
+        if not ((S >= 0) & (S < 1)).all():
+            raise InputError(f"{self.place}: sparsity_values must be from 0 to below 1")
         return np.broadcast_to(S.reshape(-1, *[1] * len(extents)), (*extents, n))
 
     @property

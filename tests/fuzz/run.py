@@ -1,5 +1,8 @@
-"""Builds the fuzz harnesses with clang and runs each for its share of the time: python run.py --build DIR [--seconds 60]
-[--runs N]. What a harness finds stays in DIR/found; exit status 1 says so, and 77 that there is no clang to do it.
+"""Builds the fuzz harnesses with clang and runs each for its share of the time.
+
+    python tests/fuzz/run.py --build DIR [--seconds 60] [--runs N] [HARNESS ..]
+
+What a harness finds stays in DIR/found; exit status 1 says so, and 77 that there is no clang to do it.
 """
 
 from __future__ import annotations

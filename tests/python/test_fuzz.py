@@ -114,9 +114,10 @@ random.seed(2)
 warnings.simplefilter("error")
 page.plotly = lambda: ""  # 4 MB of each page
 SAMPLES = [results("one", (2, 1, 2)), results("two", (3, 2, 3))]
-CONFIGS = ["[" * 50000, '{"name": ' * 9999, "NaN", "null", "", '{"name": 1e999}', '{"name": "\\\\ud800"}', '{"axes": 3}',
-           '{"name": {"a": []}}', '{"name": "' + "n" * 10**5 + '"}', '{"name": "<script>"}', '{"model": []}',
-           '{"model": {"n_experts": "x"}}', '{"train": {"snapshots": 3}}', '{"model": {"top_k": 10' + "0" * 5000 + "}}"]
+CONFIGS = ["[" * 50000, '{"name": ' * 9999, "NaN", "null", "", '{"name": 1e999}', '{"name": "\\\\ud800"}',
+           '{"axes": 3}', '{"name": {"a": []}}', '{"name": "' + "n" * 10**5 + '"}', '{"name": "<script>"}',
+           '{"model": []}', '{"model": {"n_experts": "x"}}', '{"train": {"snapshots": 3}}',
+           '{"model": {"top_k": 10' + "0" * 5000 + "}}"]
 VALUES = [0, 1, -1, 7, 255, 2**31 - 1, np.nan, np.inf, -np.inf, 1e300, 1e-300, -0.0]
 TYPES = ["<f4", "<f8", "<f2", ">f4", "<i4", "<i8", "<u8", "|b1", "<c8", "<U3", "|S2", "<M8[s]"]
 

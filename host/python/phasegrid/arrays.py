@@ -102,7 +102,9 @@ def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
 def _deeper_than(most: int, value: Any) -> bool:
     level = [value]
     for _ in range(most):
-        lists = [value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)]
+        lists = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
         level = [part for parts in lists for part in parts]
     return bool(level)
 

@@ -1,7 +1,7 @@
 """Reading .npz with care: a file that somebody sent may be broken or made to harm, and gets one sentence for it.
 
-What a file says about its sizes is checked before anything is unpacked, and no more is unpacked than it says. Nothing is
-ever unpickled.
+What a file says about its sizes is checked before anything is unpacked, and no more is unpacked than it says. Nothing
+is ever unpickled.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class NpzFile:
             self._left -= size
             data = bytearray(size)
             at = 0
-            while got := stream.readinto(memoryview(data)[at:]):  # type: ignore[attr-defined]
+            while got := stream.readinto(memoryview(data)[at:]):
                 at += got
             if at != size or stream.read(1):  # (the end is where zipfile compares the check sum)
                 self._refuse(key, "is not as long as its shape says")

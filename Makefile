@@ -10,11 +10,11 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage peers clean
+.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -29,6 +29,7 @@ help:
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
 	@echo "make sanitize-host      its part for host, files and program, which CI runs: a few minutes"
 	@echo "make coverage           lines of kernels/ that the tests execute"
+	@echo "make fuzz               what reads files, under libFuzzer for ten minutes (SECONDS=600), where there is clang"
 	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
 	@echo "make deps               install what is missing (apt, pip); the others call it"
 
@@ -120,6 +121,11 @@ coverage: deps
 	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
 	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage
+
+# Needs clang with libFuzzer; says so where there is none. What it finds stays in $(BUILD)/fuzz/found.
+SECONDS ?= 600
+fuzz: deps
+	$(PYTHON) tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(SECONDS)
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-asan-host $(BUILD)-tsan $(BUILD)-coverage out

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -15,6 +13,7 @@
 #include "config_json.hpp"
 #include "phasegrid/phasegrid.h"
 #include "phasegrid/phasegrid.hpp"
+#include "text_file.hpp"
 
 using phasegrid::AxisName;
 using phasegrid::Grid;
@@ -66,7 +65,7 @@ phasegrid_status guarded(const Action& action) {
   } catch (const std::bad_alloc&) {
     return fail(PHASEGRID_FAILED, "not enough memory; use fewer cells or restarts");
   } catch (const std::exception& error) {
-    return fail(PHASEGRID_FAILED, error.what());
+    return fail(PHASEGRID_FAILED, phasegrid::error_sentence(error.what()));
   } catch (...) {
     return fail(PHASEGRID_FAILED, "an unknown error");
   }
@@ -254,9 +253,7 @@ phasegrid_status phasegrid_sweep_read(const char* path, const char* preset, cons
     need(sweep, "phasegrid_sweep_read", "sweep");
     *sweep = nullptr;
     need(path, "phasegrid_sweep_read", "path");
-    phasegrid::read_sweeps(path, {{}, preset != nullptr ? preset : "paper", variant != nullptr ? variant : ""});
-    std::ifstream file(path, std::ios::binary);
-    *sweep = make_sweep(std::string(std::istreambuf_iterator<char>(file), {}), path, preset, variant);
+    *sweep = make_sweep(phasegrid::sweep_file_text(path), path, preset, variant);
     return PHASEGRID_OK;
   });
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <new>
 
@@ -25,6 +26,18 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, Choice& into, co
       ->check(CLI::IsMember(names));
 }
 
+// CLI::Range lets NaN through, for no comparison with it holds.
+CLI::Validator in_range(double least, double most) {
+  auto check = [least, most](const std::string& text) {
+    double value = std::nan("");
+    const bool number = CLI::detail::lexical_cast(text, value);
+    return number && value >= least && value <= most
+               ? std::string()
+               : fmt::format("must be a number from {} to {}, not '{}'", least, most, text);
+  };
+  return {check, fmt::format("NUMBER in [{} - {}]", least, most)};
+}
+
 void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
       ->take_all()
@@ -43,7 +56,7 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
                            {{"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}});
   app.add_option("--checkpoint-seconds", arguments.checkpoint_seconds,
                  "How often what is finished is saved to NAME.npz.partial, until the results file is whole")
-      ->check(CLI::Range(0.1, 86400.0))
+      ->check(in_range(0.1, 86400))
       ->capture_default_str();
   app.add_flag("--fresh", arguments.fresh,
                "Train every model, also where a results file or .partial of the same sweep has it already; a results "
@@ -160,9 +173,8 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "phasegrid: {} (phasegrid --help lists commands and options)\n",
-               sentence_for(app, error, argc, argv));
-    return 2;
+    throw InputError(
+        fmt::format("{} (phasegrid --help lists commands and options)", sentence_for(app, error, argc, argv)));
   }
   return status;
 }
@@ -180,7 +192,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "phasegrid: not enough memory for this sweep; use fewer cells or restarts\n");
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "phasegrid: {}\n", error.what());
+    fmt::print(stderr, "phasegrid: {}\n", phasegrid::error_sentence(error.what()));
     return 1;
   }
 }

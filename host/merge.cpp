@@ -9,6 +9,7 @@
 
 #include "config_json.hpp"
 #include "phasegrid/error.hpp"
+#include "results_check.hpp"
 
 namespace phasegrid {
 namespace {
@@ -38,19 +39,6 @@ struct Sizes {
         all_parameters(sweep.train.keep == Keep::all ? parameters : 0) {}
 };
 
-// "cell 12 (sparsity 0.5, last_importance 1)".
-std::string cell_name(const Sweep& sweep, std::size_t cell) {
-  const Grid grid(sweep);
-  std::vector<std::string> places;
-  std::size_t rest = cell;
-  for (auto dimension = grid.dimensions().rbegin(); dimension != grid.dimensions().rend(); ++dimension) {
-    const std::size_t extent = dimension->values.size();
-    places.insert(places.begin(), fmt::format("{} {}", to_string(dimension->name), dimension->values[rest % extent]));
-    rest /= extent;
-  }
-  return fmt::format("cell {} ({})", cell, fmt::join(places, ", "));
-}
-
 // One name as it stands; several as a list of all, each once, which merging again does not change.
 std::string joined(const std::set<std::string>& devices) {
   if (devices.size() == 1) return *devices.begin();
@@ -65,43 +53,11 @@ std::string joined(const std::set<std::string>& devices) {
   return fmt::format("{}", fmt::join(single, ", "));
 }
 
-// The model a cell keeps must be one that it has, by the loss that this model has.
-void check_kept(const Results& part, const std::string& name) {
-  const Sizes sizes(part.sweep);
-  for (std::size_t cell = 0; cell < part.cells(); ++cell) {
-    if (part.kept[cell] < 0) continue;
-    const std::size_t model = cell * sizes.restarts + static_cast<std::size_t>(part.kept[cell]);
-    if (part.status[model] == kTrained && same_bits(part.final_losses[cell], part.all_losses[model]) &&
-        same_bits(part.reconstruction_losses[cell], part.all_reconstruction_losses[model])) {
-      continue;
-    }
-    throw InputError(fmt::format("{}: is broken: {} keeps restart {}, whose loss and status say otherwise", name,
-                                 cell_name(part.sweep, cell), part.kept[cell]));
-  }
-}
-
-void check_sizes(const Results& part, const std::string& name) {
-  part.sweep.check();
-  const Sizes sizes(part.sweep);
-  const std::size_t cells = Grid(part.sweep).cells(), models = cells * sizes.restarts;
-  const bool right = part.final_losses.size() == cells && part.reconstruction_losses.size() == cells &&
-                     part.kept.size() == cells && part.all_losses.size() == models &&
-                     part.all_reconstruction_losses.size() == models && part.status.size() == models &&
-                     part.parameters.size() == cells * sizes.parameters &&
-                     part.all_parameters.size() == models * sizes.all_parameters &&
-                     part.snapshot_losses.size() == models * sizes.shots &&
-                     part.snapshot_reconstruction_losses.size() == models * sizes.shots &&
-                     part.snapshot_parameters.size() == cells * sizes.shots * sizes.parameters &&
-                     std::ranges::all_of(part.kept, [&](int kept) { return kept >= -1 && kept < part.sweep.restarts; });
-  if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name));
-}
-
 }  // namespace
 
 // Everything that can be wrong, before anything is changed.
 void Merger::check(const Results& part, const std::string& name) const {
-  check_sizes(part, name);
-  check_kept(part, name);
+  check_results(part, name);
   if (first_name_.empty()) return;
   if (const std::string difference = first_difference(merged_.sweep, part.sweep); !difference.empty()) {
     throw InputError(fmt::format("{}: is of another sweep than {}: {}", name, first_name_, difference));

@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 #include <regex>
+#include <set>
 #include <stdexcept>
 
 #include "phasegrid/error.hpp"
@@ -181,6 +182,10 @@ std::vector<std::byte> npz_bytes(const NpzArrays& arrays) {
 }
 
 NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
+  std::error_code unknown;
+  if (std::filesystem::exists(path_, unknown) && !std::filesystem::is_regular_file(path_, unknown)) {
+    throw InputError(fmt::format("{}: cannot be read as .npz: it is not a file", path_));  // a pipe may never end
+  }
   int code = 0;
   const std::unique_ptr<zip_t, CloseZip> archive(zip_open(path_.c_str(), ZIP_RDONLY, &code));
   if (!archive) {
@@ -191,10 +196,10 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     throw InputError(fmt::format("{}: cannot be read as .npz: {}", path_, reason));
   }
   // Some megabytes can unpack to many gigabytes, and entries can overlap. Real results hardly shrink.
-  std::error_code unknown;
   const std::uintmax_t packed = std::filesystem::file_size(path_, unknown);
   const std::uintmax_t most = std::max<std::uintmax_t>(std::uintmax_t{256} << 20, unknown ? 0 : 16 * packed);
   std::uintmax_t unpacked = 0;
+  std::set<std::string> names;
   std::vector<std::byte> piece(std::size_t{1} << 16);
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0)); ++i) {
     const char* raw = zip_get_name(archive.get(), i, 0);
@@ -202,6 +207,18 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     std::ranges::replace_if(
         name, [](char c) { return c >= 0 && c < ' '; }, '?');  // messages are one line
     if (name.ends_with(".npy")) name.resize(name.size() - 4);
+    if (!names.insert(name).second) throw InputError(fmt::format("{}: '{}' stands in it twice", path_, name));
+    zip_stat_t about = {};
+    const bool known = zip_stat_index(archive.get(), i, 0, &about) == 0;
+    const bool plain = about.encryption_method == ZIP_EM_NONE &&
+                       (about.comp_method == ZIP_CM_STORE || about.comp_method == ZIP_CM_DEFLATE);
+    if (known && !plain) {
+      throw InputError(
+          fmt::format("{}: '{}' is encrypted or compressed in a way that NumPy does not write", path_, name));
+    }
+    if (known && about.size > most) {  // what it says; what it holds is counted below
+      throw InputError(fmt::format("{}: '{}' unpacks to far more than the file holds", path_, name));
+    }
     // Read in pieces: the size that a broken file claims is not to be trusted with an allocation.
     std::vector<std::byte> bytes;
     const std::unique_ptr<zip_file_t, CloseEntry> entry(zip_fopen_index(archive.get(), i, 0));

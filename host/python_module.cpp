@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "phasegrid/error.hpp"
 
@@ -51,7 +52,8 @@ std::string python() {
   return "python3";
 }
 
-// This process's environment, with the source tree's package in front of what PYTHONPATH has.
+// This process's environment, with the source tree's package in front of what PYTHONPATH has. An empty entry there would
+// be the current folder; it comes from `PYTHONPATH=$PYTHONPATH:..`, and nobody means it.
 std::vector<std::string> environment() {
   std::vector<std::string> variables;
   const fs::path package = fs::path(PHASEGRID_SOURCE_DIR) / "host" / "python";
@@ -60,12 +62,16 @@ std::vector<std::string> environment() {
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
     if (text.starts_with(kKey)) {
-      path += (path.empty() ? "" : ":") + std::string(text.substr(kKey.size()));
-    } else {
+      std::istringstream entries{std::string(text.substr(kKey.size()))};
+      for (std::string entry; std::getline(entries, entry, ':');) {
+        if (!entry.empty()) path += (path.empty() ? "" : ":") + entry;
+      }
+    } else if (!text.starts_with("PYTHONSAFEPATH=")) {
       variables.emplace_back(text);
     }
   }
   if (!path.empty()) variables.push_back(std::string(kKey) + path);
+  variables.emplace_back("PYTHONSAFEPATH=1");  // as -P: nothing in the current folder is imported
   return variables;
 }
 
@@ -76,10 +82,22 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return all;
 }
 
+// `-P -m MODULE`, but that a Python before 3.11, which knows no -P (nor PYTHONSAFEPATH), says what is wanted before it
+// imports anything.
+constexpr const char* kRunModule = R"(
+import sys
+if sys.version_info < (3, 11):
+    sys.stderr.write('phasegrid: Python 3.11 or newer is needed, not %d.%d; '
+                     'set PHASEGRID_PYTHON to one\n' % sys.version_info[:2])
+    sys.exit(2)
+import runpy
+runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)
+)";
+
 }  // namespace
 
 int run_module(const std::string& module, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = {python(), "-m", module}, variables = environment();
+  std::vector<std::string> words = {python(), "-c", kRunModule, module}, variables = environment();
   words.insert(words.end(), arguments.begin(), arguments.end());
   pid_t child = 0;
   const int error =

@@ -11,7 +11,7 @@ namespace phasegrid {
 // source tree of this build. Throws InputError where there is none.
 std::filesystem::path experiments_folder();
 
-// Runs `python -m module arguments` and returns its exit status. The Python is $PHASEGRID_PYTHON, the one beside this
+// Runs `python -P -m module arguments` (-P: nothing in the current folder is imported) and returns its exit status. The Python is $PHASEGRID_PYTHON, the one beside this
 // program (pip installs both), that of the source tree's virtual environment, or python3; the source tree's package is
 // found first, where there is one. Throws InputError where it cannot be run.
 int run_module(const std::string& module, const std::vector<std::string>& arguments);

@@ -13,6 +13,7 @@
 #include "npz.hpp"
 #include "output_file.hpp"
 #include "phasegrid/error.hpp"
+#include "results_check.hpp"
 
 namespace phasegrid {
 namespace {
@@ -76,23 +77,6 @@ void load_parts(const NpzFile& file, const std::vector<Part>& parts, std::string
     auto from = values.begin();
     for (std::size_t at = 0; at < models.size(); at += stride, from += part.count) {
       std::copy_n(from, part.count, models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
-    }
-  }
-}
-
-// Every restart's parameters are there where it was trained to the end, and the kept one's are those of its cell.
-void check_every_restart(const Results& results, std::size_t stride, const std::string& path) {
-  const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
-  for (std::size_t model = 0; model < results.status.size(); ++model) {
-    const auto row = std::span(results.all_parameters).subspan(model * stride, stride);
-    const std::size_t cell = model / restarts;
-    const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
-    const bool kept = results.kept[cell] == static_cast<std::int32_t>(model % restarts);
-    const auto same = std::span(results.parameters).subspan(cell * stride, stride);
-    if (there ? kept && std::memcmp(row.data(), same.data(), row.size_bytes()) != 0
-              : !std::ranges::all_of(row, [](float value) { return std::isnan(value); })) {
-      throw InputError(fmt::format("{}: the parameters of restart {} of cell {} are not as 'kept' and 'status' say",
-                                   path, model % restarts, cell));
     }
   }
 }
@@ -218,21 +202,14 @@ Results load_results(const std::string& path) {
   results.all_losses = file.floats("all_losses");
   results.all_reconstruction_losses = file.floats("all_reconstruction_losses");
   results.status = file.integers("status");
-  for (const std::int32_t restart : results.kept) {
-    if (restart < -1 || restart >= sweep.restarts) {
-      throw InputError(fmt::format("{}: 'kept' must be from -1 to {}, not {}", path, sweep.restarts - 1, restart));
-    }
-  }
   load_parts(file, parts, "", stride, results.parameters);
-  if (sweep.train.keep == Keep::all) {
-    load_parts(file, parts, kAll, stride, results.all_parameters);
-    check_every_restart(results, stride, path);
-  }
+  if (sweep.train.keep == Keep::all) load_parts(file, parts, kAll, stride, results.all_parameters);
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");
     load_parts(file, parts, kSnapshot, stride, results.snapshot_parameters);
   }
+  check_results(results, path);
   return results;
 }
 

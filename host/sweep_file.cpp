@@ -6,24 +6,25 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "phasegrid/error.hpp"
 #include "setting_rules.hpp"
+#include "text_file.hpp"
+#include "toml_limits.hpp"
 #include "toml_values.hpp"
 
 namespace phasegrid {
 namespace {
 
 toml::table parse_toml(std::string_view text, const std::string& origin) {
+  if (const auto problem = find_toml_problem(text)) {
+    throw InputError(fmt::format("{}:{}: not valid TOML: {}", origin, problem->line, problem->what));
+  }
   try {
     return toml::parse(text, std::string_view(origin));
   } catch (const toml::parse_error& error) {
-    throw InputError(
-        one_line(fmt::format("{}:{}: not valid TOML: {}", origin, error.source().begin.line, error.description())));
+    throw InputError(fmt::format("{}:{}: not valid TOML: {}", origin, error.source().begin.line, error.description()));
   }
 }
 
@@ -88,7 +89,7 @@ void apply_layer(toml::table& document, std::string_view kind, const std::string
     std::string names(none);
     for (auto&& [key, value] : layers) names += (names.empty() ? "" : ", ") + std::string(key.str());
     throw InputError(
-        one_line(fmt::format("{}: there is no {} '{}'; it has {}", origin, one, name, names.empty() ? "none" : names)));
+        fmt::format("{}: there is no {} '{}'; it has {}", origin, one, shortened(name), names.empty() ? "none" : names));
   }
   if (!chosen->is_table()) refuse(*chosen, fmt::format("{}.{} must be a table, not {}", kind, name, found(*chosen)));
   refuse_layers_within(*chosen->as_table());
@@ -103,8 +104,9 @@ void apply_set(toml::table& document, const std::string& change) {
   // '[' and '#' would begin a TOML header or comment, which change nothing.
   if (equals == std::string::npos || path.empty() || path.find_first_of("[#\n") != std::string::npos ||
       change.find('\n') != std::string::npos) {
-    throw InputError(one_line(origin + ": must be PATH=TOML-VALUE, e.g. train.steps=100"));
+    throw InputError(origin + ": must be PATH=TOML-VALUE, e.g. train.steps=100");
   }
+  if (const auto problem = find_toml_problem(change)) throw InputError(fmt::format("{}: {}", origin, problem->what));
   toml::table over;
   try {
     over = toml::parse(change, std::string_view(origin));
@@ -115,7 +117,7 @@ void apply_set(toml::table& document, const std::string& change) {
         std::ranges::all_of(value, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
     const std::string advice = is_word ? fmt::format("a string needs quotes: --set '{}=\"{}\"'", path, value)
                                        : std::string(error.description());
-    throw InputError(one_line(fmt::format("{}: '{}' is not a TOML value; {}", origin, shortened(value), advice)));
+    throw InputError(fmt::format("{}: '{}' is not a TOML value; {}", origin, shortened(value), advice));
   }
   refuse_layers_within(over);
   make_room_for_axes(document, over);
@@ -273,16 +275,16 @@ void check_document(const Sweep& sweep, const toml::table& document, const std::
     const std::string_view message = error.what();
     const std::string_view key = message.substr(0, message.find_first_of(" :["));
     if (const toml::node* node = toml::at_path(document, key).node()) refuse(*node, std::string(message));
-    throw InputError(one_line(fmt::format("{}: {}", origin, message)));
+    throw InputError(fmt::format("{}: {}", origin, message));
   }
 }
 
 // How many features there are is what a model is about, so it has no default.
 void require_features(const toml::table& document, const std::string& origin) {
   if (table_at(document, "model").contains("n_features")) return;
-  throw InputError(one_line(
+  throw InputError(
       fmt::format("{}: model.n_features must be given: {} (n_hidden, n_experts and top_k are 1 where they are not)",
-                  origin, allowed(rule_of("model.n_features")))));
+                  origin, allowed(rule_of("model.n_features"))));
 }
 
 // Which layers of a file are meant.
@@ -318,7 +320,7 @@ void check_layers(std::string_view text, const std::string& origin, const Layers
     std::string with;
     if (layers.preset != "paper") with += fmt::format(" (with preset '{}')", shortened(layers.preset));
     if (!layers.variant.empty()) with += fmt::format(" (with variant '{}')", shortened(layers.variant));
-    throw InputError(one_line(error.what() + with));
+    throw InputError(error.what() + with);
   }
 }
 
@@ -364,32 +366,17 @@ Sweep parse_sweep(std::string_view text, const std::string& origin, const SweepF
     for (auto&& [key, value] : layers_of(document, "variants")) {
       names += (names.empty() ? "" : ", ") + std::string(key.str());
     }
-    throw InputError(
-        one_line(fmt::format("{}: holds {} variants ({}); one must be named", origin, sweeps.size(), names)));
+    throw InputError(fmt::format("{}: holds {} variants ({}); one must be named", origin, sweeps.size(), names));
   }
   return sweeps.front();
 }
 
-namespace {
-std::string text_of(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    throw InputError(fmt::format("{}: is a folder; a sweep file (TOML) is needed", one_line(path)));
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  if (file) text.assign(std::istreambuf_iterator<char>(file), {});
-  if (!file) throw InputError(fmt::format("{}: cannot be read: {}", one_line(path), std::strerror(errno)));
-  return text;
-}
-}  // namespace
-
 std::vector<Sweep> read_sweeps(const std::string& path, const SweepFileOptions& options) {
-  return parse_sweeps(text_of(path), path, options);
+  return parse_sweeps(sweep_file_text(path), path, options);
 }
 
 Sweep read_sweep(const std::string& path, const SweepFileOptions& options) {
-  return parse_sweep(text_of(path), path, options);
+  return parse_sweep(sweep_file_text(path), path, options);
 }
 
 }  // namespace phasegrid

@@ -15,12 +15,6 @@ namespace phasegrid {
 
 // ---------------------------------------------------------------- messages
 
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (char c : text) line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-  return line;
-}
-
 std::string shortened(const std::string& text, std::size_t most) {
   return text.size() <= most ? text : text.substr(0, most) + "...";
 }
@@ -36,7 +30,7 @@ std::string place(const toml::node& node) {
 
 }  // namespace
 
-void refuse(const toml::node& node, const std::string& sentence) { throw InputError(one_line(place(node) + sentence)); }
+void refuse(const toml::node& node, const std::string& sentence) { throw InputError(place(node) + sentence); }
 
 std::string found(const toml::node& node) {
   if (node.is_table()) return "a table";

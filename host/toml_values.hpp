@@ -12,7 +12,6 @@
 
 namespace phasegrid {
 
-std::string one_line(std::string_view text);
 // At most `most` bytes of a text, for a message.
 std::string shortened(const std::string& text, std::size_t most = 60);
 // Throws InputError: the sentence behind "fig4.toml:12: ", or behind "--set train.steps=0: " for what came from there.

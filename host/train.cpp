@@ -10,6 +10,7 @@
 
 #include "backend.hpp"
 #include "phasegrid/error.hpp"
+#include "results_check.hpp"
 
 namespace phasegrid {
 namespace {
@@ -128,6 +129,9 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   if (!options.resume.empty() && options.resume.size() != sweeps.size()) {
     throw InputError("resume must be empty or have one entry a sweep");
   }
+  if (!(options.checkpoint_seconds >= 0)) {
+    throw InputError(fmt::format("checkpoint_seconds must be a number of at least 0, not {}", options.checkpoint_seconds));
+  }
   const auto start = Clock::now();
   const int threads = thread_count(options.threads);
   const InstructionSet set = instruction_set(options.instruction_set);
@@ -140,18 +144,9 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
-      const Results& earlier = options.resume[s];
-      if (earlier.all_losses.size() != results[s].all_losses.size() ||
-          earlier.parameters.size() != results[s].parameters.size() ||
-          earlier.all_parameters.size() != results[s].all_parameters.size() ||
-          earlier.all_reconstruction_losses.size() != results[s].all_reconstruction_losses.size() ||
-          earlier.snapshot_losses.size() != results[s].snapshot_losses.size() ||
-          earlier.snapshot_parameters.size() != results[s].snapshot_parameters.size()) {
-        throw InputError(
-            fmt::format("resume: the results for sweep '{}' have another grid, shape or snapshots", sweeps[s].name));
-      }
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];
+      check_results(results[s], fmt::format("resume: the results for sweep '{}'", sweeps[s].name));
     }
     planned.push_back(plan(sweeps[s], results[s], mine[s]));
   }
@@ -203,7 +198,5 @@ std::vector<std::string> describe_devices() {
                               to_string(best_instruction_set())));
   return lines;
 }
-
-std::string_view version() { return PHASEGRID_VERSION; }
 
 }  // namespace phasegrid

@@ -63,7 +63,9 @@ TEST(Merge, FilesGiveTheBytesOfTheWhole) {
     std::vector<Model> models = models_of(sweep, 7);
     models[0].status = 3;  // diverged, with the NaN that the CPU makes and another
     models[0].loss = -std::numeric_limits<float>::quiet_NaN();
-    if (!models[0].snapshot_losses.empty()) models[0].snapshot_losses.back().training = std::nanf("1234");
+    for (std::size_t t = 1; t < models[0].snapshot_losses.size(); ++t) {
+      models[0].snapshot_losses[t] = {std::nanf("1234"), std::nanf("1234")};
+    }
     save_results(taken(sweep, models), folder.file("whole.npz"));
     Merger merger;
     for (const Results& part : parts_of(sweep, models, 3, true)) {
@@ -117,10 +119,16 @@ TEST(Merge, RefusesPartsOfOtherSweeps) {
   expect("axes.sparsity.2 is 0.3, not not given", [](Sweep& s) { s.axes[0].values.push_back(0.3); });
 }
 
+void make_trained(Model& model) {
+  model.status = kTrained;
+  model.loss = 0.5f;
+  for (Losses& losses : model.snapshot_losses) losses = {1.0f, 0.5f};
+}
+
 TEST(Merge, RefusesPartsThatContradict) {
   const Sweep sweep = two_axes();
   std::vector<Model> models = models_of(sweep, 2);
-  for (Model& model : models) model.status = kTrained, model.loss = 0.5f;
+  for (Model& model : models) make_trained(model);
   const Results first = taken(sweep, models);
   auto expect = [&](const std::string& reason, auto change) {
     Results second = first;
@@ -128,8 +136,15 @@ TEST(Merge, RefusesPartsThatContradict) {
     expect_refusal("part 2: contradicts", reason, [&] { merge_results(std::vector<Results>{first, second}); });
   };
   expect("restart 1 of cell 4 (sparsity 0.1, last_importance 10) has another loss (0.25 here, 0.5 there)",
-         [](Results& r) { r.all_losses[13] = 0.25f; });
-  expect("restart 1 of cell 0", [](Results& r) { r.status[1] = 4; });
+         [](Results& r) {
+           r.all_losses[13] = r.final_losses[4] = 0.25f;
+           r.all_reconstruction_losses[13] = r.reconstruction_losses[4] = 0.125f;
+           r.kept[4] = 1;
+         });
+  expect("restart 1 of cell 0", [](Results& r) {
+    r.status[1] = 7;
+    r.all_losses[1] = std::numeric_limits<float>::infinity();
+  });
   expect("restart 0 of cell 2", [](Results& r) { r.snapshot_losses[6 * 3 + 1] += 1; });
   expect("cell 5 (sparsity 0.1, last_importance 1000000000) keeps restart 0 with other parameters",
          [](Results& r) { r.parameters.back() += 1; });
@@ -153,17 +168,17 @@ TEST(Merge, RefusesOtherParametersOfARestartThatIsNotKept) {
 TEST(Merge, RefusesBrokenPartsAndNone) {
   const Sweep sweep = two_axes();
   std::vector<Model> models = models_of(sweep, 2);
-  for (Model& model : models) model.status = kTrained, model.loss = 0.5f;
+  for (Model& model : models) make_trained(model);
   const Results sound = taken(sweep, models);
   auto expect = [&](const std::string& reason, auto change) {
     Results broken = sound;
     change(broken);
     expect_refusal("part 1: is broken", reason, [&] { merge_results(std::vector<Results>{broken}); });
   };
-  expect("keeps restart 0, whose loss", [](Results& r) { r.final_losses[3] = 0.1f; });
-  expect("keeps restart 0, whose loss", [](Results& r) { r.status[0] = kNotTrained; });
+  expect("the kept losses, 0.1 and 0.25, are not those of restart 0", [](Results& r) { r.final_losses[3] = 0.1f; });
+  expect("restart 0 is not trained, but has the losses 0.5 and 0.25", [](Results& r) { r.status[0] = kNotTrained; });
   expect("arrays are not of its sweep's size", [](Results& r) { r.parameters.pop_back(); });
-  expect("arrays are not of its sweep's size", [](Results& r) { r.kept[1] = 3; });
+  expect("restart 3 is kept, not 0", [](Results& r) { r.kept[1] = 3; });
   expect("arrays are not of its sweep's size", [](Results& r) { r.sweep.restarts = 2; });
   expect_refusal("merge", "at least one part", [] { merge_results({}); });
 }

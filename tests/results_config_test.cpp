@@ -213,7 +213,7 @@ TEST_F(ResultsConfigTest, OfFarMoreMemoryInOneArrayAreRefused) {
   const NpzFile file(path_);
   NpzArrays arrays;
   for (const std::string& key : keys_of(Results(plain))) arrays.emplace_back(key, file.array(key));
-  const std::vector<float> losses(2000);
+  const std::vector<float> losses(2000, NAN);
   arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {1000}));
   for (const char* key : {"snapshot_losses", "snapshot_reconstruction_losses"}) {
     arrays.emplace_back(key, make_array(std::span<const float>(losses), {1, 1, 2, 1000}));

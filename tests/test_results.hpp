@@ -66,19 +66,21 @@ inline Sweep small_sweep() {
 struct Model {
   std::size_t cell;
   int restart;
-  float loss;  // training; that of reconstruction is half of it
+  float loss;  // training
   std::int32_t status;
   std::vector<float> parameters;
   std::vector<Losses> snapshot_losses;
   std::vector<float> snapshot_parameters;
+  float share;  // of the training loss is reconstruction: half, or all for the dense model
 
-  Losses losses() const { return {loss, loss / 2}; }
+  Losses losses() const { return {loss, loss * share}; }
 };
 
-// One model of each cell and restart, with ties, diverged models and losses that are not finite.
+// One model of each cell and restart as a training may leave it, with ties and diverged models.
 inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
   std::mt19937 random(seed);
-  const float losses[] = {0.1f, 0.1f, 0.2f, 0.3f, -0.0f, 0.0f, NAN, INFINITY, -INFINITY};
+  const float losses[] = {0.1f, 0.1f, 0.2f, 0.3f, -0.0f, 0.0f}, diverged[] = {NAN, INFINITY};
+  const float share = sweep.shape.n_experts > 1 ? 0.5f : 1.0f;
   std::vector<Model> models;
   for (std::size_t cell = 0; cell < Results(sweep).cells(); ++cell) {
     for (int restart = 0; restart < sweep.restarts; ++restart) {
@@ -88,10 +90,14 @@ inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
       std::vector<Losses> snapshot_losses(shots);
       auto number = [&random] { return std::normal_distribution<float>()(random); };
       for (auto* values : {&parameters, &snapshot_parameters}) std::ranges::generate(*values, number);
-      for (Losses& losses : snapshot_losses) losses = {std::abs(number()), std::abs(number())};
-      const std::int32_t status = random() % 4 == 0 ? static_cast<std::int32_t>(1 + random() % 9) : kTrained;
-      models.push_back({cell, restart, losses[random() % std::size(losses)], status, parameters, snapshot_losses,
-                        snapshot_parameters});
+      const std::int32_t status = random() % 4 == 0 ? static_cast<std::int32_t>(1 + random() % 7) : kTrained;
+      for (std::size_t t = 0; t < shots; ++t) {
+        const bool reached = status == kTrained || sweep.train.snapshots[t] < status - 1;
+        const float loss = reached ? std::abs(number()) : NAN;
+        snapshot_losses[t] = {loss, loss * share};
+      }
+      const float loss = status == kTrained ? losses[random() % std::size(losses)] : diverged[random() % 2];
+      models.push_back({cell, restart, loss, status, parameters, snapshot_losses, snapshot_parameters, share});
     }
   }
   return models;

@@ -17,16 +17,20 @@ names of their own, and are read into these.
 
 from __future__ import annotations
 
+import json
+import math
 import os
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import authors_layout
+from phasegrid.npz import open_npz
+from phasegrid.sentences import InputError, sentence
+
+_DEEPEST = 16  # of the settings' JSON; ours is four deep
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -43,7 +47,7 @@ Source: TypeAlias = str | os.PathLike[str] | Arrays | HasArrays
 
 def name_of(source: Source) -> str:
     """What messages call it."""
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else "results"
+    return sentence(os.fspath(source), 160) if isinstance(source, str | os.PathLike) else "results"
 
 
 def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
@@ -61,31 +65,67 @@ def open_arrays(source: Source, keys: Collection[str] | None = None) -> Arrays:
     if isinstance(source, Mapping):
         return authors_layout.as_grid(source, "results") if authors_layout.MARK in source else source
     if not isinstance(source, str | os.PathLike):
-        raise ValueError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
-    path = os.fspath(source)
-    broken = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, AttributeError, TypeError, NotImplementedError)
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:  # an .npy fails here: TypeError
-            theirs = authors_layout.MARK in file.files
-            wanted = authors_layout.READ if theirs else keys
-            there = [key for key in file.files if wanted is None or key in wanted]
-            arrays = {key: file[key] for key in there if not _is_pickled(file, key)}
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file; give an .npz that phasegrid or the authors wrote") from None
-    except broken:
-        raise ValueError(
-            f"{path}: not a readable .npz of numbers; give one that phasegrid or the authors wrote"
-        ) from None
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror or error}; give a readable .npz") from None
+        raise InputError(f"results must be a path, a mapping of arrays or Results, not {type(source).__name__}")
+    with open_npz(source) as file:
+        theirs = authors_layout.MARK in file.files
+        wanted = authors_layout.READ if theirs else keys
+        there = [key for key in file.files if wanted is None or key in wanted]
+        arrays = {key: file[key] for key in there if not (theirs and file.is_other(key))}
     if theirs:
-        arrays = authors_layout.as_grid(arrays, path)
+        arrays = authors_layout.as_grid(arrays, os.fspath(source))
     return {key: array for key, array in arrays.items() if keys is None or key in keys}
 
 
-def _is_pickled(file: Any, key: str) -> bool:
-    """Whether an array of an open .npz holds Python objects; found from its header alone."""
-    with file.zip.open(f"{key}.npy") as stream:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return bool(read(stream)[2].hasobject)
+def numbers_of(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
+    """An array of real numbers. Raises ValueError, beginning with `place`, where it holds something else."""
+    array = np.asarray(arrays[key])
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{place}: {key} holds {array.dtype}; allowed are real numbers")
+    return array
+
+
+def axis_of(arrays: Arrays, key: str, place: str) -> NDArray[np.float64]:
+    """The values of an axis (values,). Raises ValueError, beginning with `place`, where it is no list of numbers."""
+    values = numbers_of(arrays, key, place).astype(np.float64)
+    if values.ndim != 1 or not values.size:
+        raise InputError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
+    return values
+
+
+def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:
+    """The settings that results carry in `config`; empty where they have none, as the authors' files.
+
+    Raises ValueError, beginning with `place`, where they are not JSON as phasegrid writes it.
+    """
+    if "config" not in arrays:
+        return {}
+    try:
+        config = json.loads(str(np.asarray(arrays["config"])), parse_constant=_no_number, parse_float=_finite)
+        json.dumps(config, ensure_ascii=False).encode()  # half of a surrogate pair can be written nowhere
+    except ValueError as error:
+        raise InputError(f"{place}: config is not JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"{place}: config is nested too deeply") from None
+    if _deeper_than(_DEEPEST, config):
+        raise InputError(f"{place}: config is nested too deeply")
+    if not isinstance(config, dict):
+        raise InputError(f"{place}: config must be a JSON object of settings")
+    return config
+
+
+def _deeper_than(most: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(most):
+        lists = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
+        level = [part for parts in lists for part in parts]
+    return bool(level)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)

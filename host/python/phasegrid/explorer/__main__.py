@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from phasegrid.sentences import sentence
+
 
 class Parser(argparse.ArgumentParser):
     """Reports a bad command line in one line."""
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         print("phasegrid explore: numpy is missing: pip install numpy plotly", file=sys.stderr)
         return 2
     except ValueError as error:
-        print("phasegrid explore: " + " ".join(str(error).split()), file=sys.stderr)
+        print(f"phasegrid explore: {sentence(str(error))}", file=sys.stderr)
         return 2
     return 0
 

@@ -7,7 +7,6 @@ weights, so nothing derived is packed.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Arrays, Source, open_arrays
+from phasegrid.arrays import Arrays, Source, axis_of, name_of, numbers_of, open_arrays, settings_of
 from phasegrid.explorer.titles import titles_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -74,11 +73,11 @@ def pack_all(sources: Sequence[Source]) -> list[Packed]:
 
 def pack(source: Source, fallback: str, taken: set[str]) -> Packed:
     """Packs one source. Raises ValueError naming it (or `fallback`) and what is wrong with it."""
-    place = os.fspath(source) if isinstance(source, str | os.PathLike) else fallback
+    place = name_of(source) if isinstance(source, str | os.PathLike) else fallback
     try:
         arrays = open_arrays(source)
         dimensions = dimensions_of(arrays, place)
-        config = config_of(arrays, place)
+        config = settings_of(arrays, place)
         extents, chosen = checked(arrays, [len(d["values"]) for d in dimensions], place)
         ascending(dimensions, chosen)
     except TypeError as error:
@@ -110,9 +109,7 @@ def dimensions_of(arrays: Arrays, place: str) -> list[dict[str, Any]]:
     further = [key for key in arrays if key.endswith("_values") and key not in NEEDED]
     dimensions = []
     for key in ("sparsity_values", "importance_values", *further):
-        values = numbers(arrays, key, place).astype(np.float64)
-        if values.ndim != 1 or not values.size:
-            raise ValueError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
+        values = axis_of(arrays, key, place)
         # A sparsity of its own for every feature is NaN here: JSON has no NaN.
         listed = [float(value) if np.isfinite(value) else None for value in values]
         name = "last_importance" if key == "importance_values" else key.removesuffix("_values")
@@ -133,19 +130,6 @@ def ascending(dimensions: list[dict[str, Any]], chosen: dict[str, NDArray[Any]])
             chosen[key] = np.ascontiguousarray(np.take(chosen[key], order, axis=at))
 
 
-def config_of(arrays: Arrays, place: str) -> dict[str, Any]:
-    """The settings that the results carry; empty for files of the authors."""
-    if "config" not in arrays:
-        return {}
-    try:
-        config = json.loads(str(np.asarray(arrays["config"])))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{place}: config is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise ValueError(f"{place}: config must be a JSON object of settings")
-    return config
-
-
 def checked(arrays: Arrays, cells: list[int], place: str) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
     """Extents by letter (E, n, m, k restarts, T snapshots), and the arrays in the page's types."""
     extents: dict[str, int] = {}
@@ -153,7 +137,7 @@ def checked(arrays: Arrays, cells: list[int], place: str) -> tuple[dict[str, int
     for key, (kind, letters) in CELL_ARRAYS.items():
         if key not in arrays:
             continue
-        array = numbers(arrays, key, place)
+        array = numbers_of(arrays, key, place)
         expected = tuple(cells) + tuple(extents.get(letter, -1) for letter in letters)
         agrees = len(array.shape) == len(expected) and all(
             have == want or (want < 0 and have > 0) for have, want in zip(array.shape, expected, strict=True)
@@ -162,17 +146,19 @@ def checked(arrays: Arrays, cells: list[int], place: str) -> tuple[dict[str, int
             wanted = ", ".join([*map(str, cells), *(str(extents.get(letter, letter)) for letter in letters)])
             raise ValueError(f"{place}: {key} has shape {array.shape}; it must be ({wanted})")
         extents.update(zip(letters, array.shape[len(cells) :], strict=True))
-        chosen[key] = np.ascontiguousarray(array, np.dtype(kind))
+        chosen[key] = converted(array, kind, key, place)
     if "snapshot_steps" in arrays and "T" in extents:
-        steps = numbers(arrays, "snapshot_steps", place)
+        steps = numbers_of(arrays, "snapshot_steps", place)
         if steps.shape != (extents["T"],):
             raise ValueError(f"{place}: snapshot_steps has shape {steps.shape}; it must be ({extents['T']},)")
-        chosen["snapshot_steps"] = np.ascontiguousarray(steps, "<i4")
+        chosen["snapshot_steps"] = converted(steps, "<i4", "snapshot_steps", place)
     return extents, chosen
 
 
-def numbers(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
-    array = np.asarray(arrays[key])
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{place}: {key} holds {array.dtype}; allowed are real numbers")
-    return array
+def converted(array: NDArray[Any], kind: str, key: str, place: str) -> NDArray[Any]:
+    """Numbers in a type of the page's; those that are whole there must be."""
+    with np.errstate(all="ignore"):  # what float32 cannot hold becomes infinite; the page leaves it out
+        made = np.ascontiguousarray(array, np.dtype(kind))
+        if made.dtype.kind == "i" and not np.array_equal(made, array):
+            raise ValueError(f"{place}: {key} must hold whole numbers of 32 bits")
+    return made

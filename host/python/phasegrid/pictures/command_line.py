@@ -13,6 +13,7 @@ from typing import NoReturn
 from phasegrid.pictures.diagrams import FORMATS
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.sizes import inches
+from phasegrid.sentences import sentence
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,6 +80,6 @@ def exit_status(program: str, work: Callable[[], None]) -> int:
     try:
         work()
     except InputError as error:
-        print(f"{program}: " + " ".join(str(error).split()), file=sys.stderr)
+        print(f"{program}: {sentence(str(error))}", file=sys.stderr)
         return 2
     return 0

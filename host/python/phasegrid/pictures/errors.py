@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-
-class InputError(ValueError):
-    """Something a person can mend: one sentence that names the thing and what is allowed."""
+from phasegrid.sentences import InputError as InputError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, name_of, open_arrays
+from phasegrid.arrays import Arrays, Source, axis_of, name_of, open_arrays, settings_of
 from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -50,7 +49,7 @@ class Opened:
     def axes(self) -> dict[str, Array]:
         """Name -> values of the dimensions, in the order of the arrays."""
         names = {f"{name}_values": name for name in AXES} | {"importance_values": "last_importance"}
-        found = {names[key]: np.asarray(values, np.float64) for key, values in self.arrays.items() if key in names}
+        found = {names[key]: axis_of(self.arrays, key, self.place) for key in self.arrays if key in names}
         extents = tuple(values.size for values in found.values())
         for key in ("final_losses", "expert_weights"):
             if key not in self.arrays:
@@ -65,15 +64,7 @@ class Opened:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """Every setting, where the file has them; the authors' have not."""
-        if "config" not in self.arrays:
-            return {}
-        try:
-            config = json.loads(str(self.arrays["config"]))
-        except ValueError:
-            config = None
-        if not isinstance(config, dict):
-            raise InputError(f"{self.place}: config is not a JSON table; give a results file of phasegrid")
-        return config
+        return settings_of(self.arrays, self.place)
 
     def array(self, key: str) -> Array:
         """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""
@@ -129,6 +120,8 @@ class Opened:
             ):
                 raise InputError(f"{self.place}: config's data.sparsity must hold {n} numbers from 0 to 1")
             return np.broadcast_to(np.array(given, np.float64), (*extents, n))
+        if not ((S >= 0) & (S < 1)).all():
+            raise InputError(f"{self.place}: sparsity_values must be from 0 to below 1")
         return np.broadcast_to(S.reshape(-1, *[1] * len(extents)), (*extents, n))
 
     @property
@@ -157,9 +150,4 @@ class Opened:
 
 def opened(source: Source) -> Opened:
     """Raises InputError where it cannot be read."""
-    try:
-        return Opened(source, open_arrays(source))
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return Opened(source, open_arrays(source))

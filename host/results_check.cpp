@@ -1,0 +1,197 @@
+#include "results_check.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "phasegrid/error.hpp"
+
+namespace phasegrid {
+namespace {
+
+bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+bool is_finite(float a) { return std::isfinite(a); }
+bool is_nan(float a) { return std::isnan(a); }
+
+class Check {
+ public:
+  Check(const Results& results, const std::string& name)
+      : results_(results),
+        name_(name),
+        grid_(results.sweep),
+        restarts_(static_cast<std::size_t>(results.sweep.restarts)),
+        parameters_(static_cast<std::size_t>(results.sweep.shape.parameter_count())),
+        keeps_all_(results.sweep.train.keep == Keep::all),
+        steps_(results.sweep.train.snapshots) {}
+
+  void sizes() const {
+    const std::size_t cells = grid_.cells(), models = cells * restarts_, shots = steps_.size();
+    const bool right =
+        results_.final_losses.size() == cells && results_.reconstruction_losses.size() == cells &&
+        results_.kept.size() == cells && results_.all_losses.size() == models &&
+        results_.all_reconstruction_losses.size() == models && results_.status.size() == models &&
+        results_.parameters.size() == cells * parameters_ &&
+        results_.all_parameters.size() == (keeps_all_ ? models * parameters_ : 0) &&
+        results_.snapshot_losses.size() == models * shots &&
+        results_.snapshot_reconstruction_losses.size() == models * shots &&
+        results_.snapshot_parameters.size() == cells * shots * parameters_;
+    if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name_));
+  }
+
+  void cells() const {
+    for (std::size_t cell = 0; cell < grid_.cells(); ++cell) {
+      const int steps = steps_of(cell);
+      for (std::size_t restart = 0; restart < restarts_; ++restart) model(cell, restart, steps);
+      kept(cell);
+    }
+  }
+
+ private:
+  [[noreturn]] void refuse(std::size_t cell, std::string_view sentence) const {
+    throw InputError(fmt::format("{}: is broken, for no training ends like this: in {}, {}", name_,
+                                 cell_name(results_.sweep, cell), sentence));
+  }
+
+  int steps_of(std::size_t cell) const {
+    // (Grid::cell copies all settings of the cell.)
+    const bool is_axis = std::ranges::count(results_.sweep.axes, AxisName::steps, &Axis::name) > 0;
+    return is_axis ? grid_.cell(cell).train.steps : results_.sweep.train.steps;
+  }
+
+  // Losses as the loss of a batch: neither below 0, and the training loss is the other one and something more.
+  bool are_losses(float training, float reconstruction) const {
+    return is_finite(training) && reconstruction >= 0 && reconstruction <= training &&
+           (results_.sweep.shape.n_experts > 1 || same_bits(training, reconstruction));
+  }
+
+  void model(std::size_t cell, std::size_t restart, int steps) const {
+    const std::size_t at = cell * restarts_ + restart;
+    const std::int32_t status = results_.status[at];
+    const float training = results_.all_losses[at], reconstruction = results_.all_reconstruction_losses[at];
+    auto losses = [&] { return fmt::format("the losses {} and {}", training, reconstruction); };
+    if (status < kNotTrained || status > steps) {
+      refuse(cell, fmt::format("restart {} has the status {}; it must be from -1 to {}", restart, status, steps));
+    }
+    const bool right = status == kNotTrained ? is_nan(training) && is_nan(reconstruction)
+                       : status == kTrained  ? are_losses(training, reconstruction)
+                                             : !is_finite(training) && !(training < 0) && !(reconstruction < 0);
+    if (!right) {
+      const std::string_view needed = status == kNotTrained ? "is not trained, but has"
+                                      : status == kTrained  ? "is trained, but has"
+                                                            : "diverged, but has";
+      refuse(cell, fmt::format("restart {} {} {}", restart, needed, losses()));
+    }
+    snapshots(cell, restart, status, steps);
+  }
+
+  void snapshots(std::size_t cell, std::size_t restart, std::int32_t status, int steps) const {
+    const bool stops_early = results_.sweep.train.stop_below > 0;
+    bool ended = false;
+    for (std::size_t t = 0; t < steps_.size(); ++t) {
+      const std::size_t at = (cell * restarts_ + restart) * steps_.size() + t;
+      const float training = results_.snapshot_losses[at];
+      const float reconstruction = results_.snapshot_reconstruction_losses[at];
+      const bool taken = are_losses(training, reconstruction);
+      // A snapshot is taken in the step after it, which is counted from 1. After the last step, one more may be taken
+      // before the model is found to have diverged.
+      const bool before = steps_[t] < status - 1;
+      const bool must = !stops_early && (status == kTrained || (status > 0 && before));
+      const bool may = status == kTrained || (status > 0 && (before || status == steps));
+      const bool absent = is_nan(training) && is_nan(reconstruction);
+      if (taken ? ended || !may : must || !absent) {
+        refuse(cell, fmt::format("restart {} of status {} has the losses {} and {} in snapshot {}", restart, status,
+                                 training, reconstruction, t));
+      }
+      ended = ended || !taken;
+    }
+  }
+
+  void kept(std::size_t cell) const {
+    int best = -1;
+    for (std::size_t restart = 0; restart < restarts_; ++restart) {
+      const std::size_t at = cell * restarts_ + restart;
+      if (results_.status[at] != kTrained) continue;
+      const bool better = best < 0 || results_.all_losses[at] <
+                                          results_.all_losses[cell * restarts_ + static_cast<std::size_t>(best)];
+      if (better) best = static_cast<int>(restart);
+    }
+    if (results_.kept[cell] != best) {
+      refuse(cell, fmt::format("restart {} is kept, not {}, the trained one of lowest loss", results_.kept[cell], best));
+    }
+    const std::size_t at = cell * restarts_ + static_cast<std::size_t>(std::max(best, 0));
+    const bool has_losses =
+        best < 0 ? is_nan(results_.final_losses[cell]) && is_nan(results_.reconstruction_losses[cell])
+                 : same_bits(results_.final_losses[cell], results_.all_losses[at]) &&
+                       same_bits(results_.reconstruction_losses[cell], results_.all_reconstruction_losses[at]);
+    if (!has_losses) {
+      refuse(cell, fmt::format("the kept losses, {} and {}, are not those of restart {}", results_.final_losses[cell],
+                               results_.reconstruction_losses[cell], best));
+    }
+    expect_model(cell, best >= 0, results_.parameters, cell, "the kept model");
+    if (keeps_all_) every_restart(cell);
+    for (std::size_t t = 0; t < steps_.size(); ++t) {
+      const bool taken = best >= 0 && is_finite(results_.snapshot_losses[at * steps_.size() + t]);
+      expect_model(cell, taken, results_.snapshot_parameters, cell * steps_.size() + t,
+                   fmt::format("the kept model's snapshot {}", t));
+    }
+  }
+
+  // With keep "all": the parameters of every restart that was trained to the end, the kept one's among them.
+  void every_restart(std::size_t cell) const {
+    for (std::size_t restart = 0; restart < restarts_; ++restart) {
+      const std::size_t at = cell * restarts_ + restart;
+      expect_model(cell, results_.status[at] == kTrained, results_.all_parameters, at, fmt::format("restart {}", restart));
+      if (results_.kept[cell] != static_cast<std::int32_t>(restart)) continue;
+      const auto ours = std::span(results_.all_parameters).subspan(at * parameters_, parameters_);
+      const auto kept = std::span(results_.parameters).subspan(cell * parameters_, parameters_);
+      if (std::memcmp(ours.data(), kept.data(), kept.size_bytes()) != 0) {
+        refuse(cell, fmt::format("the kept model is not that of restart {}", restart));
+      }
+    }
+  }
+
+  // Parameters are finite where there is a model, and NaN where there is none.
+  void expect_model(std::size_t cell, bool there, const std::vector<float>& all, std::size_t at,
+                    std::string_view what) const {
+    const auto values = std::span(all).subspan(at * parameters_, parameters_);
+    if (std::ranges::all_of(values, there ? is_finite : is_nan)) return;
+    refuse(cell, fmt::format("{} has a parameter that is {}", what,
+                             there ? "not finite" : "a number, though there is no such model"));
+  }
+
+  const Results& results_;
+  const std::string& name_;
+  Grid grid_;
+  std::size_t restarts_, parameters_;
+  bool keeps_all_;
+  const std::vector<int>& steps_;
+};
+
+}  // namespace
+
+std::string cell_name(const Sweep& sweep, std::size_t cell) {
+  const Grid grid(sweep);
+  std::vector<std::string> places;
+  std::size_t rest = cell;
+  for (auto dimension = grid.dimensions().rbegin(); dimension != grid.dimensions().rend(); ++dimension) {
+    const std::size_t extent = dimension->values.size();
+    places.insert(places.begin(), fmt::format("{} {}", to_string(dimension->name), dimension->values[rest % extent]));
+    rest /= extent;
+  }
+  return fmt::format("cell {} ({})", cell, fmt::join(places, ", "));
+}
+
+void check_results(const Results& results, const std::string& name) {
+  results.sweep.check();
+  const Check check(results, name);
+  check.sizes();
+  check.cells();
+}
+
+}  // namespace phasegrid

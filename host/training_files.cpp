@@ -199,7 +199,10 @@ void TrainingFiles::save(File& file, const Results& so_far) {
   try {
     file.reserved.value().save(so_far);
   } catch (const InputError&) {
-    save_partial();  // what is finished is not lost for that
+    try {
+      save_partial();  // what is finished is not lost for that, unless both are for the same reason
+    } catch (const InputError&) {
+    }
     throw;
   }
   file.whole = true;

@@ -39,9 +39,10 @@ void expect_no_more_in(const std::string& path, const Results& results) {
     return;  // no results of ours
   }
   if (before->models_done() <= results.models_done()) return;
-  throw InputError(fmt::format("{}: holds {} models, more than the {} that were merged; merge it too, or write to another "
-                               "file",
-                               path, before->models_done(), results.models_done()));
+  throw InputError(
+      fmt::format("{}: holds {} models, more than the {} that were merged; merge it too, or write to another "
+                  "file",
+                  path, before->models_done(), results.models_done()));
 }
 
 }  // namespace

@@ -104,7 +104,8 @@ int run(int argc, char** argv) {
   RunArguments run_arguments;
   CLI::App* run = app.add_subcommand("run", "Train sweeps and write their results (.npz)");
   run->add_option("sweeps", run_arguments.sweeps, "Sweep files (TOML)")->required();
-  run->add_option("--out", run_arguments.out, "Results file, written when every model is trained; a folder when there are several sweeps")
+  run->add_option("--out", run_arguments.out,
+                  "Results file, written when every model is trained; a folder when there are several sweeps")
       ->required();
   add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
                      {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});

@@ -1,4 +1,4 @@
-// A file that is whole or absent: written under a temporary name beside its own, flushed, and moved there when it is whole.
+// A file that is whole or absent: written under a temporary name beside its own, flushed, then moved there.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ std::string real_path(const std::string& path);
 
 // Removes what killed writers of a file (by its real path) left beside it, and says whether one is at work on it now. A
 // writer holds a lock on its temporary file as long as it lives, so process ids say nothing and need not differ between
-// containers that share a folder. Where the file system has no locks, nothing is removed and nobody seems to be at work.
+// containers that share a folder. Where the file system has no locks, nothing is removed and nobody seems to be at
+// work.
 bool remove_leftovers(const std::string& target);
 
 // The temporary file, which goes away unless it is moved into place.

@@ -111,9 +111,10 @@ void TrainingFiles::open(File& file) {
 bool TrainingFiles::take_whole(File& file, std::optional<Results>& before) const {
   if (!before || !difference(file.sweep, before->sweep).empty() || !done(file, *before).all()) return false;
   if (options_.layout != Layout::phasegrid) {
-    throw InputError(fmt::format("{}: holds every model of this sweep in phasegrid's layout, of which the authors' would "
-                                 "keep a part; write to another file (`phasegrid merge` converts), or give {}",
-                                 file.path, options_.fresh_is));
+    throw InputError(
+        fmt::format("{}: holds every model of this sweep in phasegrid's layout, of which the authors' would "
+                    "keep a part; write to another file (`phasegrid merge` converts), or give {}",
+                    file.path, options_.fresh_is));
   }
   if (config_of(before->sweep) != config_of(file.sweep)) return false;  // another name: the file is written again
   remove_partial(file.target, file.partial, *before);
@@ -135,9 +136,10 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
       // Where the results file has all of that sweep, nothing is lost with a part of it.
       const bool kept = before && before->complete() && difference(before->sweep, partial->sweep).empty();
       if (file.saved > 0 && !kept) {
-        throw InputError(fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the "
-                                     "file away, or give {} to replace it",
-                                     file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
+        throw InputError(
+            fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the "
+                        "file away, or give {} to replace it",
+                        file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
       }
       file.saved = 0;
     }
@@ -199,7 +201,10 @@ void TrainingFiles::save(File& file, const Results& so_far) {
   try {
     file.reserved.value().save(so_far);
   } catch (const InputError&) {
-    save_partial();  // what is finished is not lost for that
+    try {
+      save_partial();  // what is finished is not lost for that, unless both are for the same reason
+    } catch (const InputError&) {
+    }
     throw;
   }
   file.whole = true;

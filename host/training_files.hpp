@@ -28,9 +28,9 @@ struct TrainingFilesOptions {
 
 class TrainingFiles {
  public:
-  // Reads what earlier trainings of the same sweeps left, and takes the space of the files that are still to be written.
-  // Throws InputError, naming the path, where one cannot be written, where another training writes it, or where a file
-  // that is not this training's would be lost; nothing is changed then.
+  // Reads what earlier trainings of the same sweeps left, and takes the space of the files that are still to be
+  // written. Throws InputError, naming the path, where one cannot be written, where another training writes it, or
+  // where a file that is not this training's would be lost; nothing is changed then.
   TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, const TrainingFilesOptions& options = {});
   TrainingFiles(const TrainingFiles&) = delete;
   TrainingFiles& operator=(const TrainingFiles&) = delete;

@@ -1,5 +1,5 @@
-// Files that are whole or absent: what is left of killed writers, who may write at a time, links, modes, and what happens
-// to a temporary file meanwhile.
+// Files that are whole or absent: what is left of killed writers, who may write at a time, links, modes, and what
+// happens to a temporary file meanwhile.
 #include "output_file.hpp"
 
 #include <fcntl.h>
@@ -76,8 +76,8 @@ TEST_F(OutputFileTest, WhatKilledWritersLeftIsRemovedByTheNext) {
 TEST_F(OutputFileTest, OnlyLeftoversAreRemoved) {
   // Of this process id, which says nothing: a container may have had it.
   const std::string leftover = folder_.file(".results.npz.tmp-" + std::to_string(getpid()) + "-0123abcd");
-  const Names others = {".other.npz.tmp-1-0123abcd",    ".results.npz.tmp-1-0123abcde", ".results.npz.tmp-1-0123abcg",
-                        ".results.npz.tmp-mine",        ".results.npz.tmp--0123abcd",   "results.npz.tmp-1-0123abcd",
+  const Names others = {".other.npz.tmp-1-0123abcd",      ".results.npz.tmp-1-0123abcde", ".results.npz.tmp-1-0123abcg",
+                        ".results.npz.tmp-mine",          ".results.npz.tmp--0123abcd",   "results.npz.tmp-1-0123abcd",
                         ".results.npz.old.tmp-1-0123abcd"};
   write_bytes(leftover, kOld);
   for (const std::string& name : others) write_bytes(folder_.file(name), kOld);

@@ -151,7 +151,8 @@ TEST_F(TrainingFilesTest, AnotherSweepsFileStaysUntilTheNewOneIsWhole) {
 TEST_F(TrainingFilesTest, AnotherSweepsUnfinishedModelsAreNotReplacedUnasked) {
   save_results(other(), partial_);
   const Bytes before = read_bytes(partial_);
-  expect_refusal(partial_, "holds 20 of 36 models of another sweep, whose train.batch is 34, not 33; finish", [&] { start(); });
+  expect_refusal(partial_, "holds 20 of 36 models of another sweep, whose train.batch is 34, not 33; finish",
+                 [&] { start(); });
   expect_refusal(partial_, "or give fresh=True", [&] { start({.fresh_is = "fresh=True"}); });
   EXPECT_EQ(read_bytes(partial_), before);
   EXPECT_EQ(names(), Names{"r.npz.partial"});
@@ -272,8 +273,9 @@ TEST_F(TrainingFilesTest, OneTrainingAtATime) {
   first->close();
   EXPECT_EQ(names(), Names{});
   start()->save(std::vector{whole()});
-  expect_refusal(path_, "another training is writing this file",
-                 [&] { TrainingFiles({sweep_, sweep_}, {path_ + "2", path_ + "2"}); });
+  expect_refusal(path_, "another training is writing this file", [&] {
+    TrainingFiles({sweep_, sweep_}, {path_ + "2", path_ + "2"});
+  });
 }
 
 TEST_F(TrainingFilesTest, BehindALinkAllIsWhereItLeads) {

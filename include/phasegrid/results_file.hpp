@@ -28,9 +28,9 @@ enum class Layout { phasegrid, authors };
 //   all_expert_weights (S,R,A..,k,E,n,m), all_router_weights, all_biases           float32, with keep "all"
 //   status (S,R,A..,k), kept (S,R,A..)                                             int32
 //   config: one JSON string (NumPy str): every setting, seed, version, device, whether it is complete
-// Written under a temporary name, flushed and renamed, so that the file is whole or absent. A symbolic link is followed;
-// a file that is replaced keeps its mode. Equal results give equal bytes. Throws InputError naming the path where it
-// cannot be written.
+// Written under a temporary name, flushed and renamed, so that the file is whole or absent. A symbolic link is
+// followed; a file that is replaced keeps its mode. Equal results give equal bytes. Throws InputError naming the path
+// where it cannot be written.
 void save_results(const Results& results, const std::string& path, Layout layout = Layout::phasegrid);
 
 // Reads a file of save_results in our layout. Throws InputError naming the path and what is wrong with it.

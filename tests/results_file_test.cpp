@@ -69,7 +69,7 @@ TEST_F(ResultsFileTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
     save_results(forged, path_);
     const bool kept = results.kept[model / 3] == static_cast<int>(model % 3);
     const bool there = results.status[model] == kTrained && std::isfinite(results.all_losses[model]);
-    const std::string said = refusal([&] { load_results(path_); });
+    const std::string said = refusal(path_, [&] { load_results(path_); });
     EXPECT_EQ(said.find("are not as 'kept' and 'status' say") != std::string::npos, kept || !there) << said;
   }
 }

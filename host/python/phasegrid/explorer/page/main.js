@@ -7,7 +7,7 @@ let controls = { move: () => {} };
 // Two boxes in each section, one where one results is shown.
 const boxes = { directions: [], gram: [] };
 // Of a model: its feature directions, and W W^T beside them.
-const modelParts = (side) => Object.entries({ directions: "Directions: rows Wᵢ", gram: "W Wᵀ and biases b" }).map(([kind, title]) => {
+const modelParts = (side) => Object.entries({ directions: "", gram: "W Wᵀ and biases b" }).map(([kind, title]) => {
   boxes[kind][side] = element("div", { id: `${kind}-${sideNames[side]}`, className: "plot" });
   return element("div", {}, element("h3", { textContent: title }), boxes[kind][side]);
 });
@@ -53,10 +53,11 @@ const drawHeads = () => {
     const head = boxes.heads[side];
     if (!results) return;
     for (const kind of ["diagram", "cell", "model", "router", "training"]) boxes[kind][side].dataset.name = results.title;
-    boxes.model[side].classList.toggle("many", results.E > 2);
+    boxes.model[side].classList.toggle("many", results.E > 4);
+    boxes.directions[side].previousSibling.textContent = showsNorms(results) ? "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
     const options = state.all.map((candidate) => option(candidate.at, candidate.title));
     if (side === 1) options.push(option("none", "nothing beside"));
-    const name = state.all.length === 1 ? element("b", { textContent: results.title }) :
+    const name = state.all.length === 1 ? (document.title === results.title ? "" : element("b", { textContent: results.title })) :
       select(options, results.at, (value) => changeSide(side, value === "none" ? null : Number(value)));
     if (state.all.length > 1) name.setAttribute("aria-label", `results on the ${sideNames[side]}`);
     const { restarts, cells, config } = results, device = config.device ? `; trained on ${config.device}` : "";

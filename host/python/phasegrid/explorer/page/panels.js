@@ -70,6 +70,7 @@ const plot = (div, traces, layout) => {
 };
 const clear = (div) => {
   if (div.classList.contains("js-plotly-plot")) Plotly.purge(div);
+  div.listening = false;
   div.replaceChildren();
 };
 const say = (div, text) => {

@@ -35,7 +35,7 @@ def overflowing(opened: Opened) -> list[Any]:
     code = """() => {
       const wide = document.documentElement.clientWidth, bad = [];
       for (const element of document.querySelectorAll("body *")) {
-        if (!element.checkVisibility() || element.closest(".unseen, #gallery .card, .scroll table")) continue;
+        if (!element.checkVisibility() || element.closest(".unseen, #js-plotly-tester, #gallery .card, .scroll table")) continue;
         const { left, right, width } = element.getBoundingClientRect();
         if (width > 0 && (left < -1 || right > wide + 1)) bad.push([element.tagName, element.id, element.getAttribute("class"), left, right]);
       }
@@ -55,6 +55,7 @@ def touching(opened: Opened) -> list[Any]:
           const slack = 1;  // a box has room above its letters
           return { left: left + slack, right: right - slack, top: top + slack + 1, bottom: bottom - slack - 1 };
         });
+        if (plot.id.startsWith("diagram") && !labels.length) bad.push(`${plot.id} has no labels to measure`);
         const frame = plot.getBoundingClientRect();
         boxes.forEach((a, i) => {
           if (a.top < frame.top - 2 || a.left < frame.left - 2) bad.push(["cut off", plot.id, labels[i].textContent]);

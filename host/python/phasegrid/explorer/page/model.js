@@ -43,7 +43,7 @@ const arrows = (results, W, e, reach) => {
     return {
       type: "scatter", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x: [0, W[2 * i]], y: [0, W[2 * i + 1]],
       line: { color, width: heavy ? 4 : 2.5 }, marker: { color, size: [0, heavy ? 9 : 7] },
-      text: ["", `${i + 1}`], textfont: { color, size: 13 }, hovertemplate: featureWords(results, W, i),
+      text: ["", `${i + 1}`], textfont: { color: INK, size: 13 }, hovertemplate: featureWords(results, W, i),
       textposition: W[2 * i + 1] < 0 ? "bottom center" : "top center", cliponaxis: false,
     };
   });

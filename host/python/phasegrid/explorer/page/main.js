@@ -139,6 +139,7 @@ const redraw = (what) => {
   }
   if (what.controls) controls = drawControls(byId("controls"), redraw);
   tooltip.hidden = true;  // it speaks of what was drawn before
+  byId("title-diagram").textContent = state.quantity === "phase" ? "Phase diagram" : QUANTITIES[state.quantity].title;
   byId("legend").replaceChildren(...legendParts());
   drawDiagrams().then(() => performance.mark("diagrams"));
   drawCells();

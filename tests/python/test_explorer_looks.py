@@ -20,7 +20,9 @@ def figure_4() -> Arrays:
 
 
 def wide() -> Arrays:
-    return results("wide", (20, 6, 8), axes={"learning_rate": [1e-5, 3.25e-5, 1e-4, 1.25e-3], "load_balance": [0, 0.001, 1]})
+    return results(
+        "wide", (20, 6, 8), axes={"learning_rate": [1e-5, 3.25e-5, 1e-4, 1.25e-3], "load_balance": [0, 0.001, 1]}
+    )
 
 
 SOURCES = {
@@ -45,7 +47,7 @@ def overflowing(opened: Opened) -> list[Any]:
 
 
 def touching(opened: Opened) -> list[Any]:
-    """Pairs of labels of one figure whose boxes intersect. The numbers of arrows and of cells lie where the data are."""
+    """Labels of a figure whose boxes intersect. The numbers of arrows and of cells lie where the data are."""
     code = """() => {
       const bad = [];
       for (const plot of document.querySelectorAll(".plot")) {
@@ -72,7 +74,7 @@ def touching(opened: Opened) -> list[Any]:
 
 
 def unreadable(opened: Opened) -> list[str]:
-    """Words, of the page and of its figures, with less than 4.5 to 1 between them and what lies under them (WCAG AA)."""
+    """Words, of page and figures, with less than 4.5 to 1 between them and what lies under them (WCAG AA)."""
     code = """() => {
       const parse = text => text.match(/[\\d.]+/g)?.map(Number) ?? [0, 0, 0];
       const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)

@@ -211,7 +211,8 @@ def test_many_features_show_router_weights_and_usage(opener: Opener) -> None:
 def in_space(opened: Opened, expert: int, feature: int) -> NDArray[Any]:
     """Pixels, rightwards and upwards, of an arrow of a model of three hidden units."""
     code = """([expert, feature]) => {
-      const shaft = document.querySelector(`#directions-left svg[data-expert="${expert}"] [data-feature="${feature}"] .shaft`);
+      const svg = document.querySelector(`#directions-left svg[data-expert="${expert}"]`);
+      const shaft = svg.querySelector(`[data-feature="${feature}"] .shaft`);
       const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map(name => Number(shaft.getAttribute(name)));
       return [x2 - x1, y1 - y2];
     }"""

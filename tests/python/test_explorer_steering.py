@@ -53,7 +53,10 @@ def test_training_history(opener: Opener) -> None:
     assert [trace["mode"] for trace in traces] == ["lines", "lines", "lines+markers"]
     for trace, restart in zip(traces, [*(k for k in range(3) if k != kept), kept], strict=True):
         assert trace["x"] == [*STEPS, 1000]
-        expected = [*source["snapshot_reconstruction_losses"][cell][restart], source["all_reconstruction_losses"][cell][restart]]
+        expected = [
+            *source["snapshot_reconstruction_losses"][cell][restart],
+            source["all_reconstruction_losses"][cell][restart],
+        ]
         np.testing.assert_allclose(trace["y"], expected, rtol=1e-6)
 
 
@@ -112,7 +115,7 @@ def test_tab_stops(opener: Opener) -> None:
         opened.page.keyboard.press("Tab")
         reached.append(opened.js("document.activeElement.id"))
     assert reached.index("diagram-left") < 5
-    assert reached[reached.index("diagram-left") + 1] == "diagram-right"
+    assert reached.index("diagram-right") <= reached.index("diagram-left") + 2  # between them, the button that saves
     assert {"quantity", "feature", "score", "snapshot", "play", "shared", "safe", "theme"} <= set(reached)
 
     opened.page.focus("#gallery button")
@@ -257,7 +260,9 @@ def test_back_and_forward(opener: Opener) -> None:
 
 
 def test_addresses_of_other_pages_do_no_harm(opener: Opener) -> None:
-    address = "#left=gone&across=none&down=&at.sparsity=x&at.nothing=1&colour=<b>&feature=99&step=7&turn=1&theme=pink&safe"
+    address = (
+        "#left=gone&across=none&down=&at.sparsity=x&at.nothing=1&colour=<b>&feature=99&step=7&turn=1&theme=pink&safe"
+    )
     opened = opener(*pair(), address=address)
     assert opened.js("phasegrid.state.sides") == [0, 1]
     assert opened.js("[phasegrid.state.x, phasegrid.state.y]") == ["last_importance", "sparsity"]

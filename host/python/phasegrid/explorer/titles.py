@@ -1,4 +1,4 @@
-"""What results are called in the page: the shape of their models, and where that is not enough, what tells them apart."""
+"""What results are called in the page: the shape of their models, and where that is not enough, what differs."""
 
 from __future__ import annotations
 

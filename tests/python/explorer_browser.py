@@ -43,7 +43,7 @@ class Opened:
         return self.page.evaluate(code)
 
     def wait(self, condition: str) -> None:
-        """Until an expression holds. (Playwright's own waiting evaluates text there, which the page's policy forbids.)"""
+        """Until an expression holds. Playwright's own waiting evaluates text in the page, whose policy forbids it."""
         for _ in range(3000):
             if self.js(condition):
                 return

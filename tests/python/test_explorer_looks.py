@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import explorer_browser
@@ -25,7 +26,7 @@ def wide() -> Arrays:
     )
 
 
-SOURCES = {
+SOURCES: dict[str, Callable[[], list[Arrays]]] = {
     "pair": pair,
     "figure 4": lambda: [figure_4()],
     "wide": lambda: [wide(), results("space", (5, 3, 2), axes={"seed": list(range(30))}), results("line", (3, 1, 2))],

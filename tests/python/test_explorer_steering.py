@@ -259,6 +259,20 @@ def test_back_and_forward(opener: Opener) -> None:
     opened.settle()
 
 
+def test_going_back_leaves_an_address_that_was_typed(opener: Opener) -> None:
+    opened = opener(*pair())
+    entries, first = opened.js("history.length"), opened.js("location.hash")
+    opened.js("location.hash = '#colour=norm'")
+    opened.wait("phasegrid.state.quantity === 'norm'")
+    opened.settle()
+    assert "at.sparsity" in opened.js("location.hash")
+    assert opened.js("history.length") == entries + 1
+    opened.page.go_back()
+    opened.wait("phasegrid.state.quantity === 'phase'")
+    opened.settle()
+    assert opened.js("location.hash") == first
+
+
 def test_addresses_of_other_pages_do_no_harm(opener: Opener) -> None:
     address = (
         "#left=gone&across=none&down=&at.sparsity=x&at.nothing=1&colour=<b>&feature=99&step=7&turn=1&theme=pink&safe"

@@ -35,7 +35,7 @@ const drawBoxes = () => {
   }
 };
 
-const changeSide = async (side, at) => {
+const changeSide = async (side, at, passing = false) => {
   state.sides[side] = at;
   if (at !== null) await state.all[at].load();
   const names = varying(both());
@@ -45,7 +45,7 @@ const changeSide = async (side, at) => {
   if (!names.includes(state.x) || (state.y !== null && !names.includes(state.y)) || (state.y === null && names.length > 1)) {
     [state.x, state.y] = firstAxes(both().find((results) => varying([results]).length === names.length) ?? both()[0]);
   }
-  redraw({ controls: true, heads: true });
+  redraw({ controls: true, heads: true, passing });
 };
 
 const drawHeads = () => {
@@ -237,7 +237,7 @@ const start = async () => {
   addresses.start = stateNow();
   const take = async (address) => {
     await readAddress(address);
-    await changeSide(0, state.sides[0]);
+    await changeSide(0, state.sides[0], true);  // an address that tells less is completed in place
   };
   await take(location.hash);
   addEventListener("popstate", async () => {

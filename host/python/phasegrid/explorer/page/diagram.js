@@ -107,13 +107,13 @@ const drawDiagram = (div, results, panels, scaleOf) => {
   const traces = panels.map((panel, i) => {
     const domain = grid.domain(i), told = rows > 1 && domain.first, axes = { xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
     layout[axisKey("x", i)] = {
-      ...indexAxis(xValues, grid.wide > 170 ? 8 : 4, grid.wide / columns, across), domain: domain.x,
+      ...indexAxis(xValues, grid.wide > 170 ? 8 : 4, grid.wide / columns, roomAcross), domain: domain.x,
       anchor: axisRef("y", i), range: [-0.5, columns - 0.5], constrain: "domain",
       ...(columns > 1 ? {} : { showticklabels: false, ticks: "" }),
       title: columns > 1 && domain.last ? { text: words(state.x), standoff: 4 } : undefined,
     };
     layout[axisKey("y", i)] = {
-      ...indexAxis(yValues, grid.tall > 120 ? 6 : 4, grid.tall / rows, down),
+      ...indexAxis(yValues, grid.tall > 120 ? 6 : 4, grid.tall / rows, roomDown),
       domain: domain.y, anchor: axisRef("x", i), range: [rows - 0.5, -0.5], scaleanchor: false,
       showticklabels: told, ticks: rows > 1 ? "outside" : "",
       title: told ? { text: words(state.y), standoff: 6 } : undefined,

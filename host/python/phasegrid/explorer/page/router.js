@@ -52,8 +52,10 @@ const drawWeights = (div, results, cell, G) => {
     colorbar: barIn(height - 68),
   }];
   if (usage) {
+    const most = Math.max(...usage.active);
     layout.xaxis2 = { ...frame, domain: [beside, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },
-      range: [0, 1.05 * Math.max(...usage.active)], nticks: width < 520 ? 2 : 4, tickformat: ".0%", tickangle: 0 };
+      range: [0, 1.05 * most], tickangle: 0, tickformat: ".0%",
+      ...(width < 520 ? { tickvals: [0, [0.5, 0.2, 0.1, 0.05].find((share) => share <= most) ?? 0] } : { nticks: 4 }) };
     layout.yaxis2 = { ...layout.yaxis, anchor: "x2", showticklabels: false, title: undefined };
     layout.annotations.push(title("active for", beside));
     traces.push({ type: "bar", orientation: "h", x: usage.active, y: experts, xaxis: "x2", yaxis: "y2",

@@ -54,7 +54,8 @@ const drawHeads = () => {
     if (!results) return;
     for (const kind of ["diagram", "cell", "model", "router", "training"]) boxes[kind][side].dataset.name = results.title;
     boxes.model[side].classList.toggle("many", results.E > 4);
-    boxes.directions[side].previousSibling.textContent = showsNorms(results) ? "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
+    boxes.directions[side].previousSibling.textContent = showsNorms(results) ?
+      "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
     const options = state.all.map((candidate) => option(candidate.at, candidate.title));
     if (side === 1) options.push(option("none", "nothing beside"));
     const name = state.all.length === 1 ? (document.title === results.title ? "" : element("b", { textContent: results.title })) :

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -25,9 +25,8 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     assert chromium, "no chromium; apt-get install chromium"
     with sync_playwright() as playwright:
-        # Root in a container has no sandbox; 3D drawings need a GPU, or one made of software.
-        options = ["--no-sandbox", "--enable-unsafe-swiftshader"]
-        started = playwright.chromium.launch(executable_path=chromium, args=options)
+        # Root in a container has no sandbox.
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started
         started.close()
 
@@ -43,9 +42,17 @@ class Opened:
     def js(self, code: str) -> Any:
         return self.page.evaluate(code)
 
+    def wait(self, condition: str) -> None:
+        """Until an expression holds. Playwright's own waiting evaluates text in the page, whose policy forbids it."""
+        for _ in range(3000):
+            if self.js(condition):
+                return
+            self.page.wait_for_timeout(10)
+        raise AssertionError(f"{condition} did not become true in 30 seconds")
+
     def settle(self) -> None:
-        """Waits until the models are drawn after a change."""
-        self.page.wait_for_function("phasegrid.busy() === false")
+        """Waits until the models are drawn, and the address is written, after a change."""
+        self.wait("phasegrid.busy() === false")
 
     def traces(self, box: str) -> list[dict[str, Any]]:
         """Of a figure, without what a figure only adds to measure or to mark (typed arrays as lists)."""
@@ -70,6 +77,14 @@ class Opened:
         x, y = self.page.evaluate(code, [side, number, row, column])
         return x, y
 
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Pixels, in the window, of the middle of an element."""
+        element = self.page.locator(selector).first
+        element.scroll_into_view_if_needed()
+        box = element.bounding_box()
+        assert box
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
     def hover(self, side: str, expert: int, row: int, column: int) -> None:
         x, y = self.where(side, expert, row, column)
         self.page.mouse.move(2, 2)
@@ -81,11 +96,8 @@ class Opened:
         self.hover(side, expert, row, column)
         self.page.mouse.down()
         self.page.mouse.up()
-        code = """([side, row, column]) => {
-          const results = phasegrid.state.all[phasegrid.state.sides[side]], place = phasegrid.placeOf(results);
-          return place.row === row && place.column === column;
-        }"""
-        self.page.wait_for_function(code, arg=[["left", "right"].index(side), row, column])
+        results = f"phasegrid.state.all[phasegrid.state.sides[{['left', 'right'].index(side)}]]"
+        self.wait(f"String(Object.values(phasegrid.placeOf({results}))) === '{column},{row}'")
         self.settle()
 
     def chosen(self) -> dict[str, float]:
@@ -100,9 +112,12 @@ class Opener:
     def __init__(self, browser: Browser, folder: Path) -> None:
         self.browser, self.folder, self.opened = browser, folder, list[Opened]()
 
-    def __call__(self, *sources: Arrays, width: int = 1440, height: int = 900, hold: bool = False) -> Opened:
+    def __call__(
+        self, *sources: Arrays, width: int = 1440, height: int = 900, dark: bool = False, address: str = ""
+    ) -> Opened:
         path = explorer.explore(sources, self.folder / "page.html")
-        page = self.browser.new_page(viewport={"width": width, "height": height})
+        scheme: Literal["dark", "light"] = "dark" if dark else "light"
+        page = self.browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         opened = Opened(page, list(sources))
         page.on("pageerror", lambda error: opened.trouble.append(f"error: {error}"))
         page.on("console", lambda m: opened.trouble.append(m.text) if m.type == "error" else None)
@@ -110,7 +125,7 @@ class Opener:
             "request",
             lambda r: opened.trouble.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None,
         )
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + address)
         page.wait_for_selector("html[data-ready]")
         opened.settle()
         self.opened.append(opened)

@@ -73,7 +73,31 @@ def test_sources_of_every_kind_and_names_that_differ(tmp_path: Path) -> None:
     names = [unpacked(text, at)[0]["name"] for at in range(4)]
     assert names == ["same", "results 2", "file", "other"]
     assert "<h1>A &lt;b&gt; &amp; its &quot;title&quot;</h1>" in text
-    assert "<h1>same</h1>" in explorer.explore(InMemory(), tmp_path / "page.html").read_text()
+    assert "<h1>n = 2, m = 1, dense</h1>" in explorer.explore(InMemory(), tmp_path / "page.html").read_text()
+
+
+def test_titles_say_what_was_trained(tmp_path: Path) -> None:
+    def titles(*sources: Arrays) -> tuple[list[str], str]:
+        text = explorer.explore(sources, tmp_path / "page.html").read_text()
+        return [unpacked(text, at)[0]["title"] for at in range(len(sources))], re.findall("<h1>(.*?)</h1>", text)[0]
+
+    def with_balance(name: str, alpha: float) -> Arrays:
+        source = results(name, (3, 2, 2))
+        config = json.loads(str(source["config"]))
+        config["train"]["load_balance"], config["device"] = alpha, name
+        return source | {"config": np.array(json.dumps(config))}
+
+    mixture, dense = results("fig4_322", (3, 2, 2), top_k=2), results("fig4_321", (3, 2, 1))
+    assert titles(mixture) == (["n = 3, m = 2, E = 2, top 2"], "n = 3, m = 2, E = 2, top 2")
+    assert titles(dense, mixture)[1] == "n = 3, m = 2, dense; n = 3, m = 2, E = 2, top 2"
+    alike = [f"n = 3, m = 2, E = 2, top 1, load balance {alpha}" for alpha in ("0", "0.01", "0.1")]
+    several = [with_balance(f"sweep{at}", alpha) for at, alpha in enumerate((0.0, 0.01, 0.1))]
+    assert titles(*several) == (alike, f"{alike[0]}; and 2 more")
+    assert titles(with_balance("a", 0.5), with_balance("b", 0.5))[0] == [
+        f"n = 3, m = 2, E = 2, top 1 ({name})" for name in "ab"
+    ]
+    del mixture["config"]
+    assert titles(mixture)[0] == ["n = 3, m = 2, E = 2"]  # the authors' files do not tell k
 
 
 def test_the_authors_arrays_alone(tmp_path: Path) -> None:

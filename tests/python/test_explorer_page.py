@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import explorer_browser
 import explorer_samples as samples
 import numpy as np
 import pytest
-from explorer_browser import Opener, pair
+from explorer_browser import STEPS, Opened, Opener, pair
 from explorer_samples import results
+from numpy.typing import NDArray
 
 browser, opener = explorer_browser.browser, explorer_browser.opener  # fixtures
 
@@ -19,10 +22,11 @@ def test_diagrams_have_every_cell_in_the_colours_of_the_paper(opener: Opener) ->
         norm, score = (of(weights)[..., -1] for of in (samples.norms, samples.interferences))
         drawn = opened.diagram(side)
         assert drawn.shape == (weights.shape[2], 3, 4, 3)
+        starved = samples.usage_grid(source)[0] < 0.01
         for expert, colours in enumerate(drawn):
             expected = samples.phase_colours(norm[..., expert], score[..., expert])
-            assert np.abs(colours - expected).max() < 1
-    assert opened.page.title() == "dense, mixture"
+            assert np.abs(colours - samples.faded(expected, starved[..., expert])).max() < 1
+    assert opened.page.title() == "n = 3, m = 2, dense; n = 3, m = 2, E = 2, top 1"
     opened.picture("pair")
 
 
@@ -36,24 +40,81 @@ def test_score_of_the_authors_and_one_scale(opener: Opener) -> None:
     norms = [samples.norms(w)[..., 0] for w in weights]
     scores = [samples.interferences(w)[..., 0] + norm**2 for w, norm in zip(weights, norms, strict=True)]
     colours = samples.phase_colours(np.concatenate(norms, axis=2), np.concatenate(scores, axis=2))
+    starved = [samples.usage_grid(source)[0] < 0.01 for source in opened.sources]
+    colours = samples.faded(colours, np.concatenate(starved, axis=2))
     drawn = np.concatenate([opened.diagram(side) for side in ("left", "right")])
     assert np.abs(np.moveaxis(drawn, 0, 2) - colours).max() < 1
 
 
-@pytest.mark.parametrize("quantity", ["loss", "norm", "interference", "dimensionality"])
-def test_other_quantities(opener: Opener, quantity: str) -> None:
+@pytest.mark.parametrize("top_k", [1, 2])
+def test_other_quantities(opener: Opener, top_k: int) -> None:
+    source = results("mixture", (3, 2, 3), snapshots=STEPS, seed=2, top_k=top_k)
+    opened = opener(source)
+    weights, (active, gate) = source["expert_weights"], samples.usage_grid(source, top_k)
+    squares = (weights.astype(float) ** 2).sum(axis=(-1, -2))
+    expected = {
+        "reconstruction_loss": (source["reconstruction_losses"][..., None], 1e-6),
+        "training_loss": (source["final_losses"][..., None], 1e-6),
+        "norm": (samples.norms(weights)[..., -1], 1e-6),
+        "interference": (samples.interferences(weights)[..., -1], 1e-6),
+        "dimensionality": (samples.dimensionalities(weights)[..., -1], 1e-6),
+        "usage": (active, 0.05),  # from 2,000 inputs
+        "features_per_dimension": (((gate * squares).sum(axis=-1) / (2 * top_k))[..., None], 0.15),
+        "capacity": (samples.capacities(weights)[..., None], 1e-6),
+    }
+    offered = opened.page.locator("#quantity option").evaluate_all("options => options.map(option => option.value)")
+    assert set(offered) == {"phase", *expected}
+    for quantity, (values, tolerance) in expected.items():
+        opened.page.select_option("#quantity", quantity)
+        opened.settle()
+        panels = opened.js("phasegrid.panelsOf(phasegrid.state.all[0]).map(panel => panel.values)")
+        np.testing.assert_allclose(np.moveaxis(np.array(panels), 0, 2), values, rtol=1e-6, atol=tolerance)
+        assert len(opened.diagram("left")) == values.shape[2]
+
+
+def test_starved_experts_are_hatched_and_said_in_the_legend(opener: Opener) -> None:
     opened = opener(*pair())
-    opened.page.select_option("#quantity", quantity)
+    assert "under 1 % of the non-zero inputs" in opened.page.inner_text("#legend")
+    hatches = [trace for trace in opened.traces("diagram-right") if trace.get("mode") == "lines"]
+    assert [trace["xaxis"] for trace in hatches] == ["x"]  # the first expert, in some cells
+    assert not [trace for trace in opened.traces("diagram-left") if trace.get("mode") == "lines"]
+    starved = samples.usage_grid(opened.sources[1])[0] < 0.01
+    assert starved[..., 0].any() and not starved[..., 1].any()
+    points = [(x, y) for x, y in zip(hatches[0]["x"], hatches[0]["y"], strict=True) if x is not None]
+    middles = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(points[::2], points[1::2], strict=True)]
+    assert {(round(y), round(x)) for x, y in middles} == set(map(tuple, np.argwhere(starved[..., 0])))
+    opened.page.select_option("#quantity", "capacity")  # of all experts: nothing to hatch
     opened.settle()
-    source = opened.sources[1]
-    of = {"norm": samples.norms, "interference": samples.interferences, "dimensionality": samples.dimensionalities}
-    panels = opened.js("phasegrid.panelsOf(phasegrid.state.all[1]).map(panel => panel.values)")
-    if quantity == "loss":
-        expected = source["final_losses"][..., None]
-    else:
-        expected = of[quantity](source["expert_weights"])[..., -1]
-    np.testing.assert_allclose(np.moveaxis(np.array(panels), 0, 2), expected, rtol=1e-6, atol=1e-12)
-    assert len(opened.diagram("right")) == (1 if quantity == "loss" else 2)
+    assert "under 1 %" not in opened.page.inner_text("#legend")
+
+
+def test_usage_of_nearly_empty_inputs(opener: Opener) -> None:
+    """At S = 0.999 two inputs in a thousand are not all zero; a third of them each hold one of the features alone."""
+    source = results("sparse", (3, 2, 2), axes={"sparsity": [0.999], "last_importance": [1.0]})
+    source["router_weights"][0, 0] = [[1, -1, -1], [-1, 1, 1]]
+    opened = opener(source)
+    usage = opened.js("phasegrid.usageOf(phasegrid.state.all[0], 0, null)")
+    np.testing.assert_allclose(usage["active"], [1 / 3, 2 / 3], atol=0.04)
+    np.testing.assert_allclose(usage["gate"], usage["active"])
+
+
+def test_files_without_some_arrays_say_so(opener: Opener) -> None:
+    keys = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
+    opened = opener({key: value for key, value in results("authors", (3, 2, 2)).items() if key in keys})
+    for quantity, words in (
+        ("reconstruction_loss", "this file holds training losses alone"),
+        ("usage", "this file has no router weights"),
+        ("features_per_dimension", "this file has no router weights"),
+    ):
+        opened.page.select_option("#quantity", quantity)
+        opened.settle()
+        assert words in opened.page.inner_text("#diagram-left")
+    opened.page.select_option("#quantity", "training_loss")
+    opened.settle()
+    assert opened.diagram("left").shape == (1, 3, 4, 3)
+    opened.click("left", 0, 2, 1)
+    assert "training loss" in opened.page.inner_text("#cell-left")
+    assert "reconstruction loss" not in opened.page.inner_text("#cell-left")
 
 
 def test_measures_against_numpy(opener: Opener) -> None:
@@ -74,8 +135,10 @@ def test_hovering_shows_the_losses_of_all_restarts_norms_and_interference(opener
     source, row, column = opened.sources[1], 2, 3
     opened.hover("right", 1, row, column)
     text = opened.page.inner_text("#tooltip")
-    for loss in source["all_losses"][row, column]:
+    for loss in source["all_reconstruction_losses"][row, column]:
         assert f"{loss:#.5g}" in text
+    for loss in (source["reconstruction_losses"], source["final_losses"]):
+        assert f"{loss[row, column]:#.4g}" in text
     assert f"{source['kept'][row, column] + 1} of 3" in text
     weights = source["expert_weights"][row, column]
     cells = opened.page.locator("#tooltip td").all_inner_texts()
@@ -98,7 +161,8 @@ def test_clicking_draws_the_model_and_chooses_the_same_settings_beside(opener: O
         for expert, matrix in enumerate(weights.astype(float)):
             np.testing.assert_allclose(grams[2 * expert]["z"], matrix @ matrix.T, rtol=1e-6, atol=1e-9)
             np.testing.assert_allclose(np.ravel(grams[2 * expert + 1]["z"]), biases[expert], rtol=1e-6)
-        assert f"{source['final_losses'][0, 2]:#.4g}" in opened.page.inner_text(f"#cell-{side}")
+        for key in ("reconstruction_losses", "final_losses"):
+            assert f"{source[key][0, 2]:#.4g}" in opened.page.inner_text(f"#cell-{side}")
 
 
 @pytest.mark.parametrize(("features", "experts", "top_k"), [(2, 2, 1), (2, 3, 2), (3, 3, 1), (3, 4, 2)])
@@ -136,10 +200,7 @@ def test_many_features_show_router_weights_and_usage(opener: Opener) -> None:
     source = opened.sources[0]
     weights, bars = opened.traces("router-left")
     np.testing.assert_allclose(weights["z"], source["router_weights"][1, 1], rtol=1e-6)
-    random = np.random.default_rng(0)
-    inputs = random.random((40_000, 12)) * (random.random((40_000, 12)) >= 0.5)
-    order = np.argsort(-(inputs @ source["router_weights"][1, 1].T.astype(float)), axis=1, kind="stable")[:, :2]
-    expected = [(order == expert).any(axis=1).mean() for expert in range(4)]
+    expected, _ = samples.usages(source["router_weights"][1, 1], 0.5, top_k=2)
     np.testing.assert_allclose(bars["x"], expected, atol=0.05)  # from 2,000 inputs
     for expert in range(4):
         norms = samples.norms(source["expert_weights"][1, 1, expert])
@@ -147,13 +208,42 @@ def test_many_features_show_router_weights_and_usage(opener: Opener) -> None:
     opened.picture("many_features")
 
 
-def test_three_hidden_units_are_drawn_in_space(opener: Opener) -> None:
+def in_space(opened: Opened, expert: int, feature: int) -> NDArray[Any]:
+    """Pixels, rightwards and upwards, of an arrow of a model of three hidden units."""
+    code = """([expert, feature]) => {
+      const svg = document.querySelector(`#directions-left svg[data-expert="${expert}"]`);
+      const shaft = svg.querySelector(`[data-feature="${feature}"] .shaft`);
+      const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map(name => Number(shaft.getAttribute(name)));
+      return [x2 - x1, y1 - y2];
+    }"""
+    return np.array(opened.page.evaluate(code, [expert, feature]))
+
+
+def test_three_hidden_units_are_drawn_in_space_and_turned(opener: Opener) -> None:
     opened = opener(results("space", (4, 3, 2)))
-    weights = opened.sources[0]["expert_weights"][1, 2]
-    traces = opened.traces("directions-left")
-    assert {trace["type"] for trace in traces} == {"scatter3d"}
-    tips = np.array([[trace[axis][1] for axis in "xyz"] for trace in traces])
-    np.testing.assert_allclose(tips, weights.reshape(-1, 3), rtol=1e-6)
+    weights = opened.sources[0]["expert_weights"][1, 2].astype(float)
+
+    def check() -> list[float]:
+        around, up = opened.js("phasegrid.state.turn")
+        right = np.array([-np.sin(around), np.cos(around), 0])
+        towards = np.array([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
+        seen = weights @ np.stack([right, np.cross(towards, right)]).T  # (E, n, 2)
+        drawn = np.array([[in_space(opened, e, i) for i in range(4)] for e in range(2)])
+        scale = (drawn * seen).sum() / (seen * seen).sum()  # pixels per unit
+        assert scale > 10
+        np.testing.assert_allclose(drawn, scale * seen, atol=1e-3)
+        return [around, up]
+
+    first = check()
+    x, y = opened.middle("#directions-left svg")
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.down()
+    opened.page.mouse.move(x + 60, y + 30, steps=3)
+    opened.page.mouse.up()
+    np.testing.assert_allclose(check(), [first[0] - 0.6, first[1] + 0.3])
+    opened.page.focus("#directions-left .space")
+    opened.page.keyboard.press("ArrowLeft")
+    np.testing.assert_allclose(check(), [first[0] - 0.5, first[1] + 0.3])
     opened.picture("space")
 
 

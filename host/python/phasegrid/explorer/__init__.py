@@ -5,6 +5,8 @@
 
     python -m phasegrid.explorer dense.npz moe.npz --out page.html
 
+The page's address holds what is chosen in it: copied, it shows whoever has the page the same cell in the same way.
+
 Needs NumPy and plotly (whose plotly.min.js goes into the page), not the compiled part.
 """
 

@@ -50,12 +50,12 @@ def differences(header: Header, like: Sequence[Header]) -> list[str]:
 
 
 def settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """("train.load_balance", "0.01") and so on, of the settings that are one number or word."""
+    """("train.load_balance", "0.01") and so on, of the settings that are one number or word, alone or in a table."""
     for key, value in config.items():
         path = f"{prefix}{key}"
         if path in UNTELLING or f"{path}." in UNTELLING:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not prefix:  # tables lie no deeper, whatever a file holds
             yield from settings(value, f"{path}.")
         elif isinstance(value, int | float | str):
             yield path, f"{value:g}" if isinstance(value, float) else str(value)[:40]

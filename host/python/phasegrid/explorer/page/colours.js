@@ -62,6 +62,8 @@ const seriesColour = (state, at) => {
   const series = palette(state).series[themeOf(state)];
   return series[at % series.length];
 };
+// The part of the ramp that can be seen on the page's paper.
+const seenRamp = (state) => themeOf(state) === "dark" ? palette(state).ramp.slice(3) : palette(state).ramp.slice(0, -2);
 // One colour a feature: told apart where they are few, else along a ramp.
 const featureColour = (state, i, n) => n <= 8 ? seriesColour(state, i) :
-  `rgb(${onRamp(themeOf(state) === "dark" ? palette(state).ramp.slice(3) : palette(state).ramp.slice(0, -2), i / (n - 1)).join(",")})`;
+  `rgb(${onRamp(seenRamp(state), i / (n - 1)).join(",")})`;

@@ -120,7 +120,7 @@ const drawControls = (root, change) => {
   }
   parts.push(tick("one scale for all panels", "shared", state.shared, (value) => set("shared", value, false)));
   parts.push(tick("colour-blind-safe", "safe", state.safe, (value) => set("safe", value)));
-  parts.push(labelled("Page", "theme", select([option("auto", "as the system"), option("light", "light"), option("dark", "dark")],
+  parts.push(labelled("Theme", "theme", select([option("auto", "as the system"), option("light", "light"), option("dark", "dark")],
     state.theme, (value) => set("theme", value, false))));
   root.replaceChildren(...parts);
   document.getElementById("steer-now").textContent = QUANTITIES[state.quantity].title;

@@ -91,32 +91,33 @@ const cursorShapes = (results, count) => {
 const drawDiagram = (div, results, panels, scaleOf) => {
   const lacking = QUANTITIES[state.quantity].lacking?.(results);
   if (lacking) return say(div, `Nothing to draw: ${lacking}.`);
-  const valuesOf = (name) => results.dimension(name)?.values ?? [null];
-  const xValues = valuesOf(state.x), yValues = state.y ? valuesOf(state.y) : [null];
+  // An axis that these results do not have is one cell long, and nothing is said of it.
+  const [xAxis, yAxis] = [results.dimension(state.x), state.y && results.dimension(state.y)];
+  const xValues = xAxis?.values ?? [null], yValues = yAxis?.values ?? [null];
   const columns = xValues.length, rows = yValues.length, single = columns * rows === 1;
   const scalar = state.quantity !== "phase", ownScales = scalar && !state.shared && panels.length > 1;
   const label = widestLabel(yValues), last = textWidth(short(xValues.at(-1)));
   const grid = panelGrid(div.clientWidth, panels.length, {
     least: 96, most: single ? 200 : 640, columns: 5, aspect: 1.2, tallest: Math.max(56, Math.min(290, 34 * rows)),
     gapX: Math.max(14, last + 8), gapY: ownScales ? 68 : 52,
-    margin: { l: state.y ? Math.ceil(label) + 36 : 14, b: single ? 10 : 46, t: ownScales ? 42 : 26,
+    margin: { l: rows > 1 ? Math.ceil(label) + 36 : 14, b: columns > 1 ? 46 : 10, t: ownScales ? 42 : 26,
       r: scalar && !ownScales ? 72 : Math.max(8, last / 2) },
   });
   const layout = { ...baseLayout(grid), shapes: cursorShapes(results, panels.length) }, hatches = [];
   const traces = panels.map((panel, i) => {
-    const domain = grid.domain(i), axes = { xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
+    const domain = grid.domain(i), told = rows > 1 && domain.first, axes = { xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
     layout[axisKey("x", i)] = {
-      ...indexAxis(xValues, grid.wide > 170 ? 8 : 4, grid.wide / columns, across), domain: domain.x,
+      ...indexAxis(xValues, grid.wide > 170 ? 8 : 4, grid.wide / columns, roomAcross), domain: domain.x,
       anchor: axisRef("y", i), range: [-0.5, columns - 0.5], constrain: "domain",
-      title: domain.last ? { text: words(state.x), standoff: 4 } : undefined,
+      ...(columns > 1 ? {} : { showticklabels: false, ticks: "" }),
+      title: columns > 1 && domain.last ? { text: words(state.x), standoff: 4 } : undefined,
     };
     layout[axisKey("y", i)] = {
-      ...indexAxis(yValues, grid.tall > 120 ? 6 : 4, grid.tall / rows, down),
+      ...indexAxis(yValues, grid.tall > 120 ? 6 : 4, grid.tall / rows, roomDown),
       domain: domain.y, anchor: axisRef("x", i), range: [rows - 0.5, -0.5], scaleanchor: false,
-      showticklabels: Boolean(state.y) && domain.first, ticks: state.y ? "outside" : "",
-      title: state.y && domain.first ? { text: words(state.y), standoff: 6 } : undefined,
+      showticklabels: told, ticks: rows > 1 ? "outside" : "",
+      title: told ? { text: words(state.y), standoff: 6 } : undefined,
     };
-    if (single) Object.assign(layout[axisKey("x", i)], { showticklabels: false, ticks: "", title: undefined });
     if (QUANTITIES[state.quantity].perExpert) {
       layout.annotations.push(panelTitle(grid, i, results.E === 1 ? "dense" : `expert ${panel.e + 1}`));
     }

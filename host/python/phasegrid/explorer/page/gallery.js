@@ -11,7 +11,9 @@ const oneTabStop = (root) => {
     event.preventDefault();
     to.focus();
   });
-  root.addEventListener("focusin", (event) => buttons.forEach((button) => { button.tabIndex = button === event.target ? 0 : -1; }));
+  root.addEventListener("focusin", (event) => {
+    buttons.forEach((button) => { button.tabIndex = button === event.target ? 0 : -1; });
+  });
 };
 
 const drawGallery = async (root, change) => {

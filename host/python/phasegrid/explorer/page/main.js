@@ -7,7 +7,7 @@ let controls = { move: () => {} };
 // Two boxes in each section, one where one results is shown.
 const boxes = { directions: [], gram: [] };
 // Of a model: its feature directions, and W W^T beside them.
-const modelParts = (side) => Object.entries({ directions: "Directions: rows Wᵢ", gram: "W Wᵀ and biases b" }).map(([kind, title]) => {
+const modelParts = (side) => Object.entries({ directions: "", gram: "W Wᵀ and biases b" }).map(([kind, title]) => {
   boxes[kind][side] = element("div", { id: `${kind}-${sideNames[side]}`, className: "plot" });
   return element("div", {}, element("h3", { textContent: title }), boxes[kind][side]);
 });
@@ -35,7 +35,7 @@ const drawBoxes = () => {
   }
 };
 
-const changeSide = async (side, at) => {
+const changeSide = async (side, at, passing = false) => {
   state.sides[side] = at;
   if (at !== null) await state.all[at].load();
   const names = varying(both());
@@ -45,7 +45,7 @@ const changeSide = async (side, at) => {
   if (!names.includes(state.x) || (state.y !== null && !names.includes(state.y)) || (state.y === null && names.length > 1)) {
     [state.x, state.y] = firstAxes(both().find((results) => varying([results]).length === names.length) ?? both()[0]);
   }
-  redraw({ controls: true, heads: true });
+  redraw({ controls: true, heads: true, passing });
 };
 
 const drawHeads = () => {
@@ -53,10 +53,12 @@ const drawHeads = () => {
     const head = boxes.heads[side];
     if (!results) return;
     for (const kind of ["diagram", "cell", "model", "router", "training"]) boxes[kind][side].dataset.name = results.title;
-    boxes.model[side].classList.toggle("many", results.E > 2);
+    boxes.model[side].classList.toggle("many", results.E > 4);
+    boxes.directions[side].previousSibling.textContent = showsNorms(results) ?
+      "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
     const options = state.all.map((candidate) => option(candidate.at, candidate.title));
     if (side === 1) options.push(option("none", "nothing beside"));
-    const name = state.all.length === 1 ? element("b", { textContent: results.title }) :
+    const name = state.all.length === 1 ? (document.title === results.title ? "" : element("b", { textContent: results.title })) :
       select(options, results.at, (value) => changeSide(side, value === "none" ? null : Number(value)));
     if (state.all.length > 1) name.setAttribute("aria-label", `results on the ${sideNames[side]}`);
     const { restarts, cells, config } = results, device = config.device ? `; trained on ${config.device}` : "";
@@ -138,6 +140,7 @@ const redraw = (what) => {
   }
   if (what.controls) controls = drawControls(byId("controls"), redraw);
   tooltip.hidden = true;  // it speaks of what was drawn before
+  byId("title-diagram").textContent = state.quantity === "phase" ? "Phase diagram" : QUANTITIES[state.quantity].title;
   byId("legend").replaceChildren(...legendParts());
   drawDiagrams().then(() => performance.mark("diagrams"));
   drawCells();
@@ -235,7 +238,7 @@ const start = async () => {
   addresses.start = stateNow();
   const take = async (address) => {
     await readAddress(address);
-    await changeSide(0, state.sides[0]);
+    await changeSide(0, state.sides[0], true);  // an address that tells less is completed in place
   };
   await take(location.hash);
   addEventListener("popstate", async () => {

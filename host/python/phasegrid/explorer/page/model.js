@@ -10,6 +10,9 @@ const largestWeight = (results, cells) => {
   return largest;
 };
 
+// Directions that cannot be drawn, or too many to: norms as bars instead.
+const showsNorms = ({ n, m }) => m > 3 || m === 1 && n > 24;
+
 const expertTitle = (results, e) => results.E === 1 ? "dense" : `expert ${e + 1}`;
 
 // What a feature's numbers are when the pointer is on it.
@@ -40,7 +43,7 @@ const arrows = (results, W, e, reach) => {
     return {
       type: "scatter", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x: [0, W[2 * i]], y: [0, W[2 * i + 1]],
       line: { color, width: heavy ? 4 : 2.5 }, marker: { color, size: [0, heavy ? 9 : 7] },
-      text: ["", `${i + 1}`], textfont: { color, size: 13 }, hovertemplate: featureWords(results, W, i),
+      text: ["", `${i + 1}`], textfont: { color: INK, size: 13 }, hovertemplate: featureWords(results, W, i),
       textposition: W[2 * i + 1] < 0 ? "bottom center" : "top center", cliponaxis: false,
     };
   });
@@ -48,7 +51,7 @@ const arrows = (results, W, e, reach) => {
   return { traces: [circle, ...traces], x: axis, y: axis };
 };
 
-// m > 3: norms as bars, their colour the feature dimensionality.
+// Norms as bars, their colour the feature dimensionality.
 const bars = (results, W, e, reach) => {
   const features = Array.from({ length: results.n }, (_, i) => i);
   const measure = (of) => features.map((i) => of(W, results.n, results.m, i));
@@ -85,7 +88,7 @@ const drawFlat = (div, results, cell, make, look) => {
 const drawDirections = (div, results, cell, reach) => {
   const { n, m, E } = results;
   if (m === 3) return drawSpace(div, results, cell, reach);
-  if (m === 1 && n <= 24) {
+  if (m === 1 && !showsNorms(results)) {
     return drawFlat(div, results, cell, lines, { reach: reach * 1.12, aspect: 0.62, most: 380, tallest: 60 + 26 * n,
       columns: 5, gapX: 14, margin: { l: 58 }, yTitle: "feature" });
   }
@@ -97,7 +100,7 @@ const drawDirections = (div, results, cell, reach) => {
     const W = results.expert(cell, e, snapshotOf(results));
     for (let i = 0; i < n; ++i) highest = Math.max(highest, featureNorm(W, n, m, i));
   }
-  return drawFlat(div, results, cell, bars, { reach: highest * 1.05, least: 118, most: 760, aspect: E > 1 ? 0.62 : 0.5,
+  return drawFlat(div, results, cell, bars, { reach: highest * 1.05, least: 100, most: 760, aspect: E > 1 ? 0.62 : 0.5,
     tallest: 260, columns: 4, gapX: 14, margin: { r: 64, l: 52 }, xTitle: "feature", yTitle: "norm" });
 };
 

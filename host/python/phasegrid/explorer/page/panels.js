@@ -70,6 +70,7 @@ const plot = (div, traces, layout) => {
 };
 const clear = (div) => {
   if (div.classList.contains("js-plotly-plot")) Plotly.purge(div);
+  div.listening = false;
   div.replaceChildren();
 };
 const say = (div, text) => {
@@ -111,7 +112,7 @@ const featureAxis = (n, most) => {
   return { tickmode: "array", tickvals: ticks, ticktext: ticks.map((i) => `${i + 1}`) };
 };
 // Across, labels lie beside each other; down, below each other.
-const across = (text) => textWidth(text) + 8, down = () => 15;
+const roomAcross = (text) => textWidth(text) + 8, roomDown = () => 15;
 const widestLabel = (values) => Math.max(0, ...values.map((value) => textWidth(short(value))));
 const indexAxis = (values, most, pixels, room) => {
   const ticks = axisTicks(values, most, pixels, room);

@@ -75,12 +75,12 @@ class Results {
   }
   // The settings of a cell, by name.
   settingsOf(cell) {
-    const settings = {};
+    const settings = [];
     for (let d = this.dimensions.length - 1; d >= 0; --d) {
-      settings[this.dimensions[d].name] = this.dimensions[d].values[cell % this.extents[d]];
+      settings.unshift([this.dimensions[d].name, this.dimensions[d].values[cell % this.extents[d]]]);
       cell = Math.floor(cell / this.extents[d]);
     }
-    return settings;
+    return Object.fromEntries(settings);
   }
 
   // The index of the last snapshot taken by a step; null for the end of training (step null, or no snapshots).

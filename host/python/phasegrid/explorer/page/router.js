@@ -40,7 +40,7 @@ const drawWeights = (div, results, cell, G) => {
   const reach = Math.max(0.1, ...rows.flat().map(Math.abs));
   const experts = rows.map((_, e) => e + 1), height = Math.max(150, 18 * E + 40) + 40;
   const layout = baseLayout({ width, height, margin: { l: 52, r: 70, t: 26, b: 42 } });
-  const share = usage ? 0.64 : 1;
+  const share = usage ? 0.64 : 1, beside = share + (width < 520 ? 0.1 : 0.05);
   layout.xaxis = { ...frame, domain: [0, share], title: { text: "feature", standoff: 4 }, nticks: width < 520 ? 4 : 8, tickangle: 0, range: [0.5, n + 0.5] };
   layout.yaxis = { ...frame, range: [E + 0.5, 0.5], title: { text: "expert", standoff: 4 }, nticks: Math.min(E, 10), dtick: E <= 10 ? 1 : 5, tick0: E <= 10 ? 1 : 5 };
   const title = (text, x) => ({ text, x, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 3,
@@ -52,10 +52,12 @@ const drawWeights = (div, results, cell, G) => {
     colorbar: barIn(height - 68),
   }];
   if (usage) {
-    layout.xaxis2 = { ...frame, domain: [share + 0.05, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },
-      range: [0, 1.05 * Math.max(...usage.active)], nticks: width < 520 ? 2 : 4, tickformat: ".0%", tickangle: 0 };
+    const most = Math.max(...usage.active);
+    layout.xaxis2 = { ...frame, domain: [beside, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },
+      range: [0, 1.05 * most], tickangle: 0, tickformat: ".0%",
+      ...(width < 520 ? { tickvals: [0, [0.5, 0.2, 0.1, 0.05].find((share) => share <= most) ?? 0] } : { nticks: 4 }) };
     layout.yaxis2 = { ...layout.yaxis, anchor: "x2", showticklabels: false, title: undefined };
-    layout.annotations.push(title("active for", share + 0.05));
+    layout.annotations.push(title("active for", beside));
     traces.push({ type: "bar", orientation: "h", x: usage.active, y: experts, xaxis: "x2", yaxis: "y2",
       customdata: usage.gate, hovertemplate: "expert %{y}: active for %{x:.1%} of the non-zero inputs<br>mean gate %{customdata:.3f}<extra></extra>",
       marker: { color: experts.map((_, e) => E <= 8 ? seriesColour(state, e) : seriesColour(state, 0)) } });

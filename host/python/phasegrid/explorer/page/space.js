@@ -53,7 +53,7 @@ const drawArrows = (svg, results, W, size, reach) => {
       svgElement("circle", { cx: x, cy: y, r: heavy ? 5 : 3.8, fill: color }));
     if (n <= 12) {
       const away = Math.hypot(x - middle, y - middle) || 1;
-      arrow.append(svgElement("text", { x: x + 11 * (x - middle) / away, y: y + 11 * (y - middle) / away + 4, fill: color,
+      arrow.append(svgElement("text", { x: x + 11 * (x - middle) / away, y: y + 11 * (y - middle) / away + 4, fill: INK,
         "font-size": 13, "text-anchor": "middle" }, `${i + 1}`));
     }
     parts.push(arrow);

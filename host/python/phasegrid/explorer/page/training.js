@@ -2,8 +2,8 @@
 
 const drawTraining = (div, results, cell) => {
   const kept = results.kept(cell), width = div.clientWidth;
-  const layout = baseLayout({ width, height: 250, margin: { l: 64, r: 14, t: 12, b: 42 } });
-  const axis = { ...frame, ticks: "outside", ticklen: 3, tickcolor: FRAME };
+  const layout = baseLayout({ width, height: 250, margin: { l: 84, r: 14, t: 12, b: 42 } });
+  const axis = { ...frame, ticks: "outside", ticklen: 3, tickcolor: FRAME, exponentformat: "e" };
   const tone = seriesColour(state, 0), losses = results.losses(cell);
   const axisOf = (values) => {
     const positive = values.filter((value) => Number.isFinite(value) && value > 0);

@@ -370,7 +370,7 @@ def test_pictures_show_reconstruction_losses_and_say_so() -> None:
         medians = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linewidth() == 1.5]  # type: ignore[index]
         np.testing.assert_allclose(medians, [np.median(values)], rtol=1e-6)
         assert f"{loss} loss" in texts(figure)
-        assert "2 experts\nn = 3\nm = 1" in texts(figure)
+        assert "E = 2\nn = 3\nm = 1" in texts(figure)
     axes = pictures.training(one, 1).axes[0]
     assert axes.get_ylabel() == "reconstruction loss of the next batch"
     assert axes.get_title() == "n = 3, 2 experts, m = 1, k = 1: S = 0.5"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phasegrid import explorer as explorer
     from phasegrid import pictures as pictures
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.health import TrainingWarning as TrainingWarning
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
     from phasegrid.results import Results as Results
@@ -41,6 +42,7 @@ _HOMES = {
     "Sweep": "phasegrid.sweep",
     "read_sweeps": "phasegrid.sweep",
     "Interrupted": "phasegrid.training",
+    "TrainingWarning": "phasegrid.health",
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.results",

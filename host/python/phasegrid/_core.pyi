@@ -140,8 +140,10 @@ def expert_usage(results: Results, samples: int, seed: int, all_inputs: bool) ->
 def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool, all_inputs: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells,)"""
 
-def training_health(results: Results) -> tuple[int, int, int]:
-    """Diverged restarts, cells without a finite model, dead models."""
+def training_health(results: Results) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """
+    Diverged restarts, cells without a finite model, dead models: how many, and the first one's cell.
+    """
 
 def global_feature_dimensionality(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells, n)"""

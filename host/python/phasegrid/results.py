@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasegrid import _core
+from phasegrid import _core, health
 from phasegrid.arrays import Arrays
 from phasegrid.cells import Cell, Place, Value, cell_index, check_axis, places, places_of_values
 from phasegrid.sweep import Sweep
@@ -295,6 +295,16 @@ class Results:
         """(S,R,A..,E): share of the directions of the positive orthant that go to each expert first. Paper 5, A.3."""
         return self._grid(_core.cone_shares(self.core, _whole("samples", samples), _seed(seed)))
 
+    def training_health(self) -> dict[str, int]:
+        """What should not be believed, counted: diverged (restarts whose loss stopped being finite), empty (cells
+        without a finite model), dead (kept models without a feature whose norm is above 0.1).
+        """
+        return dict(self._health)
+
+    @functools.cached_property
+    def _health(self) -> dict[str, int]:
+        return health.counts(self)
+
     def reconstruct(self, cell: Cell, inputs: ArrayLike) -> DoubleArray:
         """(samples, n): x' of inputs (samples, n) by the kept model of a cell, given by index or by value (`cell`)."""
         return _core.reconstruct(self.core, self._cell(cell), _inputs(inputs))
@@ -410,7 +420,8 @@ class Results:
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else f"{self.models_done} of {self.sweep.models} models"
-        return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}>"
+        warning = health.brief(self.training_health())
+        return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}{warning and f'; {warning}'}>"
 
 
 def _restored(config: str, arrays: Mapping[str, NDArray[Any]]) -> Results:

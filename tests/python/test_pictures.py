@@ -230,7 +230,10 @@ def test_curves_over_sparsity() -> None:
         (lambda r, p: pictures.curves(r, axis="sparsity", fixed={"colour": 4}), r"fixed names 'colour'; allowed are"),
         (lambda r, p: pictures.curves(r, axis="steps"), r"no axis steps; there are sparsity, last_importance"),
         (lambda r, p: pictures.curves(r, axis="colour"), r"axis 'colour': allowed are sparsity"),
-        (lambda r, p: pictures.curves(r, measure="x"), r"allowed are loss, log_loss, training_loss, log_training_loss, norm"),
+        (
+            lambda r, p: pictures.curves(r, measure="x"),
+            r"allowed are loss, log_loss, training_loss, log_training_loss, norm",
+        ),
         (lambda r, p: pictures.curves({"final_losses": np.ones(3)}), r"no key expert_weights|must begin with"),
         (lambda r, p: pictures.features_per_dimension(r, samples=0), r"samples must be a whole number from 1"),
         (lambda r, p: pictures.training(r), r"no key snapshot_reconstruction_losses; train with snapshots"),

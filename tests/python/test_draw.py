@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import phasegrid
 from phasegrid import pictures
-from phasegrid.pictures import diagrams, grids, measures, opened, scales, style
+from phasegrid.pictures import diagrams, grids, measures, opened, programs, scales, style
 
 Array = NDArray[np.float64]
 AXES: dict[str, Any] = {"sparsity": [0.0, 0.5, 0.9, 0.99], "last_importance": np.geomspace(0.1, 10, 5)}
@@ -227,6 +227,16 @@ def test_the_hatching_is_seen_in_grey(mixture: phasegrid.Results, tmp_path: Path
         inside = inside[:, int(place.x0 * width) + 4 : int(place.x1 * width) - 4]
         spread.append(inside.std())
     assert spread[0] > 0.1 and spread[1] < 0.01
+
+
+def test_the_papers_own_figure_hatches_only_when_asked(mixture: phasegrid.Results, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", **with_router(mixture, [[-1.0, -1, -1], [1, 1, 1]]))
+    pictures_of = []
+    for options in ([], ["--starved"]):
+        out = tmp_path / f"out{len(options)}"
+        assert programs.main(["fig4", str(tmp_path / "s.npz"), "--out", str(out), "--format", "svg", *options]) == 0
+        pictures_of.append((out / "fig4.svg").read_text())
+    assert ["<pattern" in svg for svg in pictures_of] == [False, True]
 
 
 def test_lines_are_hollow_where_the_expert_is_starved() -> None:

@@ -165,6 +165,8 @@ def test_one_axis_makes_lines_and_one_cell_arrows(tmp_path: Path) -> None:
     assert figure.axes[1].get_xlabel() == "feature sparsity S"
     cell = phasegrid.train(n_features=3, n_experts=2, **QUICK, sparsity=0.9)
     assert "hidden unit 1" not in texts(cell.draw()) and "feature $i$" in texts(cell.draw())
+    with pytest.raises(ValueError, match="results: lines of 9 experts; at most 8 can be told apart"):
+        phasegrid.train(n_features=2, n_experts=9, **QUICK, sparsity=[0.1, 0.5]).draw()
     with pytest.raises(ValueError, match="allowed are paper, authors"):
         line.draw(score="mine")  # type: ignore[arg-type]
 

@@ -44,7 +44,7 @@ def test_training_losses_order_the_models_otherwise_than_reconstruction_losses(p
     assert max(training, key=training.__getitem__) == min(error, key=error.__getitem__) == "E = 4, k = 4"
     for name in list(training)[1:]:
         k = int(name[-1])
-        assert training[name] - error[name] == pytest.approx(0.01 * k, rel=0.1)
+        assert training[name] - error[name] == pytest.approx(0.01 * k, rel=0.15)
 
 
 def test_expert_1_starves_where_zeros_fill_its_share(printed: str) -> None:

@@ -233,7 +233,10 @@ class Plane(unittest.TestCase):
                 x, y = names[f"expert {e + 1}"]
                 self.assertEqual(found[int(y * paper.RASTER), int(x * paper.RASTER)], e)
         titles = [axes.get_title() for axes in figure.axes]
-        expected = ["zero router\nloss 0.081 (published 0.08)", "diagonal router\nno loss (published 0.08)"]
+        expected = [
+            "zero router\nreconstruction loss 0.081\n(published 0.08)",
+            "diagonal router\nno loss\n(published 0.08)",
+        ]
         self.assertEqual(titles, expected)
 
 

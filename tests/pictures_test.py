@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "host" / "python"
 sys.path.insert(0, str(PACKAGE))
 
 from phasegrid import pictures
-from phasegrid.pictures import diagrams, grids, measures, programs
+from phasegrid.pictures import boxes, diagrams, grids, measures, programs
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import Shape
 
@@ -30,7 +30,7 @@ KEYS = ("sparsity_values", "importance_values", "final_losses", "expert_weights"
 def arrays(shape: Shape, sparsities: int = 3, importances: int = 4, seed: int = 0) -> dict[str, Any]:
     """A made-up result file."""
     random = np.random.default_rng(seed)
-    n, m, experts = shape
+    n, m, experts = shape[:3]
     return {
         "sparsity_values": np.linspace(0.1, 0.9, sparsities),
         "importance_values": np.linspace(0.5, 2.5, importances),
@@ -51,8 +51,8 @@ class FolderCase(unittest.TestCase):
 
     def save_paper(self, prefix: str = "fig4", shapes: list[Shape] = PAPER) -> list[Path]:
         return [
-            self.save(f"{prefix}_{n}{m}{experts}.npz", arrays(Shape(n, m, experts), seed=at))
-            for at, (n, m, experts) in enumerate(shapes)
+            self.save(f"{prefix}_{shape.n}{shape.m}{shape.experts}.npz", arrays(shape, seed=at))
+            for at, shape in enumerate(shapes)
         ]
 
     def command(self, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +133,7 @@ class Arrangement(unittest.TestCase):
         rows: dict[int, dict[int, str]] = {}
         for shape, (row, column) in places.items():
             for expert in range(shape.experts):
-                rows.setdefault(row, {})[column + expert] = shape.panel_label(expert)
+                rows.setdefault(row, {})[column + expert] = shape.panel_label(expert, paper=True)
         ends = ["1/1", "1/2", "2/2", "1/3", "2/3", "3/3"]
         expected = [[f"A.{end}" for end in ends[:3]], [f"B.{end}" for end in ends], [f"C.{end}" for end in ends]]
         self.assertEqual([[rows[row][column] for column in sorted(rows[row])] for row in sorted(rows)], expected)
@@ -152,39 +152,29 @@ class Arrangement(unittest.TestCase):
         self.assertEqual(list(places.values()), [(0, 0), (1, 1), (2, 0)])
 
     def test_labels(self) -> None:
-        self.assertEqual(Shape(3, 2, 3).panel_label(1), "C.2/3")
+        self.assertEqual(Shape(3, 2, 3).panel_label(1, paper=True), "C.2/3")
+        self.assertEqual(Shape(3, 2, 3).panel_label(1), "expert 2 of 3")
+        self.assertEqual(Shape(3, 2, 1).panel_label(0), "dense")
+        self.assertEqual(Shape(3, 2, 3, 2, (("seed", 1.0),)).settings, ["top 2", "seed = 1"])
         self.assertEqual(Shape(3, 2, 3).model_label(), "C/3")
         self.assertEqual(Shape(5, 2, 3).model_label(), "5 2 3")
-        self.assertEqual(Shape(5, 2, 3).panel_label(1), "5 2 3: 2")
-
-    def test_cell_edges(self) -> None:
-        np.testing.assert_allclose(grids.cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
-        np.testing.assert_allclose(grids.cell_edges(np.array([0.5])), [0.0, 1.0])
-
-    def test_ticks(self) -> None:
-        np.testing.assert_allclose(diagrams.axis_ticks(np.arange(2, 60) * 0.05, 3), [1, 2])
-        np.testing.assert_allclose(diagrams.axis_ticks(np.arange(1, 40) * 0.025, 4), [0.25, 0.5, 0.75])
-        np.testing.assert_allclose(diagrams.axis_ticks(np.array([0.3]), 4), [0.3])
-
-    def test_ranges_differ_by_more_than_a_cell(self) -> None:
-        paper, quick = np.arange(2, 60) * 0.05, np.arange(2, 60, 3) * 0.05
-        self.assertFalse(grids.ranges_differ([paper, quick]))
-        self.assertTrue(grids.ranges_differ([paper, quick[:10]]))
+        self.assertEqual(Shape(5, 2, 3).panel_label(1, paper=True), "5 2 3: 2")
 
 
 class Loading(FolderCase):
     def test_axes_are_sorted_with_their_cells(self) -> None:
         data = arrays(Shape(2, 1, 2))
         flipped = {key: value[::-1] if key != "importance_values" else value for key, value in data.items()}
-        one, two = (grids.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
-        for left, right in zip(vars(one).values(), vars(two).values(), strict=True):
-            np.testing.assert_array_equal(left, right)
+        (one,), (two,) = (grids.load_grid(self.save(n, d)) for n, d in (("a.npz", data), ("b.npz", flipped)))
+        for key in ("losses", "weights"):
+            np.testing.assert_array_equal(getattr(one, key), getattr(two, key))
+        np.testing.assert_array_equal(one.y.values, two.y.values)
 
     def test_untrained_cells_and_further_keys(self) -> None:
         data = {**arrays(Shape(3, 2, 2)), "config": np.array('{"name": "fig4_322"}')}
         data["final_losses"][0, 1] = np.inf
         data["expert_weights"][2, 3, 1, 0, 0] = np.nan
-        grid = grids.load_grid(self.save("a.npz", data))
+        (grid,) = grids.load_grid(self.save("a.npz", data))
         self.assertEqual(grid.shape, Shape(3, 2, 2))
         self.assertEqual(np.argwhere(~grid.trained).tolist(), [[0, 1], [2, 3]])
         self.assertTrue(np.isnan(grid.weights[0, 1]).all() and np.isnan(grid.losses[2, 3]))
@@ -202,13 +192,13 @@ class Drawing(FolderCase):
 
     def test_fifteen_panels_where_they_belong(self) -> None:
         loaded = self.grids()
-        figure = diagrams.draw_phase_diagrams([loaded])
+        figure = diagrams.draw_phase_diagrams([loaded], names="paper")
         drawn = [axes for axes in figure.axes if axes.collections]
         self.assertEqual(len(drawn), 15)
         texts = self.texts(figure)
         for shape in PAPER:
             for expert in range(shape.experts):
-                self.assertEqual(texts.count(shape.panel_label(expert)), 1)
+                self.assertEqual(texts.count(shape.panel_label(expert, paper=True)), 1)
         for axes in drawn:
             (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
             self.assertLess(left, right)  # importance to the right
@@ -247,13 +237,15 @@ class Drawing(FolderCase):
         self.assertEqual(texts.count("not published"), 15 - 3)
         self.assertEqual(sum(1 for axes in figure.axes if axes.collections), 15 + 3)
         self.assertTrue({"phasegrid", "published"} <= set(texts))
-        self.assertEqual(self.texts(diagrams.draw_loss_boxes([ours, theirs])).count("not published"), 8 - 2)
+        self.assertEqual(self.texts(boxes.draw_loss_boxes([ours, theirs], loss="training")).count("not published"), 8 - 2)
 
     def test_boxes_hold_the_trained_losses(self) -> None:
         loaded = self.grids([Shape(3, 1, 2), Shape(2, 1, 1)])
         loaded[Shape(2, 1, 1)].losses[1, 2] = np.nan
-        axes = diagrams.draw_loss_boxes([loaded]).axes[0]
+        axes = boxes.draw_loss_boxes([loaded], loss="training", names="paper").axes[0]
         self.assertEqual([label.get_text() for label in axes.get_xticklabels()], ["A/1", "B/2"])
+        with self.assertRaisesRegex(InputError, 'hold training losses alone, .* draw both by loss="training"'):
+            boxes.draw_loss_boxes([loaded])
         medians = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 1.5]
         expected = [np.nanmedian(loaded[shape].losses) for shape in (Shape(2, 1, 1), Shape(3, 1, 2))]
         np.testing.assert_allclose(medians, expected)
@@ -302,8 +294,15 @@ class Command(FolderCase):
         for source in (path, str(path), dict(np.load(path))):
             self.assertEqual(len(pictures.experts(source, (1, 2)).axes), 4 + 2)
             self.assertEqual(
-                len(pictures.curves(source, axis="sparsity", fixed={"last_importance": 0}).axes[0].lines), 1
+                len(
+                    pictures.curves(source, axis="sparsity", measure="training_loss", fixed={"last_importance": 0})
+                    .axes[0]
+                    .lines
+                ),
+                1,
             )
+            with self.assertRaisesRegex(InputError, "the authors' files hold training losses alone"):
+                pictures.curves(source, axis="sparsity", fixed={"last_importance": 0})
         with self.assertRaisesRegex(InputError, "no key router_weights; it is not in phasegrid's layout"):
             pictures.router_regions(path)
 

@@ -67,7 +67,7 @@ TEST_F(ResultsFileTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
     Results forged = results;
     forged.all_parameters[model * 48 + 7] = 0.5f;
     save_results(forged, path_);
-    const std::string said = refusal([&] { load_results(path_); });
+    const std::string said = refusal(path_, [&] { load_results(path_); });
     if (results.kept[model / 3] == static_cast<int>(model % 3)) {
       EXPECT_NE(said.find("the kept model is not that of restart"), std::string::npos) << said;
     } else if (results.status[model] != kTrained) {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import phasegrid
 from phasegrid import pictures
-from phasegrid.pictures import diagrams, grids, measures, style
+from phasegrid.pictures import boxes, diagrams, grids, measures, style
 from phasegrid.pictures.measures import feature_measures
 
 Array = NDArray[np.float64]
@@ -84,7 +84,7 @@ def test_the_authors_way_of_looking_at_results(results: phasegrid.Results, tmp_p
                 scores[s, r] = sum(float(last / norms[s, r] @ weights[s, r, e, j]) ** 2 for j in range(3))
         y, x = norms / norms.max(), scores / scores.max()
         colours[:, :, e] = np.stack([y * x + 1 - y, 1 - y, y * (1 - x) + 1 - y], -1)
-    grid = grids.load_grid(tmp_path / "a.npz")
+    (grid,) = grids.load_grid(tmp_path / "a.npz")
     for e, panel in enumerate(grids.panels_of(grid, "authors")):
         np.testing.assert_allclose(panel.colours(panel.largest())[..., :3], colours[:, :, e], atol=1e-12)
 
@@ -131,7 +131,7 @@ def test_safe_colours_tell_the_phases_apart(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["none", "protan", "deutan", "tritan"])
 def test_safe_colours_tell_curves_and_families_apart(kind: str) -> None:
     """15 units of L*a*b* between any two of the families of Figure 8 and of the four curves of Figure 3."""
-    families = [colour for letter, colour in diagrams.FAMILY_COLOURS["safe"].items() if letter]
+    families = [colour for letter, colour in boxes.FAMILY_COLOURS["safe"].items() if letter]
     for colours in (families, style.PALETTES["safe"].series[:4]):
         for i, one in enumerate(colours):
             for other in colours[:i]:
@@ -215,7 +215,7 @@ def test_curves_over_sparsity() -> None:
         (lambda r, p: pictures.phase_diagram([r, r]), r"the same architecture"),
         (lambda r, p: pictures.phase_diagram(p / "none.npz"), r"none\.npz: no such file"),
         (lambda r, p: pictures.phase_diagram({"a": np.zeros(3)}), r"results: no key sparsity_values"),
-        (lambda r, p: pictures.phase_diagram({**r.arrays(), "seed_values": np.ones(2)}), r"has the axis seed too"),
+        (lambda r, p: pictures.phase_diagram({**r.arrays(), "seed_values": np.ones(2)}), r"must have 3 dimension"),
         (lambda r, p: pictures.phase_diagram({**r.arrays(), "seed_values": np.ones(1)}), r"must have 3 dimension"),
         (lambda r, p: pictures.phase_diagram(3), r"must be a path, a mapping .* not int"),
         (lambda r, p: pictures.phase_diagram(r, width="page"), r"allowed are column, text and a number of inches"),
@@ -230,10 +230,13 @@ def test_curves_over_sparsity() -> None:
         (lambda r, p: pictures.curves(r, axis="sparsity", fixed={"colour": 4}), r"fixed names 'colour'; allowed are"),
         (lambda r, p: pictures.curves(r, axis="steps"), r"no axis steps; there are sparsity, last_importance"),
         (lambda r, p: pictures.curves(r, axis="colour"), r"axis 'colour': allowed are sparsity"),
-        (lambda r, p: pictures.curves(r, measure="x"), r"allowed are loss, log_loss, norm"),
+        (
+            lambda r, p: pictures.curves(r, measure="x"),
+            r"allowed are loss, log_loss, training_loss, log_training_loss, norm",
+        ),
         (lambda r, p: pictures.curves({"final_losses": np.ones(3)}), r"no key expert_weights|must begin with"),
         (lambda r, p: pictures.features_per_dimension(r, samples=0), r"samples must be a whole number from 1"),
-        (lambda r, p: pictures.training(r), r"no key snapshot_losses; train with snapshots"),
+        (lambda r, p: pictures.training(r), r"no key snapshot_reconstruction_losses; train with snapshots"),
         (lambda r, p: pictures.experts({**r.arrays(), "expert_weights": np.ones(3)}), r"must begin with"),
         (lambda r, p: pictures.router_regions({**r.arrays(), "router_weights": np.ones(3)}), r"numbers in 4 dim"),
         (lambda r, p: pictures.losses({**r.arrays(), "config": "{"}), r"config is not a JSON table"),

@@ -36,7 +36,7 @@ FAMILY_COLOURS: Mapping[str, Mapping[str | None, str]] = {
     "safe": {"A": "#0072b2", "B": "#e69f00", "C": "#009e73", None: "#000000"},  # of Okabe and Ito
 }
 LEAST_BOXES, MOST_SLOT = 3.2, 0.9  # inches: what the note below takes; room for a box
-LABEL_LINE = 0.125  # inches
+LABEL_LINE, LETTER = 0.125, 0.065  # inches
 
 
 def draw_box(axes: Axes, at: float, width: float, losses: Array, colour: str) -> None:
@@ -92,11 +92,11 @@ def draw_loss_boxes(
     losses = [{shape: losses_of(grid, loss, of_shape[shape]) for shape, grid in grids.items()} for grids in sets]
     labels = [shape.model_label() if names == "paper" else shape.plain_label() for shape in shapes]
     letters, lines = (max(map(of, labels)) for of in (longest_line, lambda label: label.count("\n")))
-    slot = max(0.36 if len(sets) > 1 else 0.62, 0.075 * letters)
+    slot = max(0.36 if len(sets) > 1 else 0.62, LETTER * letters)
     side_width, height, gap = max(slot * len(shapes), 3.0 / len(sets)), 2.4, 0.25
     if width is not None:
         around = LEFT + RIGHT + (len(sets) - 1) * gap
-        least = max(around + len(sets) * 0.075 * letters * len(shapes), LEAST_BOXES)
+        least = max(around + len(sets) * LETTER * letters * len(shapes), LEAST_BOXES)
         side_width = (fitted(width, own=least, least=least) - around) / len(sets)
         slot = min(side_width / len(shapes), MOST_SLOT)
     box_width = 0.52 * slot * len(shapes) / side_width

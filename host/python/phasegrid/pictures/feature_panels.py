@@ -222,7 +222,7 @@ def draw_features(report: Report, palette: Palette, page: float | None) -> Figur
     row = TITLE + side + FOOT
     panels_end = TOP + len(head) * HEAD_LINE + rows * row
     lines = [line for note in notes for line in wrapped(note, width - 0.1, NOTE_LETTER)]
-    height = panels_end + LEGEND + len(lines) * NOTES + 0.06
+    height = panels_end + LEGEND + len(lines) * NOTES + 0.12
     check_size(width, height)
     sheet = Sheet(width, height)
     for line, words in enumerate(head):

@@ -56,7 +56,7 @@ class Shape(NamedTuple):
 
     def plain_label(self) -> str:
         """What it is, in lines."""
-        experts = "dense" if self.experts == 1 else f"{self.experts} experts"
+        experts = "dense" if self.experts == 1 else f"E = {self.experts}"
         return "\n".join([experts, f"n = {self.n}", f"m = {self.m}", *self.settings])
 
     def panel_label(self, expert: int, paper: bool = False) -> str:

@@ -78,7 +78,8 @@ def draw_fig5(report: Report, palette: Palette, page: float | None) -> Figure:
     width = fitted(page, own=0.35 + SQUARE * len(panels), least=0.35 + LEAST_SQUARE)
     columns = len(panels) if page is None else min(len(panels), int((width - 0.35 + 1e-9) / LEAST_SQUARE))
     rows = -(-len(panels) // columns)
-    height = 0.9 + rows * min(SQUARE, (width - 0.35) / columns) + (rows - 1) * 0.45
+    lines = 3 if any(panel.has("published_loss") for panel in panels) else 2  # of a title
+    height = 0.6 + 0.15 * lines + rows * min(SQUARE, (width - 0.35) / columns) + (rows - 1) * (0.15 + 0.15 * lines)
     check_size(width, height)
     figure = constrained(width, height, w_pad=0.06, h_pad=0.05)
     tints = [tuple(TINT + (1 - TINT) * np.array(to_rgb(colour))) for colour in palette.series]

@@ -15,6 +15,7 @@ from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.opened import AXES, Opened, opened
 from phasegrid.pictures.reports import Report, parse
+from phasegrid.pictures.style import MARKERS
 
 # What can be drawn over an axis: how the axis beside it is called.
 MEASURES: Mapping[str, str] = {
@@ -263,6 +264,11 @@ def phase_lines_report(source: Source, score: str, starved: bool) -> Report:
     results = opened(source)
     axis = _axis_of(results)
     experts = results.array("expert_weights").shape[-3]
+    if experts > len(MARKERS):
+        raise InputError(
+            f"{results.place}: lines of {experts} experts; at most {len(MARKERS)} can be told apart: draw "
+            'pictures.curves(measure="loss"), or the features of one cell'
+        )
     hungry = np.zeros((*(values.size for values in results.axes.values()), experts), bool)
     if starved and "router_weights" in results.arrays:
         router = results.array("router_weights")

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "commands.hpp"
+#include "output.hpp"
 
 namespace phasegrid {
 namespace {
@@ -51,11 +52,11 @@ int command_merge(const MergeArguments& arguments) {
     const std::string path = folder ? (fs::path(arguments.out) / (key + ".npz")).string() : arguments.out;
     const Results& results = merger.results();
     save_results(results, path, arguments.layout);
-    fmt::print("{}: {} of {} models from {} files\n", path,
-               results.status.size() - static_cast<std::size_t>(std::ranges::count(results.status, kNotTrained)),
-               results.status.size(), parts[key]);
+    say(stdout, "{}: {} of {} models from {} files\n", path,
+        results.status.size() - static_cast<std::size_t>(std::ranges::count(results.status, kNotTrained)),
+        results.status.size(), parts[key]);
   }
-  for (const std::string& sentence : missing) fmt::print("{}\n", sentence);
+  for (const std::string& sentence : missing) say(stdout, "{}\n", sentence);
   return 0;
 }
 

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <stop_token>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "output.hpp"
 #include "training_files.hpp"
 
 namespace phasegrid {
@@ -24,9 +26,9 @@ void print_summary(const Results& results, const ModelsDone& done, const std::st
     sum += static_cast<double>(loss);
     ++cells;
   }
-  fmt::print("{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, done.models, done.of, cells,
-             cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
-             diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
+  say(stdout, "{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, done.models, done.of, cells,
+      cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
+      diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
 }
 
 // Every task of a job array is given the same --out and writes a file of its own: fig4.npz becomes
@@ -49,15 +51,15 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
+  const InterruptWatch interrupt;  // before files are made that a signal would leave behind
   TrainingFiles files(sweeps, paths, arguments.layout, arguments.shard);
   std::vector<Results> earlier;
   if (!arguments.fresh) {
     earlier = files.earlier(arguments.finished, [](const std::string& path, const ModelsDone& done) {
-      fmt::print("{}: going on from {} of {} models\n", path, done.models, done.of);
+      say(stdout, "{}: going on from {} of {} models\n", path, done.models, done.of);
     });
   }
 
-  const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
@@ -66,10 +68,12 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   options.threads = arguments.threads;
   options.instruction_set = arguments.instruction_set;
   options.shard = arguments.shard;
-  options.stop = interrupt.token();
+  std::stop_source stop;
+  options.stop = stop.get_token();
   options.resume = earlier;
   options.checkpoint_seconds = arguments.checkpoint_seconds;
   options.progress = [&](const Progress& progress) {
+    if (interrupt.requested()) stop.request_stop();
     seconds = progress.seconds;
     line.show(progress);
   };
@@ -77,7 +81,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
     try {
       files.checkpoint(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
-      if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
+      if (!checkpoint_failed) say(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
     }
   };
@@ -92,7 +96,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
     complete = complete && done.all();
   }
   if (complete) return 0;
-  fmt::print(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
+  say(stderr, "phasegrid: interrupted; what was finished is saved, and the same command goes on from there\n");
   return 130;
 }
 

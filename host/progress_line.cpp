@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "output.hpp"
+
 namespace phasegrid {
 namespace {
 
@@ -45,19 +47,19 @@ void ProgressLine::show(const Progress& progress) {
   if (!any_) first_ = progress;
   any_ = true;
   if (terminal_) {
-    fmt::print(stream_, "\r\033[K{}", progress_text(progress, first_));
-    std::fflush(stream_);
+    say(stream_, "\r\033[K{}", progress_text(progress, first_));
+    flush_text(stream_);
   } else if (progress.seconds >= next_plain_ || progress.models_done == progress.models_total) {
-    fmt::print(stream_, "{}\n", progress_text(progress, first_));
-    std::fflush(stream_);
+    say(stream_, "{}\n", progress_text(progress, first_));
+    flush_text(stream_);
     next_plain_ = progress.seconds + kPlainSeconds;
   }
 }
 
 void ProgressLine::clear() {
   if (!shown_ || !any_ || !terminal_) return;
-  fmt::print(stream_, "\r\033[K");
-  std::fflush(stream_);
+  write_text(stream_, "\r\033[K");
+  flush_text(stream_);
 }
 
 }  // namespace phasegrid

@@ -1,0 +1,168 @@
+"""While the program trains: signals, and output that cannot be written.
+
+Usage: command_line_running_test.py PATH-OF-PHASEGRID
+"""
+
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import numpy as np
+from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
+
+LONG = SWEEP.replace("steps = 40", "steps = 20000").replace("restarts = 2", "restarts = 400")
+OUTPUT_LOST = 3
+
+
+def ignoring(number):
+    return lambda: signal.signal(number, signal.SIG_IGN)
+
+
+def without(descriptor):
+    return lambda: os.close(descriptor)
+
+
+class Signals(CommandLineCase):
+    def start(self, *words, **options):
+        return subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG)), "--out", str(self.out),
+                                 "--device", "cpu", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+    def models_saved(self):
+        """In the results file, or in what an unfinished run keeps beside it."""
+        for path in (self.out, self.out.with_name("out.npz.partial")):
+            if path.exists():
+                with np.load(path) as file:
+                    return int((file["status"] == 0).sum())
+        return 0
+
+    def expect_saved(self, process):
+        _, errors = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertGreater(self.models_saved(), 0)
+
+    def test_each_of_them_saves_what_is_finished(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number.name):
+                process = self.start("--fresh")
+                time.sleep(0.7)
+                began = time.monotonic()
+                process.send_signal(number)
+                self.expect_saved(process)
+                self.assertLess(time.monotonic() - began, 2)
+
+    def test_repeats_within_a_second_are_one_request(self):
+        # `timeout` sends SIGTERM to its child and to the group that the child is in; a closing terminal sends SIGHUP
+        # twice.
+        for pause in (0, 0.001, 0.05, 0.15):
+            for numbers in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)):
+                with self.subTest(pause=pause, numbers=numbers):
+                    process = self.start("--fresh")
+                    time.sleep(0.5)
+                    for number in numbers:
+                        process.send_signal(number)
+                        time.sleep(pause)
+                    self.expect_saved(process)
+
+    def test_timeout_ends_it_with_its_results_saved(self):
+        words = ["timeout", "0.7", PROGRAM, "run", str(self.write("long.toml", LONG)), "--out", str(self.out)]
+        result = subprocess.run(words, capture_output=True, check=False, timeout=60)
+        self.assertEqual(result.returncode, 124, result.stderr)  # timeout's own
+        self.assertGreater(self.models_saved(), 0)
+
+    def test_one_more_after_a_second_ends_it_at_once(self):
+        process = self.start()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.stderr.readline(), b"\n")
+        process.send_signal(signal.SIGSTOP)  # as if saving took long
+        time.sleep(1.2)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(self.models_saved(), 0)
+
+    def test_what_was_ignored_at_the_start_stays_ignored(self):
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            with self.subTest(number.name):
+                process = self.start("--fresh", "--set", "restarts=60", "--set", "train.steps=10000",
+                                     preexec_fn=ignoring(number))
+                time.sleep(0.4)
+                self.assertIsNone(process.poll(), "too short a training to test with")
+                process.send_signal(number)
+                _, errors = process.communicate(timeout=60)
+                self.assertEqual((process.returncode, errors), (0, b""))
+                self.assertEqual(self.models_saved(), 9 * 60)
+
+
+class Output(CommandLineCase):
+    def setUp(self):
+        super().setUp()
+        self.full = open("/dev/full", "wb")
+        self.addCleanup(self.full.close)
+
+    def run_it(self, *words, **options):
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
+        return subprocess.run([PROGRAM, *map(str, words)], timeout=120, check=False, **streams)
+
+    def closed_pipe(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        return writer
+
+    def test_an_unwritable_stream_never_ends_a_training(self):
+        expected = self.folder / "expected.npz"
+        self.assertEqual(phasegrid("run", self.sweep, "--out", expected).returncode, 0)
+        cases = {
+            "stdout full": {"stdout": self.full},
+            "stderr full": {"stderr": self.full},
+            "both full": {"stdout": self.full, "stderr": self.full},
+            "stdout a pipe that nobody reads": {"stdout": self.closed_pipe()},
+            "stderr a pipe that nobody reads": {"stderr": self.closed_pipe()},
+            "stdout closed": {"preexec_fn": without(1)},
+            "stderr closed": {"preexec_fn": without(2)},
+        }
+        for name, options in cases.items():
+            with self.subTest(name):
+                result = self.run_it("run", self.sweep, "--out", self.out, "--progress", "on", "--fresh", **options)
+                self.assertEqual(result.returncode, OUTPUT_LOST, result.stderr)
+                self.assertEqual(self.out.read_bytes(), expected.read_bytes())
+                if "stdout" in name and result.stderr is not None:
+                    self.assertIn(b"standard output cannot be written", result.stderr)
+
+    def test_a_stream_that_has_nothing_to_say_may_be_unwritable(self):
+        self.assertEqual(self.run_it("run", self.sweep, "--out", self.out, stderr=self.full).returncode, 0)
+
+    def test_an_interrupted_training_says_so_by_its_own_status(self):
+        process = subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG)), "--out", str(self.out),
+                                    "--progress", "on"], stdout=self.full, stderr=self.full)
+        time.sleep(0.5)
+        process.terminate()
+        self.assertEqual(process.wait(timeout=30), 130)
+
+    def test_every_command_says_by_its_status_that_it_could_not_speak(self):
+        self.assertEqual(phasegrid("run", self.sweep, "--out", self.out).returncode, 0)
+        merged = self.folder / "merged.npz"
+        for words in (["--help"], ["run", "--help"], ["--version"], ["devices"], ["compare", self.out, self.out],
+                      ["compare", "--markdown", self.out, self.out], ["merge", self.out, "--out", merged]):
+            for name, stream in (("full", self.full), ("pipe", self.closed_pipe())):
+                with self.subTest(words=words, stream=name):
+                    result = self.run_it(*words, stdout=stream)
+                    self.assertEqual(result.returncode, OUTPUT_LOST, result.stderr)
+                    self.assertIn(b"standard output cannot be written", result.stderr)
+        self.assertEqual(merged.read_bytes(), self.out.read_bytes())
+
+    def test_bad_input_keeps_its_status(self):
+        for words in (["dance"], ["run", self.sweep], ["compare", self.sweep, self.sweep]):
+            with self.subTest(words):
+                self.assertEqual(self.run_it(*words, stderr=self.full).returncode, 2)
+
+    def test_the_help_has_the_statuses(self):
+        self.assertIn("Exit status: 0 done;", phasegrid("--help").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

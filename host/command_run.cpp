@@ -77,6 +77,10 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
     seconds = progress.seconds;
     line.show(progress);
   };
+  options.warning = [&](const std::string& sentence) {
+    line.clear();
+    say(stderr, "phasegrid: {}\n", sentence);
+  };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
       files.checkpoint(so_far);

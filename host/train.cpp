@@ -174,7 +174,9 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   if (cuda) {
     train_on_cuda(planned, monitor);
   } else {
-    train_on_cpu(planned, threads, set, monitor);
+    train_on_cpu(planned, threads, set, monitor, [&](const std::string& sentence) {
+      if (options.warning) options.warning(sentence);
+    });
   }
   collector.collect();
   if (options.progress) options.progress(collector.progress(start));

@@ -1,9 +1,10 @@
-"""While the program trains: signals, and output that cannot be written.
+"""While the program trains: signals, output that cannot be written, threads that cannot be had.
 
 Usage: command_line_running_test.py PATH-OF-PHASEGRID
 """
 
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -18,6 +19,10 @@ OUTPUT_LOST = 3
 
 def ignoring(number):
     return lambda: signal.signal(number, signal.SIG_IGN)
+
+
+def limited(limit, value):
+    return lambda: resource.setrlimit(limit, (value, resource.getrlimit(limit)[1]))
 
 
 def without(descriptor):
@@ -55,7 +60,7 @@ class Signals(CommandLineCase):
     def test_repeats_within_a_second_are_one_request(self):
         # `timeout` sends SIGTERM to its child and to the group that the child is in; a closing terminal sends SIGHUP
         # twice.
-        for pause in (0, 0.001, 0.05, 0.15):
+        for pause in (0, 0.003, 0.01, 0.03):
             for numbers in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)):
                 with self.subTest(pause=pause, numbers=numbers):
                     process = self.start("--fresh")
@@ -162,6 +167,43 @@ class Output(CommandLineCase):
 
     def test_the_help_has_the_statuses(self):
         self.assertIn("Exit status: 0 done;", phasegrid("--help").stdout)
+
+
+class Threads(CommandLineCase):
+    def train(self, limit, value, threads):
+        """Of a sweep of more models than threads, and the bytes of its results; stderr."""
+        words = ("run", self.sweep, "--set", "restarts=500", "--set", "train.steps=10", "--device", "cpu")
+        expected = self.folder / "expected.npz"
+        self.assertEqual(phasegrid(*words, "--out", expected).returncode, 0)
+        result = phasegrid(*words, "--out", self.out, "--threads", threads, preexec_fn=limited(limit, value))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.out.read_bytes(), expected.read_bytes())
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        return result.stderr
+
+    def test_those_there_are_train_everything_and_the_program_says_so(self):
+        # 4,096 threads of 8 MB of stack each are 32 GB of addresses.
+        errors = self.train(resource.RLIMIT_AS, 2_000_000 * 1024, 4096)
+        self.assertRegex(errors, r"^phasegrid: [1-9]\d* of 4096 threads could be started \(Resource temporarily")
+
+    def test_none_leaves_the_calling_thread(self):
+        errors = self.train(resource.RLIMIT_STACK, 1 << 46, 2)  # no machine has addresses for such a stack
+        self.assertIn("no thread could be started to train with (Resource temporarily", errors)
+
+    def test_a_stop_is_heard_by_those_there_are(self):
+        for limit, value, threads in ((resource.RLIMIT_AS, 2_000_000 * 1024, "4096"),
+                                      (resource.RLIMIT_STACK, 1 << 46, "2")):
+            with self.subTest(threads=threads):
+                process = subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG)), "--out", str(self.out),
+                                            "--threads", threads, "--fresh"], stderr=subprocess.PIPE,
+                                           stdout=subprocess.DEVNULL, preexec_fn=limited(limit, value))
+                time.sleep(1.0)
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=30)
+                self.assertEqual(process.returncode, 130, errors)
+                self.assertIn(b"could be started", errors)
+                self.assertLess(time.monotonic() - began, 2)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ struct TrainOptions {
   std::function<void(std::span<const Results>)> checkpoint;
   double checkpoint_seconds = 30;
 
+  // Called from the thread that called train() with one sentence about what does not end a training: fewer threads than
+  // were asked for.
+  std::function<void(const std::string&)> warning;
+
   // Ask it to stop and train() returns within about a tenth of a second, with what was finished.
   std::stop_token stop;
 

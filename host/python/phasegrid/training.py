@@ -89,7 +89,8 @@ def train(
     resume: results of an interrupted training of the same sweeps, whose models are not trained again.
 
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
-    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished.
+    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished. A RuntimeWarning says what
+    does not end the training: fewer threads than asked for, a checkpoint that cannot be written.
     Raises ValueError where a setting cannot be used, RuntimeError where the device fails.
     """
     single = sweep is None or isinstance(sweep, Sweep)
@@ -170,23 +171,37 @@ def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -
 
 @contextlib.contextmanager
 def _progress(choice: bool | ProgressCall | None) -> Iterator[ProgressCall | None]:
-    if choice is False or (choice is None and not (sys.stderr.isatty() or _in_notebook())):
-        yield None
-        return
     if callable(choice):
         yield choice
+        return
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if choice is False or sys.stderr is None or (choice is None and not (terminal or _in_notebook())):
+        yield None
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's, where a notebook has no widgets; it then writes text
         from tqdm.auto import tqdm
-    with tqdm(total=0, unit="model", leave=False) as bar:
+    # Its length is work, not models: a few long ones would hold it for long. A terminal that is gone or a log on a full
+    # disk raises OSError, and must not end a training.
+    bars: list[Any] = []
+    with contextlib.suppress(OSError):
+        bars.append(tqdm(total=1.0, bar_format="{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]", leave=False))
 
-        def show(models_done: int, models_total: int, share_done: float, seconds: float) -> None:
-            bar.total = models_total
-            bar.n = models_total if models_done == models_total else int(share_done * models_total)
-            bar.refresh()
+    def show(models_done: int, models_total: int, share_done: float, seconds: float) -> None:
+        try:
+            for bar in bars:
+                bar.n = share_done
+                bar.initial = share_done if bar.desc == "" else bar.initial  # what a resumed training began with
+                bar.set_description_str(f"{models_done:,} of {models_total:,} models")
+        except OSError:
+            bars.clear()
 
+    try:
         yield show
+    finally:
+        with contextlib.suppress(OSError):
+            for bar in bars:
+                bar.close()
 
 
 def _in_notebook() -> bool:

@@ -27,22 +27,21 @@ import os, signal, threading, time
 import phasegrid
 def press():
     time.sleep(1.0)
-    while not caught:
+    for _ in range(3):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(PAUSE)
-caught = []
 threading.Thread(target=press).start()
 try:
     phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=100000, steps=2000, threads=1)
 except phasegrid.Interrupted as stopped:
-    caught.append(True)
-    print("finished", stopped.results.models_done)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # those that come later are of another request
+    print("finished", stopped)
 """
 
 
-@pytest.mark.parametrize("pause", [0.03, 0.1])
+@pytest.mark.parametrize("pause", [0.01, 0.02])
 def test_a_repeated_ctrl_c_is_the_same_request(pause: float) -> None:
-    assert run(TWICE.replace("PAUSE", str(pause))).startswith("finished ")
+    assert run(TWICE.replace("PAUSE", str(pause))).startswith("finished interrupted after ")
 
 
 LATE = """

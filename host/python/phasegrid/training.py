@@ -25,10 +25,13 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during train(). `results` has what was finished, as train() would have returned it; `resume` takes it."""
 
     def __init__(self, results: Results | list[Results]) -> None:
-        parts = results if isinstance(results, list) else [results]
-        done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
-        super().__init__(f"interrupted after {done} of {total} models; they are in the exception's .results")
+        super().__init__()
         self.results = results
+
+    def __str__(self) -> str:  # not made before it is asked for: Ctrl-C once more must find no time to come between
+        parts = self.results if isinstance(self.results, list) else [self.results]
+        done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
+        return f"interrupted after {done} of {total} models; they are in the exception's .results"
 
 
 @overload
@@ -89,8 +92,9 @@ def train(
     resume: results of an interrupted training of the same sweeps, whose models are not trained again.
 
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
-    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished. A RuntimeWarning says what
-    does not end the training: fewer threads than asked for, a checkpoint that cannot be written.
+    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished; pressed again meanwhile,
+    it is the same request. A RuntimeWarning says what does not end the training: fewer threads than asked for, a
+    checkpoint that cannot be written.
     Raises ValueError where a setting cannot be used, RuntimeError where the device fails.
     """
     single = sweep is None or isinstance(sweep, Sweep)

@@ -12,7 +12,8 @@ int main() {
   const phasegrid::FeatureMetrics metrics = phasegrid::feature_metrics(results);
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     std::printf("S %.1f  loss %.4f  norm %.2f  interference %.2f\n", sweep.axes[0].values[cell],
-                static_cast<double>(results.final_losses[cell]), static_cast<double>(metrics.norm[2 * cell + 1]),
+                static_cast<double>(results.reconstruction_losses[cell]),
+                static_cast<double>(metrics.norm[2 * cell + 1]),
                 static_cast<double>(metrics.interference[2 * cell + 1]));
   }
 }

@@ -162,14 +162,19 @@ phasegrid_results::phasegrid_results(Results trained)
     arrays.emplace_back(prefix + "biases", view(data + shape.bias_offset(), with(outer, {E, n}), 2, row));
   };
   arrays.emplace_back("final_losses", view(results.final_losses.data(), cells));
+  arrays.emplace_back("reconstruction_losses", view(results.reconstruction_losses.data(), cells));
   add_parameters("", results.parameters, cells);
   arrays.emplace_back("all_losses", view(results.all_losses.data(), with(cells, {restarts})));
+  arrays.emplace_back("all_reconstruction_losses",
+                      view(results.all_reconstruction_losses.data(), with(cells, {restarts})));
   arrays.emplace_back("status", view(results.status.data(), with(cells, {restarts})));
   arrays.emplace_back("kept", view(results.kept.data(), cells));
   if (snapshot_steps.empty()) return;
   const int T = static_cast<int>(snapshot_steps.size());
   arrays.emplace_back("snapshot_steps", view(snapshot_steps.data(), {snapshot_steps.size()}));
   arrays.emplace_back("snapshot_losses", view(results.snapshot_losses.data(), with(cells, {restarts, T})));
+  arrays.emplace_back("snapshot_reconstruction_losses",
+                      view(results.snapshot_reconstruction_losses.data(), with(cells, {restarts, T})));
   add_parameters("snapshot_", results.snapshot_parameters, with(cells, {T}));
 }
 

@@ -44,6 +44,7 @@ const std::vector<Figure>& figures() {
        [](const Trained& t, const Json&) {
          std::vector<Report> reports = one(analyse_boundaries(t));
          reports.push_back(analyse_fig8(t));
+         reports.push_back(analyse_starved(t));
          return reports;
        }},
       {"fig5", {"fig5"}, [](const Trained& t, const Json& p) { return one(analyse_fig5(t, p)); }},

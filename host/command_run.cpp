@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
+#include "phasegrid/metrics.hpp"
 #include "training_files.hpp"
 
 namespace phasegrid {
@@ -17,18 +18,28 @@ namespace {
 namespace fs = std::filesystem;
 
 void print_summary(const Results& results, const ModelsDone& done, const std::string& path, double seconds) {
-  std::int64_t diverged = 0;
-  for (std::int32_t status : results.status) diverged += status > 0 ? 1 : 0;
-  double sum = 0;
+  // Means over the cells that have a model.
+  double reconstruction = 0, training = 0;
   std::int64_t cells = 0;
-  for (float loss : results.final_losses) {
-    if (!std::isfinite(loss)) continue;
-    sum += static_cast<double>(loss);
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    if (results.kept[cell] < 0) continue;
+    reconstruction += static_cast<double>(results.reconstruction_losses[cell]);
+    training += static_cast<double>(results.final_losses[cell]);
     ++cells;
   }
-  say(stdout, "{}: {} of {} models, {} cells, mean kept loss {:.6g}{}, {} on {}\n", path, done.models, done.of, cells,
-      cells > 0 ? sum / static_cast<double>(cells) : std::nan(""),
-      diverged > 0 ? fmt::format(", {} diverged", diverged) : "", duration_text(seconds), results.device);
+  reconstruction /= static_cast<double>(cells);  // NaN where there is none
+  training /= static_cast<double>(cells);
+  const std::string minimised =
+      training != reconstruction && cells > 0 ? fmt::format(" (training loss {:.6g})", training) : "";
+  say(stdout, "{}: {} of {} models, {} cells, mean reconstruction loss {:.6g}{}, {} on {}\n", path, done.models, done.of,
+      cells, reconstruction, minimised, duration_text(seconds), results.device);
+  const TrainingHealth health = training_health(results);
+  auto warn = [&](std::int64_t count, const char* what) {
+    if (count > 0) say(stdout, "{}: warning: {} {}\n", path, count, what);
+  };
+  warn(health.diverged, "restarts diverged: their loss stopped being finite, and they are not kept");
+  warn(health.empty, "cells have no model: every restart diverged");
+  warn(health.dead, "kept models are dead: no feature has a norm above 0.1");
 }
 
 // Every task of a job array is given the same --out and writes a file of its own: fig4.npz becomes

@@ -63,9 +63,9 @@ class Launch {
         moments_(static_cast<std::size_t>(block_.blocks) * 2 *
                  static_cast<std::size_t>(block_.layout.parameter_floats)),
         stop_(1, 0),
-        losses_(models(), kNan),
+        losses_(models(), {kNan, kNan}),
         parameters_(models() * parameter_count(), kNan),
-        snapshot_losses_(models() * shots(), kNan),
+        snapshot_losses_(models() * shots(), {kNan, kNan}),
         snapshot_parameters_(models() * shots() * parameter_count(), kNan),
         status_(models(), kNotTrained),
         collected_(models(), false) {}
@@ -123,7 +123,8 @@ class Launch {
 
  private:
   // Numbers [model][size] of model i.
-  static void copy_model(const MappedArray<float>& from, std::size_t i, std::size_t size, std::vector<float>& to,
+  template <class T>
+  static void copy_model(const MappedArray<T>& from, std::size_t i, std::size_t size, std::vector<T>& to,
                          std::size_t model) {
     std::copy_n(from.host() + i * size, size, to.begin() + static_cast<std::ptrdiff_t>(model * size));
   }
@@ -145,7 +146,10 @@ class Launch {
   BlockLaunch block_;
   DeviceArray<float> moments_;
   MappedArray<std::int32_t> stop_;
-  MappedArray<float> losses_, parameters_, snapshot_losses_, snapshot_parameters_;
+  MappedArray<Losses> losses_;
+  MappedArray<float> parameters_;
+  MappedArray<Losses> snapshot_losses_;
+  MappedArray<float> snapshot_parameters_;
   MappedArray<std::int32_t> status_;
   std::vector<bool> collected_;
   Stream stream_;

@@ -69,7 +69,10 @@ void check_kept(const Results& part, const std::string& name) {
   for (std::size_t cell = 0; cell < part.cells(); ++cell) {
     if (part.kept[cell] < 0) continue;
     const std::size_t model = cell * sizes.restarts + static_cast<std::size_t>(part.kept[cell]);
-    if (part.status[model] == kTrained && same_bits(part.final_losses[cell], part.all_losses[model])) continue;
+    if (part.status[model] == kTrained && same_bits(part.final_losses[cell], part.all_losses[model]) &&
+        same_bits(part.reconstruction_losses[cell], part.all_reconstruction_losses[model])) {
+      continue;
+    }
     throw InputError(fmt::format("{}: is broken: {} keeps restart {}, whose loss and status say otherwise", name,
                                  cell_name(part.sweep, cell), part.kept[cell]));
   }
@@ -79,10 +82,12 @@ void check_sizes(const Results& part, const std::string& name) {
   part.sweep.check();
   const Sizes sizes(part.sweep);
   const std::size_t cells = Grid(part.sweep).cells(), models = cells * sizes.restarts;
-  const bool right = part.final_losses.size() == cells && part.kept.size() == cells &&
-                     part.all_losses.size() == models && part.status.size() == models &&
+  const bool right = part.final_losses.size() == cells && part.reconstruction_losses.size() == cells &&
+                     part.kept.size() == cells && part.all_losses.size() == models &&
+                     part.all_reconstruction_losses.size() == models && part.status.size() == models &&
                      part.parameters.size() == cells * sizes.parameters &&
                      part.snapshot_losses.size() == models * sizes.shots &&
+                     part.snapshot_reconstruction_losses.size() == models * sizes.shots &&
                      part.snapshot_parameters.size() == cells * sizes.shots * sizes.parameters &&
                      std::ranges::all_of(part.kept, [&](int kept) { return kept >= -1 && kept < part.sweep.restarts; });
   if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name));
@@ -101,8 +106,12 @@ void Merger::check(const Results& part, const std::string& name) const {
   const Sizes sizes(part.sweep);
   for (std::size_t model = 0; model < part.status.size(); ++model) {
     if (part.status[model] == kNotTrained || merged_.status[model] == kNotTrained) continue;
-    if (part.status[model] == merged_.status[model] && same_bits(part.all_losses[model], merged_.all_losses[model]) &&
-        same_bits(row(part.snapshot_losses, model, sizes.shots), row(merged_.snapshot_losses, model, sizes.shots))) {
+    auto same = [&](auto Results::*numbers, std::size_t width) {
+      return same_bits(row(part.*numbers, model, width), row(merged_.*numbers, model, width));
+    };
+    if (part.status[model] == merged_.status[model] && same(&Results::all_losses, 1) &&
+        same(&Results::all_reconstruction_losses, 1) && same(&Results::snapshot_losses, sizes.shots) &&
+        same(&Results::snapshot_reconstruction_losses, sizes.shots)) {
       continue;
     }
     throw InputError(
@@ -134,7 +143,9 @@ void Merger::add(const Results& part, const std::string& name) {
     if (part.status[model] == kNotTrained) continue;
     merged_.status[model] = part.status[model];
     merged_.all_losses[model] = part.all_losses[model];
+    merged_.all_reconstruction_losses[model] = part.all_reconstruction_losses[model];
     copy_row(part.snapshot_losses, merged_.snapshot_losses, model, sizes.shots);
+    copy_row(part.snapshot_reconstruction_losses, merged_.snapshot_reconstruction_losses, model, sizes.shots);
   }
   for (std::size_t cell = 0; cell < part.cells(); ++cell) {
     if (part.kept[cell] < 0) continue;
@@ -144,6 +155,7 @@ void Merger::add(const Results& part, const std::string& name) {
     if (!better) continue;
     merged_.kept[cell] = part.kept[cell];
     merged_.final_losses[cell] = loss;
+    merged_.reconstruction_losses[cell] = part.reconstruction_losses[cell];
     copy_row(part.parameters, merged_.parameters, cell, sizes.parameters);
     copy_row(part.snapshot_parameters, merged_.snapshot_parameters, cell, sizes.shots * sizes.parameters);
   }

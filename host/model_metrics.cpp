@@ -22,16 +22,15 @@ std::span<const float> part(const ModelView& model, int offset, int count) {
 
 std::vector<double> nans(int count) { return std::vector<double>(static_cast<std::size_t>(count), kNan); }
 
-// body(router) after each of inputs [samples][n] was routed; returns how many samples there are.
+// body() after each of inputs [samples][n] was routed.
 template <class Body>
-double for_each_routed(BatchRouter& router, const ModelView& model, std::span<const float> inputs, Body&& body) {
+void for_each_routed(BatchRouter& router, const ModelView& model, std::span<const float> inputs, Body&& body) {
   const auto n = static_cast<std::size_t>(model.shape.n_features);
   if (inputs.size() % n != 0) throw std::invalid_argument("inputs must be [samples][n_features]");
   for (std::size_t first = 0; first < inputs.size(); first += n) {
     router.route(inputs.subspan(first, n));
     body();
   }
-  return static_cast<double>(inputs.size() / n);
 }
 
 // A direction of the positive orthant: absolute values of independent normal numbers, by Box and Muller's method with
@@ -106,12 +105,15 @@ double total_capacity(const ModelView& model) {
   return sum;
 }
 
-ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs) {
+ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs, Inputs which) {
   BatchRouter router(model);
   if (!router.usable()) return {nans(model.shape.n_experts), nans(model.shape.n_experts)};
   ExpertUsage usage{std::vector<double>(static_cast<std::size_t>(model.shape.n_experts)), {}};
   usage.active = usage.gate;
-  const double samples = for_each_routed(router, model, inputs, [&] {
+  double samples = 0;
+  for_each_routed(router, model, inputs, [&] {
+    if (which == Inputs::nonzero && router.present().empty()) return;
+    samples += 1;
     for (std::size_t rank = 0; rank < router.experts().size(); ++rank) {
       const auto e = static_cast<std::size_t>(router.experts()[rank]);
       usage.gate[e] += router.gates()[rank];
@@ -172,6 +174,29 @@ std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64
   }
   for (double& share : shares) share /= samples;
   return shares;
+}
+
+TrainingHealth training_health(const Results& results) {
+  TrainingHealth health;
+  const Shape& shape = results.sweep.shape;
+  const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
+  for (const std::int32_t status : results.status) health.diverged += status > 0 ? 1 : 0;
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    if (results.kept[cell] < 0) {
+      const auto statuses = std::span(results.status).subspan(cell * restarts, restarts);
+      health.empty += std::ranges::find(statuses, kNotTrained) == statuses.end() ? 1 : 0;
+      continue;
+    }
+    const ModelView model = kept_model(results, cell);
+    bool alive = false;
+    for (int e = 0; e < shape.n_experts && !alive; ++e) {
+      for (int f = 0; f < shape.n_features && !alive; ++f) {
+        alive = feature_norm(model.expert(e), shape.n_features, shape.n_hidden, f) > kDeadNorm;
+      }
+    }
+    health.dead += alive ? 0 : 1;
+  }
+  return health;
 }
 
 }  // namespace phasegrid

@@ -180,9 +180,9 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector
   }
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const auto parameters = static_cast<std::size_t>(shape.parameter_count());
-  planned.losses.assign(planned.models.size(), kNan);
+  planned.losses.assign(planned.models.size(), {kNan, kNan});
   planned.parameters.assign(planned.models.size() * parameters, kNan);
-  planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), kNan);
+  planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), {kNan, kNan});
   planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
   planned.status.assign(planned.models.size(), kNotTrained);
   if (planned.mapping == Mapping::block) {

@@ -32,9 +32,9 @@ struct PlannedModels {
 struct PlannedSweep : PlannedModels {
   BlockLayout layout{};       // mapping block: as the CPU lays a model out
 
-  std::vector<float> losses;               // [model]
+  std::vector<Losses> losses;              // [model]
   std::vector<float> parameters;           // [model][parameter_count]
-  std::vector<float> snapshot_losses;      // [model][snapshots]
+  std::vector<Losses> snapshot_losses;     // [model][snapshots]
   std::vector<float> snapshot_parameters;  // [model][snapshots][parameter_count]
   std::vector<std::int32_t> status;        // [model], kNotTrained until finished
 

@@ -11,13 +11,15 @@ Results::Results(const Sweep& described) : sweep(described) {
   const std::size_t cells = Grid(described).cells();
   const std::size_t models = cells * static_cast<std::size_t>(described.restarts);
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  final_losses.assign(cells, kNan);
-  all_losses.assign(models, kNan);
+  for (auto* losses : {&reconstruction_losses, &final_losses}) losses->assign(cells, kNan);
+  for (auto* losses : {&all_reconstruction_losses, &all_losses}) losses->assign(models, kNan);
   status.assign(models, kNotTrained);
   kept.assign(cells, -1);
   const auto size = static_cast<std::size_t>(described.shape.parameter_count());
   parameters.assign(cells * size, kNan);
-  snapshot_losses.assign(models * described.train.snapshots.size(), kNan);
+  for (auto* losses : {&snapshot_reconstruction_losses, &snapshot_losses}) {
+    losses->assign(models * described.train.snapshots.size(), kNan);
+  }
   snapshot_parameters.assign(cells * described.train.snapshots.size() * size, kNan);
 }
 
@@ -46,24 +48,31 @@ std::span<const float> Results::snapshot(std::size_t cell, std::size_t t) const 
   return std::span(snapshot_parameters).subspan((cell * sweep.train.snapshots.size() + t) * size, size);
 }
 
-void Results::take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> model,
-                   std::span<const float> losses, std::span<const float> snapshots) {
+void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t model_status,
+                   std::span<const float> model, std::span<const Losses> shot_losses,
+                   std::span<const float> snapshots) {
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
   const std::size_t shots = sweep.train.snapshots.size();
-  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride || losses.size() != shots ||
-      snapshots.size() != shots * stride) {
+  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride ||
+      shot_losses.size() != shots || snapshots.size() != shots * stride) {
     throw std::out_of_range("Results::take: no such model in this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
+  const float loss = losses.training;
   all_losses[index] = loss;
+  all_reconstruction_losses[index] = losses.reconstruction;
   status[index] = model_status;
-  std::ranges::copy(losses, snapshot_losses.begin() + static_cast<std::ptrdiff_t>(index * shots));
+  for (std::size_t t = 0; t < shots; ++t) {
+    snapshot_losses[index * shots + t] = shot_losses[t].training;
+    snapshot_reconstruction_losses[index * shots + t] = shot_losses[t].reconstruction;
+  }
   if (model_status != kTrained || !std::isfinite(loss)) return;
   const bool first = kept[cell] < 0;
   const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);
   if (!better) return;
   kept[cell] = restart;
   final_losses[cell] = loss;
+  reconstruction_losses[cell] = losses.reconstruction;
   std::ranges::copy(model, parameters.begin() + static_cast<std::ptrdiff_t>(cell * stride));
   std::ranges::copy(snapshots, snapshot_parameters.begin() + static_cast<std::ptrdiff_t>(cell * shots * stride));
 }

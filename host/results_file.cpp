@@ -101,17 +101,22 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
     arrays.emplace_back(values_key(dimension.name),
                         make_array(std::span<const double>(dimension.values), {dimension.values.size()}));
   }
-  arrays.emplace_back("final_losses", make_array(std::span<const float>(results.final_losses), cells));
+  auto add_losses = [&](std::string_view key, const std::vector<float>& losses, const Extents& extents) {
+    arrays.emplace_back(key, make_array(std::span<const float>(losses), extents));
+  };
+  add_losses("final_losses", results.final_losses, cells);
   append_parts(results.parameters, stride, parts, "", cells, arrays);
   if (layout == Layout::authors) return arrays;
-  arrays.emplace_back("all_losses", make_array(std::span<const float>(results.all_losses), models));
+  add_losses("reconstruction_losses", results.reconstruction_losses, cells);
+  add_losses("all_losses", results.all_losses, models);
+  add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
-    arrays.emplace_back("snapshot_losses",
-                        make_array(std::span<const float>(results.snapshot_losses), with(models, {T})));
+    add_losses("snapshot_losses", results.snapshot_losses, with(models, {T}));
+    add_losses("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses, with(models, {T}));
     append_parts(results.snapshot_parameters, stride, parts, kSnapshot, with(cells, {T}), arrays);
   }
   arrays.emplace_back("config", make_string(config_of(results)));
@@ -239,9 +244,14 @@ Results load_results(const std::string& path) {
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
   const std::vector<Part> parts = parts_of(sweep.shape);
   const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
-  file.expect_shape("final_losses", cells);
-  file.expect_shape("kept", cells);
-  file.expect_shape("all_losses", models);
+  if (!file.has("reconstruction_losses")) {
+    throw InputError(
+        fmt::format("{}: has no array 'reconstruction_losses'; phasegrid 0.1.0 and before wrote such files, "
+                    "so train the sweep again",
+                    path));
+  }
+  for (const char* key : {"final_losses", "reconstruction_losses", "kept"}) file.expect_shape(key, cells);
+  for (const char* key : {"all_losses", "all_reconstruction_losses"}) file.expect_shape(key, models);
   file.expect_shape("status", models);
   expect_parts(file, parts, "", cells);
   const std::vector<std::int32_t> steps = snapshot_steps(sweep);
@@ -251,14 +261,18 @@ Results load_results(const std::string& path) {
     if (file.integers("snapshot_steps") != steps) {
       throw InputError(fmt::format("{}: 'snapshot_steps' is not as 'config' says", path));
     }
-    file.expect_shape("snapshot_losses", with(models, {static_cast<int>(steps.size())}));
+    for (const char* key : {"snapshot_losses", "snapshot_reconstruction_losses"}) {
+      file.expect_shape(key, with(models, {static_cast<int>(steps.size())}));
+    }
     expect_parts(file, parts, kSnapshot, shots);
   }
   Results results(sweep);  // only now: the file is as large as its config says
   results.device = config.device;
   results.final_losses = file.floats("final_losses");
   results.kept = file.integers("kept");
+  results.reconstruction_losses = file.floats("reconstruction_losses");
   results.all_losses = file.floats("all_losses");
+  results.all_reconstruction_losses = file.floats("all_reconstruction_losses");
   results.status = file.integers("status");
   for (const std::int32_t restart : results.kept) {
     if (restart < -1 || restart >= sweep.restarts) {
@@ -268,6 +282,7 @@ Results load_results(const std::string& path) {
   load_parts(file, parts, "", stride, results.parameters);
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
+    results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");
     load_parts(file, parts, kSnapshot, stride, results.snapshot_parameters);
   }
   return results;

@@ -102,7 +102,7 @@ void check_memory(std::span<const Sweep> sweeps) {
   for (const Sweep& sweep : sweeps) {
     const double cells = static_cast<double>(Grid(sweep).cells()), models = cells * sweep.restarts;
     const double parameters = sweep.shape.parameter_count(), shots = static_cast<double>(sweep.train.snapshots.size());
-    bytes += 4 * (models + cells) * (1 + shots) * (parameters + 3);
+    bytes += 4 * (models + cells) * (1 + shots) * (parameters + 4);
   }
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (bytes > memory) {
@@ -142,6 +142,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       const Results& earlier = options.resume[s];
       if (earlier.all_losses.size() != results[s].all_losses.size() ||
           earlier.parameters.size() != results[s].parameters.size() ||
+          earlier.all_reconstruction_losses.size() != results[s].all_reconstruction_losses.size() ||
           earlier.snapshot_losses.size() != results[s].snapshot_losses.size() ||
           earlier.snapshot_parameters.size() != results[s].snapshot_parameters.size()) {
         throw InputError(

@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "phasegrid/losses.hpp"
+
 namespace phasegrid {
 
 constexpr int kMaxTinyFeatures = 4;  // n, m and E that the tiny mapping is compiled for
@@ -84,9 +86,9 @@ struct Job {
   const int32_t* stop;                 // becomes non-zero when training should end early
 
   // Results, by position in `models`.
-  float* losses;                       // [n_models]
+  Losses* losses;                      // [n_models]
   float* parameters;                   // [n_models][parameter_count]
-  float* snapshot_losses;              // [n_models][n_snapshots]
+  Losses* snapshot_losses;             // [n_models][n_snapshots]
   float* snapshot_parameters;          // [n_models][n_snapshots][parameter_count]
   int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence
   int32_t* next;                       // CUDA only: the queue, the next model to take

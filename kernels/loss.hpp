@@ -1,5 +1,5 @@
-// The loss of a batch: scale * sum of I_f (x'_f - x_f)^2 + alpha E sum_e f_e mean(P_e), where f_e is the share of the
-// batch dispatched to expert e. Training needs gradients alone, so the loss is computed only where it is asked for: at
+// The losses of a batch: reconstruction, scale * sum of I_f (x'_f - x_f)^2, and training, that and for E > 1
+// alpha E sum_e f_e mean(P_e), f_e being the share of the batch dispatched to expert e. Training needs gradients alone, so the loss is computed only where it is asked for: at
 // the last step, and at a step whose parameters have grown suspiciously large.
 #pragma once
 
@@ -80,19 +80,23 @@ PG_STAGE void sum_losses(const CellSettings& cell, int top_k, const Batch& batch
   team.reduce(storage);
 }
 
-// The loss of a batch, the load balance included.
 template <class S>
-PG_INLINE float batch_loss(const CellSettings& cell, int top_k, const Batch& batch, float scale,
+PG_INLINE Losses batch_loss(const CellSettings& cell, int top_k, const Batch& batch, float scale,
                            const float* parameters, Team team, LaneSums<LossLayout<S>::kSize>& storage) {
   using Sum = LossLayout<S>;
   sum_losses<S>(cell, top_k, batch, parameters, team, storage);
-  const float share = 1.0f / static_cast<float>(batch.samples);
-  float balance = 0.0f;
-  PG_UNROLL
-  for (int e = 0; e < S::E; ++e) {
-    balance = fma(storage.total[Sum::count(e)] * share, storage.total[Sum::probability(e)] * share, balance);
+  const float reconstruction = storage.total[Sum::kError] * scale;
+  if constexpr (S::E == 1) {
+    return {reconstruction, reconstruction};
+  } else {
+    const float share = 1.0f / static_cast<float>(batch.samples);
+    float balance = 0.0f;
+    PG_UNROLL
+    for (int e = 0; e < S::E; ++e) {
+      balance = fma(storage.total[Sum::count(e)] * share, storage.total[Sum::probability(e)] * share, balance);
+    }
+    return {fma(cell.load_balance * static_cast<float>(S::E), balance, reconstruction), reconstruction};
   }
-  return fma(cell.load_balance * static_cast<float>(S::E), balance, storage.total[Sum::kError] * scale);
 }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -15,9 +15,9 @@ struct TinyCpuKernels {
   // stopped before the end.
   int32_t (*train)(const Job& job, int index) = nullptr;
 
-  // For tests and tools: the inputs [samples][n] of a training batch; its loss; the gradient [parameter_count].
+  // For tests and tools: the inputs [samples][n] of a training batch; its losses; the gradient [parameter_count].
   void (*draw_batch)(const CellSettings& cell, int restart, int step, float* inputs) = nullptr;
-  float (*loss)(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) = nullptr;
+  Losses (*loss)(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) = nullptr;
   void (*gradient)(const CellSettings& cell, int top_k, int restart, int step, const float* parameters,
                    float* gradient) = nullptr;
   void (*initial)(const CellSettings& cell, int restart, float* parameters) = nullptr;

@@ -49,7 +49,7 @@ void set_parameters(ModelStorage<S>& model, const float* parameters) {
 }
 
 template <class S>
-float loss(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) {
+Losses loss(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) {
   ModelStorage<S> storage;
   set_parameters<S>(storage, parameters);
   return TinyModel<S>(cell, top_k, Team{}, storage).loss(training_batch(cell, restart, step), cell.loss_scale);

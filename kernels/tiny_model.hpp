@@ -35,8 +35,8 @@ class TinyModel {
     team_.barrier();  // every lane reads all parameters next
   }
 
-  PG_INLINE float loss(const Batch& batch, float scale) {
-    const float loss = batch_loss<S>(cell_, top_k_, batch, scale, model_.parameters, team_, model_.step.loss);
+  PG_INLINE Losses loss(const Batch& batch, float scale) {
+    const Losses loss = batch_loss<S>(cell_, top_k_, batch, scale, model_.parameters, team_, model_.step.loss);
     team_.barrier();  // the loss is read from storage that the gradient overwrites
     return loss;
   }

@@ -1,7 +1,7 @@
 // One model's whole training, from its initial parameters to its last loss. Written once, for both mappings: a Model is
 // TinyModel or BlockModel, which offer
 //   initialise(key)                 its initial parameters
-//   loss(batch, scale)              the loss of a batch, the load balance included; NaN where a parameter is not finite
+//   loss(batch, scale)              the losses of a batch; NaN where a parameter is not finite
 //   gradient(batch)                 the gradient of a batch, kept inside
 //   update(rate, correction)        AdamW; returns whether a parameter left the range where losses surely are finite
 //   write_parameters(to)            [parameter_count] as Shape orders them
@@ -16,7 +16,7 @@
 namespace phasegrid::PHASEGRID_MACHINE {
 
 struct Outcome {
-  float loss;
+  Losses loss;
   int32_t status;
   bool stopped;  // asked to stop before the end: nothing is to be reported
 };
@@ -36,9 +36,9 @@ PG_INLINE int steps_between_looks(int batch, int parameter_count) {
 
 PG_INLINE bool is_finite(float a) { return (float_bits(a) & 0x7f800000u) != 0x7f800000u; }
 
-// Keeps loss and parameters as snapshot `s` of model `index`.
+// Keeps losses and parameters as snapshot `s` of model `index`.
 template <class Model>
-PG_INLINE void take_snapshot(const Job& job, int index, int s, float loss, int parameter_count, Model& model) {
+PG_INLINE void take_snapshot(const Job& job, int index, int s, Losses loss, int parameter_count, Model& model) {
   const size_t at = static_cast<size_t>(index) * static_cast<size_t>(job.n_snapshots) + static_cast<size_t>(s);
   if (model.is_writer()) job.snapshot_losses[at] = loss;
   model.write_parameters(job.snapshot_parameters + at * static_cast<size_t>(parameter_count));
@@ -50,23 +50,23 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
   const Key key = model_key(cell, restart);
   model.initialise(key);
   const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
-  float loss = 0.0f;
+  Losses loss{0.0f, 0.0f};
   bool large = false, dropped = false, ended = false;
   int snapshots = 0, next_look = 0;
   PG_NO_UNROLL
   for (int step = 1; step <= cell.steps; ++step) {
     if (step >= next_look) {
-      if (model.any(read_flag(job.stop) != 0)) return {0.0f, 0, true};
+      if (model.any(read_flag(job.stop) != 0)) return {loss, 0, true};
       next_look = step + steps_between_looks(cell.batch, parameter_count);
     }
     const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
     const bool snapshot = snapshots < job.n_snapshots && job.snapshots[snapshots] == step - 1;
     if (large || watched || snapshot || step == cell.steps) {
       loss = model.loss(batch, cell.loss_scale);
-      if (!is_finite(loss)) return {loss, step, false};
+      if (!is_finite(loss.training)) return {loss, step, false};
       if (snapshot) take_snapshot(job, index, snapshots++, loss, parameter_count, model);
-      dropped = dropped || loss < cell.drop_below;
-      ended = loss < cell.stop_below;
+      dropped = dropped || loss.training < cell.drop_below;
+      ended = loss.training < cell.stop_below;
     }
     if (ended) break;
     model.gradient(batch);
@@ -84,8 +84,8 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
     const Batch batch =
         evaluate ? Batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples}
                  : Batch{key, static_cast<uint32_t>(cell.steps) + 1u, static_cast<uint32_t>(kStreamTrain), cell.batch};
-    const float fresh = model.loss(batch, evaluate ? cell.evaluation_scale : cell.loss_scale);
-    if (!is_finite(fresh)) return {fresh, cell.steps, false};
+    const Losses fresh = model.loss(batch, evaluate ? cell.evaluation_scale : cell.loss_scale);
+    if (!is_finite(fresh.training)) return {fresh, cell.steps, false};
     if (!evaluate) take_snapshot(job, index, snapshots, fresh, parameter_count, model);
     if (evaluate && cell.keep_evaluation) loss = fresh;
   }

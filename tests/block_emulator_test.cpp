@@ -17,9 +17,10 @@ namespace {
 using testing::BlockTrial;
 
 struct Trained {
-  float loss = 0;
+  Losses loss{};
   std::int32_t status = 0;
-  std::vector<float> parameters, snapshot_losses, snapshot_parameters;
+  std::vector<float> parameters, snapshot_parameters;
+  std::vector<Losses> snapshot_losses;
 };
 
 struct Tables {
@@ -31,7 +32,7 @@ struct Tables {
   Job job(BlockTrial& trial, Trained& out) {
     const std::size_t size = trial.parameters.size();
     out.parameters.assign(size, NAN);
-    out.snapshot_losses.assign(3, NAN);
+    out.snapshot_losses.assign(3, {NAN, NAN});
     out.snapshot_parameters.assign(3 * size, NAN);
     Job job{};
     job.n_models = 1;
@@ -76,7 +77,7 @@ Trained train_emulated(BlockTrial& trial, int warps, int tile) {
     model.write_parameters(out.parameters.data());
   });
   for (const cuda::Outcome& outcome : outcomes) {  // every thread knows the outcome
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(outcome.loss), std::bit_cast<std::uint32_t>(outcomes[0].loss));
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(outcomes[0].loss));
     EXPECT_EQ(outcome.status, outcomes[0].status);
   }
   out.loss = outcomes[0].loss;
@@ -84,10 +85,12 @@ Trained train_emulated(BlockTrial& trial, int warps, int tile) {
   return out;
 }
 
-void expect_equal_bits(const std::vector<float>& a, const std::vector<float>& b, const char* what) {
+template <class T>
+void expect_equal_bits(const std::vector<T>& a, const std::vector<T>& b, const char* what) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
-    ASSERT_EQ(std::bit_cast<std::uint32_t>(a[i]), std::bit_cast<std::uint32_t>(b[i])) << what << " " << i;
+    ASSERT_EQ(std::bit_cast<Bits>(a[i]), std::bit_cast<Bits>(b[i])) << what << " " << i;
   }
 }
 
@@ -111,7 +114,7 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
     const Trained expected = train_on_cpu(trial);
     const int tile = shape.n_experts == 1 ? cpu_tile(shape, batch) : 32 * rows_per_draw(shape.n_features);
     const Trained got = train_emulated(trial, warps, tile);
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(got.loss), std::bit_cast<std::uint32_t>(expected.loss));
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(got.loss), std::bit_cast<std::uint64_t>(expected.loss));
     expect_equal_bits(got.parameters, expected.parameters, "parameter");
     expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
     expect_equal_bits(got.snapshot_parameters, expected.snapshot_parameters, "snapshot parameter");

@@ -71,9 +71,10 @@ class BlockTrial {
     block_cpu_kernels(set).gradient(problem(tile), 1, 5, parameters.data(), g.data());
     return g;
   }
-  float loss(InstructionSet set, int tile = 0) {
+  Losses losses(InstructionSet set, int tile = 0) {
     return block_cpu_kernels(set).loss(problem(tile), 1, 5, parameters.data());
   }
+  float loss(InstructionSet set, int tile = 0) { return losses(set, tile).training; }
 
   ReferenceSettings reference() const {  // as the step sees it: in float32
     ReferenceSettings r{shape, {}, static_cast<double>(settings.load_balance), cell.train.loss == Loss::mean};

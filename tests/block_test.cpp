@@ -111,9 +111,14 @@ TEST(Block, LossEqualsTheDefinition) {
     for (const Loss loss : {Loss::mean, Loss::sum}) {
       BlockTrial trial(shape, random, loss, 0.3, 1 + static_cast<int>(random() % 300), random() % 2 == 0);
       const std::vector<float> inputs = trial.inputs(InstructionSet::baseline);
-      const double expected =
-          reference_loss(trial.reference(), {trial.parameters.begin(), trial.parameters.end()}, inputs).loss;
-      for (InstructionSet set : machines()) EXPECT_NEAR(trial.loss(set), expected, 1e-5 * expected) << name(shape);
+      const ReferenceLoss expected =
+          reference_loss(trial.reference(), {trial.parameters.begin(), trial.parameters.end()}, inputs);
+      for (InstructionSet set : machines()) {
+        const Losses got = trial.losses(set);
+        EXPECT_NEAR(got.training, expected.loss, 1e-5 * expected.loss) << name(shape);
+        EXPECT_NEAR(got.reconstruction, expected.reconstruction, 1e-5 * expected.reconstruction) << name(shape);
+        if (shape.n_experts == 1) EXPECT_EQ(got.training, got.reconstruction);
+      }
     }
   }
 }
@@ -177,7 +182,7 @@ TEST(Block, AgreesWithTheTinyMapping) {
           std::vector<float> inputs(static_cast<std::size_t>(200 * n)), gradient(trial.parameters.size());
           tiny.draw_batch(trial.settings, 1, 5, inputs.data());
           EXPECT_EQ(inputs, trial.inputs(set)) << name(shape);  // the very same numbers
-          const float loss = tiny.loss(trial.settings, k, 1, 5, trial.parameters.data());
+          const float loss = tiny.loss(trial.settings, k, 1, 5, trial.parameters.data()).training;
           EXPECT_NEAR(trial.loss(set), loss, 1e-5 * static_cast<double>(loss)) << name(shape);
           tiny.gradient(trial.settings, k, 1, 5, trial.parameters.data(), gradient.data());
           const auto block = trial.gradient(set);

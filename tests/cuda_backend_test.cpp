@@ -53,8 +53,9 @@ TrainOptions on(DeviceChoice device) {
 
 std::vector<std::uint32_t> bits_of(const Results& results) {
   std::vector<std::uint32_t> bits;
-  for (const auto* numbers : {&results.final_losses, &results.all_losses, &results.parameters, &results.snapshot_losses,
-                              &results.snapshot_parameters}) {
+  for (const auto* numbers : {&results.final_losses, &results.reconstruction_losses, &results.all_losses,
+                              &results.all_reconstruction_losses, &results.parameters, &results.snapshot_losses,
+                              &results.snapshot_reconstruction_losses, &results.snapshot_parameters}) {
     for (const float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
   }
   for (const auto* numbers : {&results.status, &results.kept})
@@ -126,8 +127,12 @@ TEST_F(CudaBackend, ResumesWhereAnEarlierRunEnded) {
     const std::size_t shots = sweeps[s].train.snapshots.size();
     if (sweeps[s].restarts != 1) continue;
     for (std::size_t cell = 0; cell < whole.cells(); cell += 2) {
-      earlier[s].take(cell, 0, whole.all_losses[cell], 0, std::span(whole.parameters).subspan(cell * size, size),
-                      std::span(whole.snapshot_losses).subspan(cell * shots, shots));
+      std::vector<Losses> shot_losses;
+      for (std::size_t at = cell * shots; at < (cell + 1) * shots; ++at) {
+        shot_losses.push_back({whole.snapshot_losses[at], whole.snapshot_reconstruction_losses[at]});
+      }
+      earlier[s].take(cell, 0, {whole.all_losses[cell], whole.all_reconstruction_losses[cell]}, 0,
+                      std::span(whole.parameters).subspan(cell * size, size), shot_losses);
     }
   }
   TrainOptions options = on(DeviceChoice::cuda);

@@ -27,6 +27,7 @@ std::vector<Sweep> sweeps() {
   tiny.shape = {3, 2, 2, 1};
   tiny.train.steps = 40;
   tiny.train.batch = 70;
+  tiny.train.keep = Keep::last_batch;
   tiny.axes = {{AxisName::sparsity, {0.2, 0.7}}, {AxisName::seed, {0, 4}}};
   Sweep block = tiny;
   block.name = "block";
@@ -113,8 +114,12 @@ TEST(Dynamics, ResumesWithSnapshots) {
   for (std::size_t cell = 0; cell < 2; ++cell) {  // only the kept models are known whole
     const auto restart = whole.kept[cell];
     const std::size_t model = cell * 3 + static_cast<std::size_t>(restart);
-    half.take(cell, restart, whole.all_losses[model], kTrained, std::span(whole.parameters).subspan(cell * size, size),
-              std::span(whole.snapshot_losses).subspan(model * 2, 2),
+    std::vector<Losses> shots;
+    for (std::size_t at = model * 2; at < model * 2 + 2; ++at) {
+      shots.push_back({whole.snapshot_losses[at], whole.snapshot_reconstruction_losses[at]});
+    }
+    half.take(cell, restart, {whole.all_losses[model], whole.all_reconstruction_losses[model]}, kTrained,
+              std::span(whole.parameters).subspan(cell * size, size), shots,
               std::span(whole.snapshot_parameters).subspan(cell * 2 * size, 2 * size));
   }
   TrainOptions options = on_cpu();
@@ -123,6 +128,7 @@ TEST(Dynamics, ResumesWithSnapshots) {
   EXPECT_TRUE(same_bits(resumed.parameters, whole.parameters));
   EXPECT_TRUE(same_bits(resumed.snapshot_parameters, whole.snapshot_parameters));
   EXPECT_TRUE(same_bits(resumed.snapshot_losses, whole.snapshot_losses));
+  EXPECT_TRUE(same_bits(resumed.snapshot_reconstruction_losses, whole.snapshot_reconstruction_losses));
 }
 
 TEST(Dynamics, RefusesToResumeFromOtherSnapshots) {

@@ -30,7 +30,8 @@ namespace {
 
 std::vector<std::uint32_t> bits_of(const Results& results) {
   std::vector<std::uint32_t> bits;
-  for (const auto* numbers : {&results.final_losses, &results.all_losses, &results.parameters}) {
+  for (const auto* numbers :
+       {&results.final_losses, &results.all_losses, &results.all_reconstruction_losses, &results.parameters}) {
     for (float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
   }
   for (std::int32_t number : results.status) bits.push_back(static_cast<std::uint32_t>(number));

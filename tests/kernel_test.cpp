@@ -129,11 +129,13 @@ TEST(Kernel, LossEqualsTheDefinition) {
   for (const Shape& shape : all_shapes()) {
     for (const Loss loss : {Loss::mean, Loss::sum}) {
       const Trial trial = draw_trial(shape, random, loss, 0.3, 1 + static_cast<int>(random() % 200));
-      const double expected =
-          reference_loss(reference_of(trial), {trial.parameters.begin(), trial.parameters.end()}, trial.inputs).loss;
+      const ReferenceLoss expected =
+          reference_loss(reference_of(trial), {trial.parameters.begin(), trial.parameters.end()}, trial.inputs);
       for (InstructionSet set : machines()) {
-        const float got = cpu_kernels(shape, set).loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
-        EXPECT_NEAR(got, expected, 3e-6 * expected) << name(shape) << " " << to_string(set);
+        const Losses got = cpu_kernels(shape, set).loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
+        EXPECT_NEAR(got.training, expected.loss, 3e-6 * expected.loss) << name(shape) << " " << to_string(set);
+        EXPECT_NEAR(got.reconstruction, expected.reconstruction, 3e-6 * expected.reconstruction) << name(shape);
+        if (shape.n_experts == 1) EXPECT_EQ(got.training, got.reconstruction);
       }
     }
   }
@@ -236,8 +238,9 @@ TEST(Kernel, EveryInstructionSetGivesTheSameBits) {
       for (const auto* numbers : {&gradient, &initial, &inputs}) {
         for (float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
       }
-      bits.push_back(
-          std::bit_cast<std::uint32_t>(kernels.loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data())));
+      const Losses losses = kernels.loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
+      for (const float loss : {losses.training, losses.reconstruction})
+        bits.push_back(std::bit_cast<std::uint32_t>(loss));
       if (first.empty()) first = bits;
       EXPECT_EQ(bits, first) << name(shape) << " " << to_string(set);
     }

@@ -62,7 +62,7 @@ TEST(Merge, FilesGiveTheBytesOfTheWhole) {
     std::vector<Model> models = models_of(sweep, 7);
     models[0].status = 3;  // diverged, with the NaN that the CPU makes and another
     models[0].loss = -std::numeric_limits<float>::quiet_NaN();
-    if (!models[0].snapshot_losses.empty()) models[0].snapshot_losses.back() = std::nanf("1234");
+    if (!models[0].snapshot_losses.empty()) models[0].snapshot_losses.back().training = std::nanf("1234");
     save_results(taken(sweep, models), folder.file("whole.npz"));
     Merger merger;
     for (const Results& part : parts_of(sweep, models, 3, true)) {

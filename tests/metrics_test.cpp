@@ -171,7 +171,7 @@ TEST(Metrics, EveryCellExpertAndFeature) {
   Results results = results_of(shape, kCells);
   for (std::size_t cell = 0; cell < kCells; ++cell) {
     const auto model = random_weights(static_cast<std::size_t>(shape.parameter_count()), static_cast<unsigned>(cell));
-    if (cell != kWithout) results.take(cell, 0, 0.1f, kTrained, model);
+    if (cell != kWithout) results.take(cell, 0, {0.1f, 0.1f}, kTrained, model);
   }
   const FeatureMetrics metrics = feature_metrics(results);
   ASSERT_EQ(metrics.norm.size(), kCells * E * n);

@@ -56,7 +56,7 @@ TEST(ModelView, OfAKeptModel) {
   sweep.axes = {{AxisName::sparsity, {0.1, 0.2, 0.3}}};
   Results results(sweep);
   const OwnedModel model(sweep.shape, 4);
-  results.take(1, 0, 0.1f, kTrained, model.parameters);
+  results.take(1, 0, {0.1f, 0.1f}, kTrained, model.parameters);
   const ModelView view = kept_model(results, 1);
   EXPECT_EQ(view.shape, sweep.shape);
   EXPECT_TRUE(std::ranges::equal(view.parameters, model.parameters));
@@ -185,7 +185,7 @@ TEST(ExpertUsage, ByDefinition) {
       const auto routing = route_by_definition(model, std::span(inputs).subspan(first, n));
       for (std::size_t e = 0; e < E; ++e) gate[e] += routing.gates[e] / 500, active[e] += routing.gates[e] > 0;
     }
-    const ExpertUsage usage = expert_usage(model.view(), inputs);
+    const ExpertUsage usage = expert_usage(model.view(), inputs, Inputs::all);
     ASSERT_EQ(usage.gate.size(), E);
     for (std::size_t e = 0; e < E; ++e) {
       EXPECT_NEAR(usage.gate[e], gate[e], 1e-12);
@@ -205,7 +205,8 @@ TEST(ExpertUsage, OfKHotRoutersInTable1) {
   const auto usage_of = [&](int count, Presence presence) {
     std::vector<int> chosen(static_cast<std::size_t>(count));
     std::iota(chosen.begin(), chosen.end(), 10 * kExpert);
-    return expert_usage(model.view(), draw_inputs(sparsity, kSamples, 2024, chosen, presence)).active[kExpert];
+    return expert_usage(model.view(), draw_inputs(sparsity, kSamples, 2024, chosen, presence), Inputs::all)
+        .active[kExpert];
   };
   EXPECT_NEAR(usage_of(1, Presence::as_drawn), 0.1, 0.006);
   const double expected[] = {0.2398, 0.4683, 0.6193, 0.7028, 0.7538};
@@ -213,6 +214,42 @@ TEST(ExpertUsage, OfKHotRoutersInTable1) {
     EXPECT_NEAR(usage_of(count, Presence::together), expected[count - 1], 0.01) << count;
     EXPECT_EQ(usage_of(count, Presence::alone), 1) << count;
   }
+}
+
+// Ten features that are nearly always all zero, and a router that sends every other input to the second expert.
+TEST(ExpertUsage, LeavesAllZeroInputsOutUnlessAskedForAll) {
+  OwnedModel model({10, 1, 2, 1}, 1);
+  for (int f = 0; f < 10; ++f) model.G(0, f) = 0, model.G(1, f) = 1;
+  const std::vector<float> inputs = draw_inputs(std::vector<double>(10, 0.99), 20000, 3);
+  const ExpertUsage seen = expert_usage(model.view(), inputs), all = expert_usage(model.view(), inputs, Inputs::all);
+  EXPECT_EQ(seen.active, (std::vector<double>{0, 1}));
+  EXPECT_EQ(seen.gate, (std::vector<double>{0, 1}));
+  EXPECT_NEAR(all.active[0], std::pow(0.99, 10), 0.01);
+  const std::vector<float> zeros(50);
+  EXPECT_TRUE(std::isnan(expert_usage(model.view(), zeros).active[1]));  // no input counts
+  EXPECT_EQ(expert_usage(model.view(), zeros, Inputs::all).active, (std::vector<double>{1, 0}));
+}
+
+TEST(TrainingHealth, CountsWhatDivergedAndWhatIsDead) {
+  Sweep sweep;
+  sweep.shape = {2, 1, 2, 1};
+  sweep.restarts = 2;
+  sweep.axes = {{AxisName::sparsity, {0.1, 0.3, 0.5, 0.7}}};
+  Results results(sweep);
+  const std::vector<float> dead(static_cast<std::size_t>(sweep.shape.parameter_count()), 0.05f);
+  std::vector<float> alive = dead;
+  alive[3] = -0.2f;  // feature 1 of the second expert
+  results.take(0, 0, {0.1f, 0.1f}, kTrained, alive);
+  results.take(0, 1, {NAN, NAN}, 17, dead);
+  results.take(1, 0, {0.2f, 0.2f}, kTrained, dead);
+  results.take(1, 1, {0.3f, 0.3f}, kTrained, alive);  // not kept
+  results.take(2, 0, {NAN, NAN}, 5, dead);
+  results.take(2, 1, {NAN, NAN}, 6, dead);
+  results.take(3, 0, {NAN, NAN}, 6, dead);  // the other restart may still come
+  const TrainingHealth health = training_health(results);
+  EXPECT_EQ(health.diverged, 4);
+  EXPECT_EQ(health.empty, 1);
+  EXPECT_EQ(health.dead, 1);
 }
 
 TEST(ExpertUsage, OfNothing) {

@@ -17,9 +17,10 @@ struct ReferenceSettings {
   bool mean_loss = true;
 };
 
-// The loss of a batch of inputs [samples][n], and which pieces it is made of: experts active and ReLUs open.
+// The training loss of a batch of inputs [samples][n] and its part without load balance, and which pieces it is made
+// of: experts active and ReLUs open.
 struct ReferenceLoss {
-  double loss = 0;
+  double loss = 0, reconstruction = 0;
   std::vector<bool> pattern;  // [sample] x (E active flags, E * n open flags of active experts)
 };
 
@@ -80,7 +81,8 @@ inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std
   const double count = static_cast<double>(samples);
   double balance = 0;
   for (std::size_t e = 0; e < dispatched.size(); ++e) balance += dispatched[e] / count * probability_sum[e] / count;
-  result.loss = error / count / (settings.mean_loss ? n : 1) + settings.load_balance * E * balance;
+  result.reconstruction = error / count / (settings.mean_loss ? n : 1);
+  result.loss = result.reconstruction + (E > 1 ? settings.load_balance * E * balance : 0);
   return result;
 }
 

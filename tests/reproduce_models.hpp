@@ -23,7 +23,7 @@ inline const reproduce::Json& published() {
   return kPublished;
 }
 
-// Fills one model of a cell and returns its loss.
+// Fills one model of a cell and returns its loss, of both kinds.
 using Maker = std::function<float(OwnedModel& model, std::size_t cell)>;
 
 // Adds results of one sweep, all of its models made by hand; a snapshot holds the model itself.
@@ -38,7 +38,8 @@ inline void add_results(reproduce::Trained& trained, const Sweep& sweep, const M
     for (std::size_t t = 0; t < T; ++t)
       snapshots.insert(snapshots.end(), model.parameters.begin(), model.parameters.end());
     for (int restart = 0; restart < sweep.restarts; ++restart) {
-      results.take(cell, restart, loss, kTrained, model.parameters, std::vector<float>(T, loss), snapshots);
+      results.take(cell, restart, {loss, loss}, kTrained, model.parameters, std::vector<Losses>(T, {loss, loss}),
+                   snapshots);
     }
   }
   trained.insert_or_assign(sweep.name, results);

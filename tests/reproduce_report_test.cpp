@@ -101,9 +101,9 @@ TEST(FinishedFiles, AreThoseOfTheInterruptedRun) {
   const Sweep sweep = testing::small_sweep();
   Results results(sweep);
   const std::vector<float> model(static_cast<std::size_t>(sweep.shape.parameter_count()), 0.5f);
-  results.take(0, 0, 0.1f, kTrained, model);
+  results.take(0, 0, {0.1f, 0.1f}, kTrained, model);
   save_results(results, folder.file("half.npz"));
-  results.take(0, 1, 0.2f, kTrained, model);
+  results.take(0, 1, {0.2f, 0.2f}, kTrained, model);
   save_results(results, folder.file("whole.npz"));
   {
     FinishedFiles finished(folder.path(), false);

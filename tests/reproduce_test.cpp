@@ -67,7 +67,7 @@ Results results_of_models(const std::string& name, const Shape& shape, int seeds
   for (int i = 0; i < seeds; ++i) axis.values.push_back(i);
   sweep.axes = {axis};
   Results results(sweep);
-  for (std::size_t cell = 0; cell < results.cells(); ++cell) results.take(cell, 0, loss, kTrained, model);
+  for (std::size_t cell = 0; cell < results.cells(); ++cell) results.take(cell, 0, {loss, loss}, kTrained, model);
   return results;
 }
 
@@ -270,7 +270,7 @@ TEST(Boundaries, AStepIsSharperThanARamp) {
       const auto column = static_cast<float>(cell % 10), row = static_cast<float>(cell / 10);
       const float value = E == 1 ? (column + row > 9 ? 1.0f : 0.0f) : (column + row) / 18;
       for (int e = 0; e < E; ++e) set_weight(model, sweep.shape, e, n - 1, 0, value);
-      results.take(cell, 0, 0.1f, kTrained, model);
+      results.take(cell, 0, {0.1f, 0.1f}, kTrained, model);
     }
     trained[name] = results;
   }

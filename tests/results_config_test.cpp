@@ -86,7 +86,7 @@ TEST_F(ResultsConfigTest, BrokenOnesAreRefused) {
       {"\"n_features\":2", "\"n_features\":256"},
       {"\"top_k\":1", "\"top_k\":2"},
       {"\"loss\":\"mean\"", "\"loss\":\"median\""},
-      {"\"keep\":\"last-batch\"", "\"keep\":\"\""},
+      {"\"keep\":\"evaluation\"", "\"keep\":\"\""},
       {"\"axes\":{}", "\"axes\":{\"steps\":[]}"},
       {"\"axes\":{}", "\"axes\":{\"steps\":[1,\"x\"]}"},
       {"\"axes\":{}", "\"axes\":{\"sparsity\":[0.5]}"},
@@ -215,7 +215,9 @@ TEST_F(ResultsConfigTest, OfFarMoreMemoryInOneArrayAreRefused) {
   for (const std::string& key : keys_of(Results(plain))) arrays.emplace_back(key, file.array(key));
   const std::vector<float> losses(2000);
   arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {1000}));
-  arrays.emplace_back("snapshot_losses", make_array(std::span<const float>(losses), {1, 1, 2, 1000}));
+  for (const char* key : {"snapshot_losses", "snapshot_reconstruction_losses"}) {
+    arrays.emplace_back(key, make_array(std::span<const float>(losses), {1, 1, 2, 1000}));
+  }
   for (const char* part : {"expert_weights", "router_weights", "biases"}) {
     arrays.emplace_back(fmt::format("snapshot_{}", part), file.array(part));
   }

@@ -55,12 +55,15 @@ TEST_F(ResultsFileTest, NumPyOpensOurLayout) {
   if (!listing) GTEST_SKIP() << "python3 has no NumPy";
   EXPECT_EQ(
       *listing,
-      "all_losses <f4 (2, 3, 1, 2, 1, 3)\nbiases <f4 (2, 3, 1, 2, 1, 4, 3)\nconfig str ()\n"
+      "all_losses <f4 (2, 3, 1, 2, 1, 3)\nall_reconstruction_losses <f4 (2, 3, 1, 2, 1, 3)\nbiases <f4 (2, 3, 1, 2, 1, "
+      "4, 3)\nconfig str ()\n"
       "expert_weights <f4 (2, 3, 1, 2, 1, 4, 3, 2)\nfinal_losses <f4 (2, 3, 1, 2, 1)\nimportance_values <f8 (3,)\n"
-      "kept <i4 (2, 3, 1, 2, 1)\nload_balance_values <f8 (2,)\nrouter_weights <f4 (2, 3, 1, 2, 1, 4, 3)\n"
+      "kept <i4 (2, 3, 1, 2, 1)\nload_balance_values <f8 (2,)\nreconstruction_losses <f4 (2, 3, 1, 2, "
+      "1)\nrouter_weights <f4 (2, 3, 1, 2, 1, 4, 3)\n"
       "seed_values <f8 (1,)\nsnapshot_biases <f4 (2, 3, 1, 2, 1, 3, 4, 3)\n"
       "snapshot_expert_weights <f4 (2, 3, 1, 2, 1, 3, 4, 3, 2)\nsnapshot_losses <f4 (2, 3, 1, 2, 1, 3, 3)\n"
-      "snapshot_router_weights <f4 (2, 3, 1, 2, 1, 3, 4, 3)\nsnapshot_steps <i4 (3,)\n"
+      "snapshot_reconstruction_losses <f4 (2, 3, 1, 2, 1, 3, 3)\nsnapshot_router_weights <f4 (2, 3, 1, 2, 1, 3, 4, "
+      "3)\nsnapshot_steps <i4 (3,)\n"
       "sparsity_values <f8 (2,)\nstatus <i4 (2, 3, 1, 2, 1, 3)\nsteps_values <f8 (1,)\n"
       "{'n_features': 3, 'n_hidden': 2, 'n_experts': 4, 'top_k': 2}\n");
 }

@@ -2,6 +2,7 @@
 #include "phasegrid/results.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -32,8 +33,9 @@ TEST(ResultsTest, BeginEmpty) {
   EXPECT_FALSE(results.complete());
   EXPECT_TRUE(std::ranges::all_of(results.status, [](auto status) { return status == kNotTrained; }));
   EXPECT_TRUE(std::ranges::all_of(results.kept, [](auto restart) { return restart == -1; }));
-  for (const auto* values : {&results.final_losses, &results.all_losses, &results.parameters, &results.snapshot_losses,
-                             &results.snapshot_parameters}) {
+  for (const auto* values : {&results.final_losses, &results.reconstruction_losses, &results.all_losses,
+                             &results.all_reconstruction_losses, &results.parameters, &results.snapshot_losses,
+                             &results.snapshot_reconstruction_losses, &results.snapshot_parameters}) {
     EXPECT_TRUE(std::ranges::all_of(*values, [](float value) { return std::isnan(value); }));
   }
 }
@@ -44,7 +46,7 @@ TEST(ResultsTest, PartsOfAModel) {
   Results results(sweep);
   std::vector<float> model(static_cast<std::size_t>(results.sweep.shape.parameter_count()));
   std::iota(model.begin(), model.end(), 0.0f);
-  results.take(5, 1, 0.5f, kTrained, model);
+  results.take(5, 1, {0.5f, 0.5f}, kTrained, model);
   EXPECT_EQ(results.expert_weights(5).size(), 24u);
   EXPECT_EQ(results.expert_weights(5).front(), 0);
   EXPECT_EQ(results.biases(5).size(), 12u);
@@ -75,6 +77,7 @@ TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
     ASSERT_EQ(expected.kept[cell], best != nullptr ? best->restart : -1);
     if (best == nullptr) continue;
     EXPECT_EQ(expected.final_losses[cell], best->loss);
+    EXPECT_EQ(expected.reconstruction_losses[cell], best->losses().reconstruction);
     EXPECT_TRUE(std::ranges::equal(expected.expert_weights(cell), std::span(best->parameters).first(24)));
     for (std::size_t t : {0u, 1u, 2u}) {
       const auto snapshot = std::span(best->snapshot_parameters).subspan(48 * t, 48);
@@ -83,7 +86,12 @@ TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
   }
   for (const Model& m : models) {  // losses of every restart, kept or not
     const std::size_t at = 3 * (m.cell * 8 + static_cast<std::size_t>(m.restart));
-    EXPECT_TRUE(std::ranges::equal(std::span(expected.snapshot_losses).subspan(at, 3), m.snapshot_losses));
+    for (std::size_t t : {0u, 1u, 2u}) {
+      EXPECT_EQ(expected.snapshot_losses[at + t], m.snapshot_losses[t].training);
+      EXPECT_EQ(expected.snapshot_reconstruction_losses[at + t], m.snapshot_losses[t].reconstruction);
+    }
+    const float reconstruction = expected.all_reconstruction_losses[at / 3];
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(reconstruction), std::bit_cast<std::uint32_t>(m.losses().reconstruction));
   }
 }
 
@@ -91,12 +99,14 @@ TEST(ResultsTest, DivergedModelsLeaveTheirSnapshotLosses) {
   Sweep sweep = small_sweep();
   sweep.train.snapshots = {0, 5};
   Results results(sweep);
-  const std::vector<float> model(6, 1.0f), shots(12, 2.0f), losses = {0.5f, kNan};
-  results.take(0, 1, kNan, 3, model, losses, shots);
+  const std::vector<float> model(6, 1.0f), shots(12, 2.0f);
+  const std::vector<Losses> losses = {{0.5f, 0.25f}, {kNan, kNan}};
+  results.take(0, 1, {kNan, kNan}, 3, model, losses, shots);
   EXPECT_EQ(results.snapshot_losses[2], 0.5f);
+  EXPECT_EQ(results.snapshot_reconstruction_losses[2], 0.25f);
   EXPECT_TRUE(std::isnan(results.snapshot_losses[0]) && std::isnan(results.snapshot_losses[3]));
   EXPECT_TRUE(std::ranges::all_of(results.snapshot_parameters, [](float value) { return std::isnan(value); }));
-  results.take(0, 0, 0.1f, kTrained, model, losses, shots);
+  results.take(0, 0, {0.1f, 0.1f}, kTrained, model, losses, shots);
   EXPECT_EQ(results.snapshot_losses[0], 0.5f);
   EXPECT_EQ(results.snapshot_parameters, shots);
 }
@@ -104,10 +114,10 @@ TEST(ResultsTest, DivergedModelsLeaveTheirSnapshotLosses) {
 TEST(ResultsTest, DivergedModelsAreNeverKept) {
   Results results(small_sweep());
   const std::vector<float> model(6, 1.0f);
-  results.take(0, 0, 0.01f, 17, model);
+  results.take(0, 0, {0.01f, 0.01f}, 17, model);
   EXPECT_EQ(results.kept[0], -1);
   EXPECT_FALSE(results.complete());
-  results.take(0, 1, kNan, kTrained, model);
+  results.take(0, 1, {kNan, kNan}, kTrained, model);
   EXPECT_TRUE(results.complete());
   EXPECT_EQ(results.kept[0], -1);
   EXPECT_EQ(results.status, (std::vector<std::int32_t>{17, kTrained}));
@@ -118,23 +128,25 @@ TEST(ResultsTest, DivergedModelsAreNeverKept) {
 TEST(ResultsTest, ModelsOutsideTheSweepAreRefused) {
   Results results(small_sweep());
   const std::vector<float> model(6, 1.0f), longer(7, 1.0f);
-  EXPECT_THROW(results.take(1, 0, 0.1f, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, -1, 0.1f, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, 2, 0.1f, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, longer), std::out_of_range);
+  const std::vector<Losses> losses(3);
+  EXPECT_THROW(results.take(1, 0, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, -1, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 2, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, longer), std::out_of_range);
   // Snapshots, where the sweep has none; too few or too many, where it has two.
-  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(1), model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(1), model), std::out_of_range);
   Sweep sweep = small_sweep();
   sweep.train.snapshots = {0, 5};
   results = Results(sweep);
   const std::vector<float> shots(12, 1.0f);
-  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
   for (std::size_t count : {1u, 3u}) {
-    EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(count), shots), std::out_of_range);
+    EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(count), shots),
+                 std::out_of_range);
   }
-  EXPECT_THROW(results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(2), model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(2), model), std::out_of_range);
   EXPECT_EQ(results.status[0], kNotTrained);
-  results.take(0, 0, 0.1f, kTrained, model, std::span(model).first(2), shots);
+  results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(2), shots);
   EXPECT_EQ(results.kept[0], 0);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -58,9 +59,13 @@ inline Sweep small_sweep() {
 struct Model {
   std::size_t cell;
   int restart;
-  float loss;
+  float loss;  // training; that of reconstruction is half of it
   std::int32_t status;
-  std::vector<float> parameters, snapshot_losses, snapshot_parameters;
+  std::vector<float> parameters;
+  std::vector<Losses> snapshot_losses;
+  std::vector<float> snapshot_parameters;
+
+  Losses losses() const { return {loss, loss / 2}; }
 };
 
 // One model of each cell and restart, with ties, diverged models and losses that are not finite.
@@ -72,10 +77,11 @@ inline std::vector<Model> models_of(const Sweep& sweep, unsigned seed) {
     for (int restart = 0; restart < sweep.restarts; ++restart) {
       const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
       const std::size_t shots = sweep.train.snapshots.size();
-      std::vector<float> parameters(size), snapshot_losses(shots), snapshot_parameters(shots * size);
-      for (auto* values : {&parameters, &snapshot_losses, &snapshot_parameters}) {
-        for (float& value : *values) value = std::normal_distribution<float>()(random);
-      }
+      std::vector<float> parameters(size), snapshot_parameters(shots * size);
+      std::vector<Losses> snapshot_losses(shots);
+      auto number = [&random] { return std::normal_distribution<float>()(random); };
+      for (auto* values : {&parameters, &snapshot_parameters}) std::ranges::generate(*values, number);
+      for (Losses& losses : snapshot_losses) losses = {std::abs(number()), std::abs(number())};
       const std::int32_t status = random() % 4 == 0 ? static_cast<std::int32_t>(1 + random() % 9) : kTrained;
       models.push_back({cell, restart, losses[random() % std::size(losses)], status, parameters, snapshot_losses,
                         snapshot_parameters});
@@ -88,16 +94,18 @@ inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
   Results results(sweep);
   results.device = "cpu \"quoted\" \u00e9";
   for (const Model& m : models) {
-    results.take(m.cell, m.restart, m.loss, m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters);
+    results.take(m.cell, m.restart, m.losses(), m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters);
   }
   return results;
 }
 
 inline void expect_same(const Results& a, const Results& b) {
-  EXPECT_TRUE(same_bits(a.final_losses, b.final_losses));
-  EXPECT_TRUE(same_bits(a.all_losses, b.all_losses));
+  for (auto numbers :
+       {&Results::final_losses, &Results::reconstruction_losses, &Results::all_losses,
+        &Results::all_reconstruction_losses, &Results::snapshot_losses, &Results::snapshot_reconstruction_losses}) {
+    EXPECT_TRUE(same_bits(a.*numbers, b.*numbers));
+  }
   EXPECT_TRUE(same_bits(a.parameters, b.parameters));
-  EXPECT_TRUE(same_bits(a.snapshot_losses, b.snapshot_losses));
   EXPECT_TRUE(same_bits(a.snapshot_parameters, b.snapshot_parameters));
   EXPECT_EQ(a.status, b.status);
   EXPECT_EQ(a.kept, b.kept);
@@ -191,14 +199,18 @@ class ResultsFileFixture : public ::testing::Test {
     save_changed(results, "config", [&](NpyArray& array) { array = make_string(config); });
   }
   static std::vector<std::string> keys_of(const Results& results) {
-    std::vector<std::string> keys = {"final_losses", "all_losses", "expert_weights", "router_weights",
-                                     "biases",       "status",     "kept",           "config"};
+    std::vector<std::string> keys = {"final_losses",   "reconstruction_losses",
+                                     "all_losses",     "all_reconstruction_losses",
+                                     "expert_weights", "router_weights",
+                                     "biases",         "status",
+                                     "kept",           "config"};
     const Grid grid(results.sweep);
     for (const auto& [name, values] : grid.dimensions()) {
       keys.push_back(fmt::format("{}_values", name == AxisName::last_importance ? "importance" : to_string(name)));
     }
     if (!results.sweep.train.snapshots.empty()) {
-      for (const char* name : {"steps", "losses", "expert_weights", "router_weights", "biases"}) {
+      for (const char* name :
+           {"steps", "losses", "reconstruction_losses", "expert_weights", "router_weights", "biases"}) {
         keys.push_back(fmt::format("snapshot_{}", name));
       }
     }

@@ -37,7 +37,7 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
   const std::int32_t stop = 0;
   const ModelId id{0, 3};
-  float loss = 0;
+  Losses loss{};
   std::vector<float> parameters(S::kParameters);
   Job job{};
   job.n_models = 1;
@@ -61,7 +61,7 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   for (const cuda::Outcome& outcome : outcomes) {  // every lane knows the outcome
     EXPECT_EQ(outcome.status, status);
     EXPECT_FALSE(outcome.stopped);
-    EXPECT_EQ(std::bit_cast<std::uint32_t>(outcome.loss), std::bit_cast<std::uint32_t>(loss));
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(loss));
   }
   for (int p = 0; p < S::kParameters; ++p) {
     EXPECT_EQ(std::bit_cast<std::uint32_t>(model->parameters[p]),

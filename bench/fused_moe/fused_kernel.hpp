@@ -21,7 +21,7 @@ PG_INLINE void run_model(const fused_moe::FusedJob& job, int index, BlockModel& 
   for (int step = 1; step <= job.steps; ++step) {
     const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
     if constexpr (kForward) {
-      loss = model.loss(batch, cell.loss_scale);
+      loss = model.loss(batch, cell.loss_scale).training;
     } else {
       model.gradient(batch);
       model.update(rate_at(cell, step, false), job.corrections[step - 1]);

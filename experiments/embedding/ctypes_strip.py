@@ -60,7 +60,7 @@ def train_strip(library: ctypes.CDLL, toml: bytes = SWEEP) -> list[tuple[float, 
         check(library, library.phasegrid_sweep_parse(toml, None, None, byref(sweep)))
         check(library, library.phasegrid_train(byref(sweep), 1, None, byref(results)))
         check(library, library.phasegrid_results_array(results, b"sparsity_values", byref(sparsities)))
-        check(library, library.phasegrid_results_array(results, b"final_losses", byref(losses)))
+        check(library, library.phasegrid_results_array(results, b"reconstruction_losses", byref(losses)))
         assert sparsities.data is not None and losses.data is not None
         return [
             (

@@ -43,7 +43,7 @@ def search(batches: int) -> optuna.Study:
     for batch in range(batches):
         trials = [study.ask() for _ in range(TRIALS)]
         for trial, results in zip(trials, phasegrid.train([sweep_of(t) for t in trials], progress=False), strict=True):
-            loss = float(results.final_losses.item())
+            loss = float(results.reconstruction_losses.item())
             if loss == loss:
                 study.tell(trial, loss)
             else:  # every restart diverged

@@ -36,7 +36,7 @@ int main(void) {
   sweeps[0] = sweep;
   if (phasegrid_train(sweeps, 1, &options, &results) != PHASEGRID_OK) return complain();
   phasegrid_results_array(results, "sparsity_values", &sparsities);
-  phasegrid_results_array(results, "final_losses", &losses);
+  phasegrid_results_array(results, "reconstruction_losses", &losses);
   for (i = 0; i < losses.extents[0]; ++i) {
     const float loss = *(const float*)((const char*)losses.data + (ptrdiff_t)i * losses.strides[0]);
     printf("S %.1f  loss %.4f\n", ((const double*)sparsities.data)[i], loss);

@@ -41,7 +41,7 @@ Series measure(const Results& results) {
     const std::vector<float> inputs = draw_inputs(cell.sparsity, kUsageSamples, s);
     for (std::size_t seed = 0; seed < seeds; ++seed) {
       const ModelView model = kept_model(results, s * seeds + seed);
-      const ExpertUsage usage = expert_usage(model, inputs);
+      const ExpertUsage usage = expert_usage(model, inputs, Inputs::all);
       series.features.back().push_back(features_per_dimension(model, usage.gate, true));
       series.features_without_k.back().push_back(features_per_dimension(model, usage.gate, false));
       series.loss.back().push_back(static_cast<double>(results.final_losses[s * seeds + seed]));

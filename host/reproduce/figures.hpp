@@ -25,6 +25,8 @@ Report analyse_table1(const Trained& trained, const Json& published);
 // How abrupt the boundaries of Figure 4 are, dense against mixture of experts.
 Report analyse_boundaries(const Trained& trained);
 Report analyse_fig8(const Trained& trained);
+// In how much of Figure 4 an expert hardly sees an input that is not all zero.
+Report analyse_starved(const Trained& trained);
 // Readings that no figure shows alone: routers that never learn, selection by a noisy batch, rounding residue.
 Report analyse_findings(const Trained& trained);
 Report analyse_a2();

@@ -11,8 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFigures[] = {"fig1", "fig2", "fig3",   "fig4", "boundaries", "fig8",    "fig5",
-                                    "fig6", "fig7", "table1", "a2",   "a3",         "findings"};
+constexpr const char* kFigures[] = {"fig1", "fig2", "fig3", "fig4",   "boundaries", "fig8", "starved",
+                                    "fig5", "fig6", "fig7", "table1", "a2",         "a3",   "findings"};
 
 std::string cell(const Json& value) {
   if (value.is_null()) return "–";
@@ -47,7 +47,8 @@ std::string section(const Json& report, const fs::path& folder) {
   std::string settings;
   for (const auto& [key, value] : report.at("settings").items()) settings += fmt::format("{} = {}, ", key, cell(value));
   const double seconds = report.at("seconds").is_null() ? 0 : report.at("seconds").get<double>();
-  text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}{}.\n\n", figure == "boundaries" ? "fig4" : figure,
+  text += fmt::format("`phasegrid reproduce {} --preset {}`; {}{}{}.\n\n",
+                      figure == "boundaries" || figure == "starved" ? "fig4" : figure,
                       report.at("preset").get<std::string>(), settings, report.at("device").get<std::string>(),
                       seconds > 0 ? fmt::format(", {:.0f} s of training", seconds) : "");
   std::vector<std::string> pictures = {figure + ".png", figure + "_side_by_side.png"};

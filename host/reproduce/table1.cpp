@@ -22,7 +22,7 @@ struct Row {
 
 // Usage of expert e, in percent.
 double percent(const ModelView& model, std::span<const float> inputs, int e) {
-  return 100 * expert_usage(model, inputs).active[static_cast<std::size_t>(e)];
+  return 100 * expert_usage(model, inputs, Inputs::all).active[static_cast<std::size_t>(e)];
 }
 
 std::vector<Row> measure(const Results& results, bool other_reading) {
@@ -44,7 +44,7 @@ std::vector<Row> measure(const Results& results, bool other_reading) {
   const auto drawn = [&](std::size_t i) { return draws[i * n]; };
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     const ModelView model = kept_model(results, cell);
-    const ExpertUsage usage = expert_usage(model, random);
+    const ExpertUsage usage = expert_usage(model, random, Inputs::all);
     for (int e = 0; e < shape.n_experts; ++e) {
       const std::vector<int> own = monosemantic_features(model.expert(e), shape.n_features, shape.n_hidden);
       Row& row = rows[std::min<std::size_t>(own.size(), kMostFeatures)];

@@ -70,15 +70,25 @@ enum class Presence { as_drawn, together, alone };
 std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, std::uint64_t seed,
                                std::span<const int> chosen = {}, Presence presence = Presence::as_drawn);
 
-// Over inputs [samples][n]; NaN for none. gate: mean gate weight of each expert, p_e of Figure 3 (they sum to 1);
-// active: share of the inputs routed to each expert (they sum to k).
+// Which inputs a measure of usage looks at. The all-zero input scores every expert 0, and a tie goes to the lower
+// expert: at high sparsity, where most inputs are all zero, `all` tells which expert is the first one, and `nonzero`
+// which experts see features. The paper counts all.
+enum class Inputs { nonzero, all };
+
+// Over inputs [samples][n], NaN where none of them counts. gate: mean gate weight of each expert, p_e of Figure 3 (they
+// sum to 1); active: share of the inputs routed to each expert (they sum to k).
 struct ExpertUsage {
   std::vector<double> gate;    // [E]
   std::vector<double> active;  // [E]
 };
-ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs);
+ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs, Inputs which = Inputs::nonzero);
 
-// sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3, or without it. Paper 3.2.
+// An expert that gets less than this share of the non-zero inputs is starved: its weights say little about how the
+// model represents features.
+constexpr double kStarvedShare = 0.01;
+
+// sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3, or without it; `gate` is that of an ExpertUsage.
+// Paper 3.2.
 double features_per_dimension(const ModelView& model, std::span<const double> gate, bool divide_by_k = true);
 
 // [n]: sum over e of P(e active | feature i present) D_i^e, over inputs [samples][n]; NaN for a feature that none has.
@@ -88,6 +98,16 @@ std::vector<double> global_feature_dimensionality(const ModelView& model, std::s
 // [E]: share of the directions of the positive orthant (uniform on the sphere's part with all x_f >= 0, `samples` of
 // them) that are routed to each expert first: the size of its cone for k = 1. Paper 5 and A.3.
 std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64_t seed);
+
+// ---------------------------------------------------------------- a whole training
+// What a researcher should know before believing a diagram.
+struct TrainingHealth {
+  std::int64_t diverged = 0;  // restarts whose loss stopped being finite
+  std::int64_t empty = 0;     // cells that are trained and have no finite model
+  std::int64_t dead = 0;  // kept models that represent nothing: no feature with a norm above kDeadNorm in any expert
+};
+constexpr double kDeadNorm = 0.1;
+TrainingHealth training_health(const Results& results);
 
 // ---------------------------------------------------------------- a phase diagram
 // How abrupt the boundaries of a field over the grid are; ours. Of every line of cells along one axis, V is the sum and

@@ -108,8 +108,10 @@ typedef struct phasegrid_array {
 } phasegrid_array;
 
 /* The i-th name that phasegrid_results_array knows of these results; NULL behind the last. They are the keys of the
- * .npz files: final_losses, all_losses, status, kept, expert_weights, router_weights, biases, sparsity_values ..; with
- * snapshots snapshot_steps, snapshot_losses, snapshot_expert_weights .. */
+ * .npz files: reconstruction_losses (how well the kept models do), final_losses (what training minimised: a mixture's
+ * holds the load balance too), all_reconstruction_losses and all_losses of every restart, status, kept, expert_weights,
+ * router_weights, biases, sparsity_values ..; with snapshots snapshot_steps, snapshot_reconstruction_losses,
+ * snapshot_losses, snapshot_expert_weights .. */
 PHASEGRID_API const char* phasegrid_results_array_name(const phasegrid_results* results, size_t i);
 PHASEGRID_API phasegrid_status phasegrid_results_array(const phasegrid_results* results, const char* name,
                                                        phasegrid_array* array);

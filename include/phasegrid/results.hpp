@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "phasegrid/losses.hpp"
 #include "phasegrid/sweep.hpp"
 
 namespace phasegrid {
@@ -21,16 +22,23 @@ struct Results {
   Sweep sweep;
   std::string device;  // what trained it, e.g. "cpu avx512" or the GPU's name
 
-  std::vector<float> final_losses;   // [cell]: loss of the kept model; NaN where none is finite
-  std::vector<float> all_losses;     // [cell][restart]: what restarts were compared by; NaN where not trained
+  // The two losses of losses.hpp, on the batch by which restarts are compared (TrainSettings::keep). NaN where nothing
+  // was trained, or no model of the cell has a finite one.
+  std::vector<float> reconstruction_losses;      // [cell]: of the kept model; compare models by this one
+  std::vector<float> final_losses;               // [cell]: its training loss, the authors' array
+  std::vector<float> all_reconstruction_losses;  // [cell][restart]
+  std::vector<float> all_losses;                 // [cell][restart]: training losses; the lowest is kept
+
   std::vector<std::int32_t> status;  // [cell][restart]
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
   std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
 
-  // With train.snapshots, of length T, what models were like after so many steps; empty without. The loss is that of
-  // the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later steps.
-  std::vector<float> snapshot_losses;      // [cell][restart][T]
-  std::vector<float> snapshot_parameters;  // [cell][T][parameter_count()] of the kept model
+  // With train.snapshots, of length T, what models were like after so many steps; empty without. Losses are those
+  // of the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later
+  // steps.
+  std::vector<float> snapshot_reconstruction_losses;  // [cell][restart][T]
+  std::vector<float> snapshot_losses;                 // [cell][restart][T]: training losses
+  std::vector<float> snapshot_parameters;             // [cell][T][parameter_count()] of the kept model
 
   // Empty results of a checked sweep: nothing trained.
   explicit Results(const Sweep& sweep);
@@ -46,11 +54,11 @@ struct Results {
   // The same of snapshot t, 0 <= t < T.
   std::span<const float> snapshot(std::size_t cell, std::size_t t) const;
 
-  // Takes in one finished model. Keeps it when its loss is finite and the lowest of its cell so far (the lowest
-  // restart wins a tie, so the order of calls does not matter).
-  // `snapshot_losses` is [T], `snapshot_parameters` [T][parameter_count()].
-  void take(std::size_t cell, int restart, float loss, std::int32_t model_status, std::span<const float> parameters,
-            std::span<const float> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
+  // Takes in one finished model. Keeps it when its training loss is finite and the lowest of its cell so far (the
+  // lowest restart wins a tie, so the order of calls does not matter). `snapshot_losses` is [T], `snapshot_parameters`
+  // [T][parameter_count()].
+  void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> parameters,
+            std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
 };
 
 }  // namespace phasegrid

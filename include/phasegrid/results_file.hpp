@@ -14,7 +14,8 @@ enum class Layout { phasegrid, authors };
 
 // Keys, with shapes (S sparsities, R last importances, further axes A.. behind them, k for restarts):
 //   sparsity_values (S), importance_values (R), <axis>_values of further axes      float64
-//   final_losses (S,R,A..), all_losses (S,R,A..,k)                                 float32
+//   final_losses, reconstruction_losses (S,R,A..)                                  float32, see losses.hpp
+//   all_losses, all_reconstruction_losses (S,R,A..,k)                              float32
 //   expert_weights (S,R,A..,E,n,m), router_weights (..,E,n), biases (..,E,n)       float32
 //   status (S,R,A..,k), kept (S,R,A..)                                             int32
 //   config: one JSON string (NumPy str): every setting, seed, version, device, whether it is complete

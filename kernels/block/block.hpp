@@ -22,7 +22,7 @@ struct BlockCpuKernels {
 
   // As in TinyCpuKernels.
   void (*draw_batch)(const BlockProblem& problem, int restart, int step, float* inputs) = nullptr;
-  float (*loss)(const BlockProblem& problem, int restart, int step, const float* parameters) = nullptr;
+  Losses (*loss)(const BlockProblem& problem, int restart, int step, const float* parameters) = nullptr;
   void (*gradient)(const BlockProblem& problem, int restart, int step, const float* parameters,
                    float* gradient) = nullptr;
   void (*initial)(const BlockProblem& problem, int restart, float* parameters) = nullptr;

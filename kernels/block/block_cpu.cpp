@@ -63,8 +63,8 @@ void draw_batch(const BlockProblem& problem, int restart, int step, float* input
   });
 }
 
-float loss(const BlockProblem& problem, int restart, int step, const float* parameters) {
-  float result = 0.0f;
+Losses loss(const BlockProblem& problem, int restart, int step, const float* parameters) {
+  Losses result{};
   with_model(problem, restart, parameters, [&](BlockModel& model, const BlockStorage&) {
     result = model.loss(training_batch(*problem.cell, restart, step), problem.cell->loss_scale);
   });

@@ -106,8 +106,8 @@ PG_STAGE void sum_dense_errors(BlockStorage s, int registers, BlockTeam team) {
   team.barrier();
 }
 
-// scale * sum of I_f (x'_f - x_f)^2, and alpha, the load balance of one expert.
-PG_STAGE float dense_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {
+// scale * sum of I_f (x'_f - x_f)^2. One expert has no load to balance.
+PG_STAGE float dense_loss(BlockStorage s, const Batch& batch, float scale, BlockTeam team) {
   clear_totals(s, team);
   for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
     dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
@@ -117,7 +117,7 @@ PG_STAGE float dense_loss(BlockStorage s, const CellSettings& cell, const Batch&
     if (team.worker() == 0) add_to_lanes(s.sample_loss(), samples, s.total(0), team);
     team.barrier();  // the next tile overwrites what was added
   });
-  const float loss = fma(cell.load_balance, 1.0f, sum_of_lanes(s.total(0)) * scale);
+  const float loss = sum_of_lanes(s.total(0)) * scale;
   team.barrier();  // all threads have read the totals before they are used again
   return loss;
 }

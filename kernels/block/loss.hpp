@@ -1,5 +1,5 @@
-// The loss of a batch of a mixture in the block mapping:
-// scale * sum of I_f (x'_f - x_f)^2 + alpha E sum_e f_e mean(P_e).
+// The losses of a batch of a mixture in the block mapping: reconstruction, scale * sum of I_f (x'_f - x_f)^2, and
+// training, that and alpha E sum_e f_e mean(P_e).
 #pragma once
 
 #include "block/data.hpp"
@@ -48,7 +48,8 @@ PG_STAGE void sum_errors(BlockStorage s, int samples, BlockTeam team) {
   team.barrier();
 }
 
-PG_STAGE float mixture_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale, BlockTeam team) {
+PG_STAGE Losses mixture_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale,
+                             BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
   clear_totals(s, team);
   for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
@@ -79,9 +80,9 @@ PG_STAGE float mixture_loss(BlockStorage s, const CellSettings& cell, const Batc
       mixed = fma(s.total(1 + s.l.E + e)[0] * share, sum_of_lanes(s.total(1 + e)) * share, mixed);
     }
   }
-  const float loss = fma(cell.load_balance * static_cast<float>(s.l.E), mixed, sum_of_lanes(s.total(0)) * scale);
+  const float reconstruction = sum_of_lanes(s.total(0)) * scale;
   team.barrier();  // all threads have read the totals before they are used again
-  return loss;
+  return {fma(cell.load_balance * static_cast<float>(s.l.E), mixed, reconstruction), reconstruction};
 }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -48,14 +48,16 @@ class BlockModel {
   // With parameters this large, products may leave the range of a float and comparisons of scores their meaning.
   static constexpr float kBroken = 1e15f;
 
-  PG_INLINE float loss(const Batch& batch, float scale) {
+  PG_INLINE Losses loss(const Batch& batch, float scale) {
     bool broken = false;
     for (int i = team_.thread(); i < s_.l.parameter_floats; i += team_.threads()) {
       const float a = s_.parameter_row(0, 0)[i];
       broken = broken || !(a < kBroken && a > -kBroken);
     }
-    if (team_.any(broken)) return bits_float(0x7fc00000u);
-    return s_.l.E == 1 ? dense_loss(s_, cell_, batch, scale, team_) : mixture_loss(s_, cell_, batch, scale, team_);
+    if (team_.any(broken)) return {bits_float(0x7fc00000u), bits_float(0x7fc00000u)};
+    if (s_.l.E > 1) return mixture_loss(s_, cell_, batch, scale, team_);
+    const float loss = dense_loss(s_, batch, scale, team_);
+    return {loss, loss};
   }
 
   PG_INLINE void gradient(const Batch& batch) {

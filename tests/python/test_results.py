@@ -77,7 +77,7 @@ def test_models_route_and_reconstruct_as_the_paper_says(results: phasegrid.Resul
 
 
 def test_measures_over_inputs(results: phasegrid.Results) -> None:
-    gate, active = results.expert_usage(2000, seed=1)
+    gate, active = results.expert_usage(2000, seed=1)  # of non-zero inputs, as features_per_dimension
     np.testing.assert_allclose(gate.sum(-1), 1, rtol=1e-9)
     np.testing.assert_allclose(active.sum(-1), 2, rtol=1e-9)
     frobenius = (results.expert_weights.astype(np.float64) ** 2).sum((-1, -2))
@@ -101,7 +101,7 @@ def test_to_xarray_has_names_and_coordinates(results: phasegrid.Results) -> None
     assert data.sizes == {
         "sparsity": 3, "last_importance": 2, "restart": 2, "expert": 4, "feature": 5, "hidden": 3,
     }  # fmt: skip
-    best = data.final_loss.sel(sparsity=0.6, last_importance=2.0)
+    best = data.training_loss.sel(sparsity=0.6, last_importance=2.0)
     assert float(best) == results.final_losses[1, 1]
     np.testing.assert_array_equal(data.feature_norm.isel(expert=2), results.feature_norms()[:, :, 2])
 
@@ -174,3 +174,32 @@ def test_devices_and_version() -> None:
     assert "train" in dir(phasegrid)
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         phasegrid.trian  # noqa: B018
+
+
+def test_usage_counts_the_inputs_that_are_not_all_zero() -> None:
+    results = phasegrid.train(n_features=10, n_hidden=1, n_experts=2, restarts=1, steps=1, sparsity=0.99, batch=8)
+    seen, everything = results.expert_usage(20_000)[1][0, 0], results.expert_usage(20_000, inputs="all")[1][0, 0]
+    assert seen.sum() == pytest.approx(1) and everything.sum() == pytest.approx(1)
+    zeros = 0.99**10  # all of them go to the first expert
+    np.testing.assert_allclose(everything, zeros * np.array([1, 0]) + (1 - zeros) * seen, atol=0.02)
+    square = (results.expert_weights[0, 0] ** 2).sum((-1, -2))
+    assert results.features_per_dimension(20_000)[0, 0] == pytest.approx((seen * square).sum(), rel=1e-5)
+    per_dimension = results.features_per_dimension(20_000, inputs="all")[0, 0]
+    assert per_dimension == pytest.approx((everything * square).sum(), rel=1e-5)
+    with pytest.raises(ValueError, match="inputs must be one of nonzero, all, not 'some'"):
+        results.expert_usage(inputs="some")  # type: ignore[arg-type]
+
+
+def test_the_default_is_no_load_balance_and_a_fair_choice_of_restart() -> None:
+    results = phasegrid.train(n_features=3, n_hidden=1, n_experts=2, restarts=2, steps=50, sparsity=0.5)
+    assert results.config["train"]["load_balance"] == 0 and results.config["train"]["keep"] == "evaluation"
+    np.testing.assert_array_equal(results.reconstruction_losses, results.final_losses)
+    balanced = phasegrid.train(
+        n_features=3, n_hidden=1, n_experts=2, restarts=2, steps=50, sparsity=0.5, load_balance=0.1, snapshots=[0, 50]
+    )
+    for name in ("final_losses", "all_losses", "snapshot_losses"):
+        reconstruction = getattr(balanced, name.replace("final_", "").replace("losses", "reconstruction_losses"))
+        term = getattr(balanced, name) - reconstruction
+        assert (term > 0.05).all() and (term < 0.2).all(), name
+    keys = balanced.arrays()
+    assert {"reconstruction_losses", "all_reconstruction_losses", "snapshot_reconstruction_losses"} <= set(keys)

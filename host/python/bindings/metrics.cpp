@@ -33,6 +33,8 @@ std::vector<float> inputs_of(const Grid& grid, std::size_t cell, int samples, st
   return draw_inputs(grid.cell(cell).sparsity, samples, seed);
 }
 
+Inputs which(bool all) { return all ? Inputs::all : Inputs::nonzero; }
+
 std::size_t experts(const Results& r) { return static_cast<std::size_t>(r.sweep.shape.n_experts); }
 std::size_t features(const Results& r) { return static_cast<std::size_t>(r.sweep.shape.n_features); }
 
@@ -81,7 +83,8 @@ DoubleArray cones(const Results& r, int samples, std::uint64_t seed) {
   return array_of(std::move(numbers), {r.cells(), experts(r)});
 }
 
-nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int samples, std::uint64_t seed) {
+nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int samples, std::uint64_t seed,
+                                                    bool all_inputs) {
   check_samples(samples);
   std::vector<double> gate, active;
   {
@@ -89,7 +92,7 @@ nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int sampl
     const Grid grid(r.sweep);
     active.assign(r.cells() * experts(r), kNan);
     gate = over_models(r, experts(r), [&](const ModelView& m, std::size_t cell, auto row) {
-      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed));
+      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed), which(all_inputs));
       copy_to(used.gate, row);
       copy_to(used.active, std::span(active).subspan(cell * experts(r), experts(r)));
     });
@@ -98,14 +101,14 @@ nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int sampl
   return nb::make_tuple(array_of(std::move(gate), extents), array_of(std::move(active), extents));
 }
 
-DoubleArray per_dimension(const Results& r, int samples, std::uint64_t seed, bool divide_by_k) {
+DoubleArray per_dimension(const Results& r, int samples, std::uint64_t seed, bool divide_by_k, bool all_inputs) {
   check_samples(samples);
   std::vector<double> numbers;
   {
     const nb::gil_scoped_release release;
     const Grid grid(r.sweep);
     numbers = over_models(r, 1, [&](const ModelView& m, std::size_t cell, auto row) {
-      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed));
+      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed), which(all_inputs));
       row[0] = features_per_dimension(m, used.gate, divide_by_k);
     });
   }
@@ -193,9 +196,18 @@ void bind_metrics(nb::module_& module) {
              "norm, interference, polysemanticity and dimensionality, each (cells, E, n).");
   module.def("total_capacity", &capacities, results, "(cells,)");
   module.def("cone_shares", &cones, results, nb::arg("samples"), nb::arg("seed"), "(cells, E)");
-  module.def("expert_usage", &usage, results, nb::arg("samples"), nb::arg("seed"), "gate and active, each (cells, E)");
+  module.def("expert_usage", &usage, results, nb::arg("samples"), nb::arg("seed"), nb::arg("all_inputs"),
+             "gate and active, each (cells, E)");
   module.def("features_per_dimension", &per_dimension, results, nb::arg("samples"), nb::arg("seed"),
-             nb::arg("divide_by_k"), "(cells,)");
+             nb::arg("divide_by_k"), nb::arg("all_inputs"), "(cells,)");
+  module.def(
+      "training_health",
+      [](const Results& r) {
+        const TrainingHealth health = training_health(r);
+        return nb::make_tuple(health.diverged, health.empty, health.dead);
+      },
+      results, nb::sig("def training_health(results: Results) -> tuple[int, int, int]"),
+      "Diverged restarts, cells without a finite model, dead models.");
   module.def("global_feature_dimensionality", &global_dimensionality, results, nb::arg("samples"), nb::arg("seed"),
              "(cells, n)");
   module.def("monosemantic_counts", &monosemantic_counts, results, nb::arg("threshold"), nb::arg("least_norm"),

@@ -13,6 +13,13 @@ nb::ndarray<nb::numpy, const T> view(const Results& self, const std::vector<T>& 
   return {numbers.data(), extents.size(), extents.data(), nb::find(self)};
 }
 
+nb::ndarray<nb::numpy, const float> of_restarts(const Results& self, const std::vector<float>& numbers) {
+  return view(self, numbers, {self.cells(), size_of(self.sweep.restarts)});
+}
+nb::ndarray<nb::numpy, const float> of_snapshots(const Results& self, const std::vector<float>& numbers) {
+  return view(self, numbers, {self.cells(), size_of(self.sweep.restarts), self.sweep.train.snapshots.size()});
+}
+
 }  // namespace
 
 void bind_results(nb::module_& module) {
@@ -24,10 +31,11 @@ void bind_results(nb::module_& module) {
       .def_prop_ro("config", [](const Results& r) { return config_of(r); })
       .def_prop_ro("final_losses", [](const Results& r) { return view(r, r.final_losses, {r.cells()}); }, "(cells,)")
       .def_prop_ro(
-          "all_losses",
-          [](const Results& r) {
-            return view(r, r.all_losses, {r.cells(), size_of(r.sweep.restarts)});
-          },
+          "reconstruction_losses", [](const Results& r) { return view(r, r.reconstruction_losses, {r.cells()}); },
+          "(cells,)")
+      .def_prop_ro("all_losses", [](const Results& r) { return of_restarts(r, r.all_losses); }, "(cells, restarts)")
+      .def_prop_ro(
+          "all_reconstruction_losses", [](const Results& r) { return of_restarts(r, r.all_reconstruction_losses); },
           "(cells, restarts)")
       .def_prop_ro(
           "status", [](const Results& r) { return view(r, r.status, {r.cells(), size_of(r.sweep.restarts)}); },
@@ -40,11 +48,11 @@ void bind_results(nb::module_& module) {
           },
           "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)")
       .def_prop_ro(
-          "snapshot_losses",
-          [](const Results& r) {
-            return view(r, r.snapshot_losses,
-                        {r.cells(), size_of(r.sweep.restarts), r.sweep.train.snapshots.size()});
-          },
+          "snapshot_losses", [](const Results& r) { return of_snapshots(r, r.snapshot_losses); },
+          "(cells, restarts, snapshots)")
+      .def_prop_ro(
+          "snapshot_reconstruction_losses",
+          [](const Results& r) { return of_snapshots(r, r.snapshot_reconstruction_losses); },
           "(cells, restarts, snapshots)")
       .def_prop_ro(
           "snapshot_parameters",

@@ -76,7 +76,15 @@ class Results:
         """(cells,)"""
 
     @property
+    def reconstruction_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells,)"""
+
+    @property
     def all_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, restarts)"""
+
+    @property
+    def all_reconstruction_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """(cells, restarts)"""
 
     @property
@@ -93,6 +101,10 @@ class Results:
 
     @property
     def snapshot_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """(cells, restarts, snapshots)"""
+
+    @property
+    def snapshot_reconstruction_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """(cells, restarts, snapshots)"""
 
     @property
@@ -116,10 +128,10 @@ def total_capacity(results: Results) -> Annotated[NDArray[numpy.float64], dict(w
 def cone_shares(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells, E)"""
 
-def expert_usage(results: Results, samples: int, seed: int) -> tuple[Annotated[NDArray[numpy.float64], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
+def expert_usage(results: Results, samples: int, seed: int, all_inputs: bool) -> tuple[Annotated[NDArray[numpy.float64], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
     """gate and active, each (cells, E)"""
 
-def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
+def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool, all_inputs: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells,)"""
 
 def global_feature_dimensionality(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:

@@ -3,7 +3,8 @@
 Pictures and the explorer take any of these, so that they work on a file without the compiled part:
 
     sparsity_values (S), importance_values (R), <axis>_values of further axes A..          float64
-    final_losses (S,R,A..), all_losses (S,R,A..,restarts)                                  float32
+    final_losses, reconstruction_losses (S,R,A..)                                          float32
+    all_losses, all_reconstruction_losses (S,R,A..,restarts)                               float32
     expert_weights (S,R,A..,E,n,m), router_weights and biases (S,R,A..,E,n)                float32
     status (S,R,A..,restarts), kept (S,R,A..)                                              int32
     config: a JSON string of every setting

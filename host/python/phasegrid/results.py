@@ -83,13 +83,27 @@ class Results:
 
     # ---------------------------------------------------------------- losses
     @property
+    def reconstruction_losses(self) -> FloatArray:
+        """(S,R,A..): how well the kept model reconstructs: its weighted squared error, without a load-balance term.
+        Compare models by this one.
+        """
+        return self._grid(self.core.reconstruction_losses)
+
+    @property
     def final_losses(self) -> FloatArray:
-        """(S,R,A..): the loss of the kept model."""
+        """(S,R,A..): the training loss of the kept model: for a mixture with a load balance, `reconstruction_losses`
+        and that term, about alpha k; the authors' array.
+        """
         return self._grid(self.core.final_losses)
 
     @property
+    def all_reconstruction_losses(self) -> FloatArray:
+        """(S,R,A..,restarts): of every restart."""
+        return self._grid(self.core.all_reconstruction_losses)
+
+    @property
     def all_losses(self) -> FloatArray:
-        """(S,R,A..,restarts): what restarts were compared by."""
+        """(S,R,A..,restarts): training losses, by which restarts were compared."""
         return self._grid(self.core.all_losses)
 
     @property
@@ -126,8 +140,13 @@ class Results:
 
     @property
     def snapshot_losses(self) -> FloatArray:
-        """(S,R,A..,restarts,T): losses of the batch that the next step trains on."""
+        """(S,R,A..,restarts,T): training losses of the batch that the next step trains on."""
         return self._grid(self.core.snapshot_losses)
+
+    @property
+    def snapshot_reconstruction_losses(self) -> FloatArray:
+        """(S,R,A..,restarts,T): reconstruction losses of the same batch."""
+        return self._grid(self.core.snapshot_reconstruction_losses)
 
     @property
     def snapshot_expert_weights(self) -> FloatArray:
@@ -181,16 +200,32 @@ class Results:
         """(S,R,A..): the sum of D_i over experts and features, at most E m. Paper 3.2."""
         return self._grid(_core.total_capacity(self.core))
 
-    def expert_usage(self, samples: int = 4096, seed: int = 0) -> tuple[DoubleArray, DoubleArray]:
-        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs that is routed to it, over
-        `samples` inputs of the cell's own sparsity. Paper 3.2.
+    def expert_usage(
+        self, samples: int = 4096, seed: int = 0, inputs: Literal["nonzero", "all"] = "nonzero"
+    ) -> tuple[DoubleArray, DoubleArray]:
+        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs that is routed to it. Paper 3.2.
+
+        Over `samples` inputs of the cell's own sparsity: those of them that are not all zero, or all (the paper's way).
+        The all-zero input scores every expert 0 and goes to the first; at a sparsity of 0.99 it is 82 % of the inputs
+        of 20 features. NaN where no input counts.
         """
-        gate, active = _core.expert_usage(self.core, _whole("samples", samples), _seed(seed))
+        gate, active = _core.expert_usage(self.core, _whole("samples", samples), _seed(seed), _all_inputs(inputs))
         return self._grid(gate), self._grid(active)
 
-    def features_per_dimension(self, samples: int = 4096, seed: int = 0, divide_by_k: bool = True) -> DoubleArray:
-        """(S,R,A..): sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3 unless divide_by_k is False."""
-        values = _core.features_per_dimension(self.core, _whole("samples", samples), _seed(seed), bool(divide_by_k))
+    def features_per_dimension(
+        self,
+        samples: int = 4096,
+        seed: int = 0,
+        divide_by_k: bool = True,
+        inputs: Literal["nonzero", "all"] = "nonzero",
+    ) -> DoubleArray:
+        """(S,R,A..): sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3 unless divide_by_k is False.
+
+        p_e is the mean gate weight of `expert_usage`, over inputs that are not all zero or over all (Figure 3's way).
+        """
+        values = _core.features_per_dimension(
+            self.core, _whole("samples", samples), _seed(seed), bool(divide_by_k), _all_inputs(inputs)
+        )
         return self._grid(values)
 
     def global_feature_dimensionality(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
@@ -235,10 +270,11 @@ class Results:
         arrays: dict[str, NDArray[Any]] = {}
         for name, values in self.axes.items():
             arrays["importance_values" if name == "last_importance" else f"{name}_values"] = values
-        for key in ("final_losses", "expert_weights", "router_weights", "biases", "all_losses", "status", "kept"):
+        keys = ("final_losses", "reconstruction_losses", "expert_weights", "router_weights", "biases")
+        for key in (*keys, "all_losses", "all_reconstruction_losses", "status", "kept"):
             arrays[key] = getattr(self, key)
         if len(self.snapshot_steps):
-            for key in ("steps", "losses", "expert_weights", "router_weights", "biases"):
+            for key in ("steps", "losses", "reconstruction_losses", "expert_weights", "router_weights", "biases"):
                 arrays[f"snapshot_{key}"] = getattr(self, f"snapshot_{key}")
         arrays["config"] = np.array(self.core.config)
         return arrays
@@ -261,8 +297,10 @@ class Results:
         grid = tuple(self.axes)
         expert, feature = (*grid, "expert"), (*grid, "expert", "feature")
         variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = {
-            "final_loss": (grid, self.final_losses),
-            "loss": ((*grid, "restart"), self.all_losses),
+            "reconstruction_loss": (grid, self.reconstruction_losses),
+            "training_loss": (grid, self.final_losses),
+            "all_reconstruction_losses": ((*grid, "restart"), self.all_reconstruction_losses),
+            "all_training_losses": ((*grid, "restart"), self.all_losses),
             "status": ((*grid, "restart"), self.status),
             "kept": (grid, self.kept),
             "expert_weights": ((*feature, "hidden"), self.expert_weights),
@@ -303,6 +341,12 @@ class Results:
     def __repr__(self) -> str:
         state = "complete" if self.complete else f"{self.models_done} of {self.sweep.models} models"
         return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}>"
+
+
+def _all_inputs(inputs: object) -> bool:
+    if inputs not in ("nonzero", "all"):
+        raise ValueError(f"inputs must be one of nonzero, all, not {shown(inputs)}")
+    return inputs == "all"
 
 
 def load(path: str | os.PathLike[str]) -> Results:

@@ -46,6 +46,7 @@ struct Training {
     job.corrections = corrections.data();
     job.snapshots = sweep.snapshots.data();
     job.stop = stop;
+    job.steps_done = sweep.steps_done.data();
     job.losses = sweep.losses.data();
     job.parameters = sweep.parameters.data();
     job.snapshot_losses = sweep.snapshot_losses.data();

@@ -1,7 +1,9 @@
 #include "training_files.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
+#include "memory.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid {
@@ -17,12 +19,21 @@ bool same_models(const Sweep& a, const Sweep& b) {
          a.init == b.init && Grid(a).extents() == Grid(b).extents() && a.axes == b.axes;
 }
 
+// The sweeps themselves, where they can be used and this process has the memory to train them.
+std::vector<Sweep> fitting(std::vector<Sweep> sweeps, std::span<const std::string> paths) {
+  for (const Sweep& sweep : sweeps) sweep.check();
+  const bool resumes = std::ranges::any_of(
+      paths, [](const std::string& path) { return fs::exists(path) || fs::exists(checkpoint_path(path)); });
+  check_memory(sweeps, {.saves = true, .resumes = resumes});
+  return sweeps;
+}
+
 }  // namespace
 
 TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths, Layout layout,
                              const Shard& shard)
-    : sweeps_(std::move(sweeps)),
-      mine_(shard_cells(sweeps_, shard)),  // checks the sweeps, before a file is made for any
+    : sweeps_(fitting(std::move(sweeps), paths)),  // before a file is made for any, or anything large
+      mine_(shard_cells(sweeps_, shard)),
       paths_(std::move(paths)),
       layout_(layout),
       saved_whole_(sweeps_.size(), false) {

@@ -25,7 +25,7 @@ InstructionSet best_instruction_set();
 struct Progress {
   std::int64_t models_done = 0;  // of all sweeps together, resumed ones included; of the shard where there is one
   std::int64_t models_total = 0;
-  double share_done = 0;  // 0 .. 1, weighted by the work of each model
+  double share_done = 0;  // 0 .. 1, weighted by the work of each model; those in training count for the steps they did
   double seconds = 0;     // since train() began
 };
 

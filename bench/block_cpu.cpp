@@ -32,6 +32,7 @@ void train_shape(benchmark::State& state, Case c, int threads, InstructionSet se
   sweep.restarts = threads;
   sweep.train.batch = c.batch;
   sweep.train.load_balance = c.load_balance;
+  sweep.train.keep = Keep::last_batch;  // steps alone are timed
   sweep.train.steps = static_cast<int>(4e6 / dense_multiply_adds(shape));
   sweep.data.sparsity = 1 - c.density;
   TrainOptions options;

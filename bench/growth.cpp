@@ -32,6 +32,7 @@ Sweep sweep_of(const Case& c, int models, int steps) {
   sweep.train.steps = steps;
   sweep.train.batch = c.batch;
   sweep.train.load_balance = c.load_balance;
+  sweep.train.keep = Keep::last_batch;  // steps alone are timed
   sweep.data.sparsity = 1 - c.density;
   return sweep;
 }

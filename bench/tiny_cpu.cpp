@@ -37,6 +37,8 @@ void train_architecture(benchmark::State& state, Shape shape, int threads, Instr
   sweep.shape = shape;
   sweep.restarts = 48 * threads;  // long enough that starting the threads does not show
   sweep.train.steps = 5000;
+  sweep.train.load_balance = 0.01;  // as in Figure 4
+  sweep.train.keep = Keep::last_batch;
   sweep.data.sparsity = 0.5;
   TrainOptions options;
   options.device = DeviceChoice::cpu;

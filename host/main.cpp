@@ -1,12 +1,15 @@
 // The program: reads the command line and calls a command.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <new>
 #include <sstream>
 
 #include "commands.hpp"
+#include "near_names.hpp"
 #include "output.hpp"
 
 namespace phasegrid {
@@ -45,6 +48,38 @@ void add_training_options(CLI::App& app, TrainingArguments& arguments) {
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
   app.add_flag("--fresh", arguments.fresh, "Do not go on from an interrupted run of the same sweep");
+}
+
+// A word of the command line for a message, which is one line.
+std::string shown(std::string_view word) {
+  std::string text(word.substr(0, 60));
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  return text;
+}
+
+// What is wrong with a command line that CLI11 cannot read, with the command or option that was meant.
+std::string sentence_for(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::vector<std::string_view> commands;
+  const CLI::App* chosen = &app;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    commands.push_back(command->get_name());
+    if (command->parsed()) chosen = command;
+  }
+  if (argc <= 1) return fmt::format("a command must be given: {}", fmt::join(commands, ", "));
+  if (chosen == &app && argv[1][0] != '-') {
+    return fmt::format("there is no command '{}'{}; there are {}", shown(argv[1]), did_you_mean(argv[1], commands),
+                       fmt::join(commands, ", "));
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : chosen->get_options()) names.push_back(option->get_name());
+  const std::vector<std::string_view> options(names.begin(), names.end());
+  for (const std::string& word : chosen->remaining()) {
+    if (!word.starts_with("--")) continue;
+    const std::string option = word.substr(0, word.find('='));
+    return fmt::format("there is no option '{}'{}", shown(option), did_you_mean(option, options));
+  }
+  return error.what();
 }
 
 int run(int argc, char** argv) {
@@ -132,7 +167,7 @@ int run(int argc, char** argv) {
       write_text(stdout, text.str());
       return 0;
     }
-    say(stderr, "phasegrid: {} (phasegrid --help lists commands and options)\n", error.what());
+    say(stderr, "phasegrid: {} (phasegrid --help lists commands and options)\n", sentence_for(app, error, argc, argv));
     return 2;
   }
   return status;

@@ -180,11 +180,17 @@ TrainingHealth training_health(const Results& results) {
   TrainingHealth health;
   const Shape& shape = results.sweep.shape;
   const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
-  for (const std::int32_t status : results.status) health.diverged += status > 0 ? 1 : 0;
+  const auto found = [](std::int64_t& count, std::size_t& first, std::size_t cell) {
+    if (count++ == 0) first = cell;
+  };
+  for (std::size_t i = 0; i < results.status.size(); ++i) {
+    if (results.status[i] > 0) found(health.diverged, health.first_diverged, i / restarts);
+  }
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     if (results.kept[cell] < 0) {
       const auto statuses = std::span(results.status).subspan(cell * restarts, restarts);
-      health.empty += std::ranges::find(statuses, kNotTrained) == statuses.end() ? 1 : 0;
+      const bool trained = std::ranges::find(statuses, kNotTrained) == statuses.end();
+      if (trained) found(health.empty, health.first_empty, cell);
       continue;
     }
     const ModelView model = kept_model(results, cell);
@@ -194,7 +200,7 @@ TrainingHealth training_health(const Results& results) {
         alive = feature_norm(model.expert(e), shape.n_features, shape.n_hidden, f) > kDeadNorm;
       }
     }
-    health.dead += alive ? 0 : 1;
+    if (!alive) found(health.dead, health.first_dead, cell);
   }
   return health;
 }

@@ -34,7 +34,59 @@ constexpr SettingRule kRules[] = {
     {"axes.seed", 0, 1e9, false, true},
 };
 
+constexpr std::string_view kKeys[] = {
+    "name",
+    "restarts",
+    "seed",
+    "model.n_features",
+    "model.n_hidden",
+    "model.n_experts",
+    "model.top_k",
+    "data.importance",
+    "data.sparsity",
+    "data.last_importance",
+    "init.router",
+    "init.bias",
+    "train.steps",
+    "train.batch",
+    "train.learning_rate",
+    "train.weight_decay",
+    "train.load_balance",
+    "train.loss",
+    "train.keep",
+    "train.schedule",
+    "train.drop_below",
+    "train.drop_factor",
+    "train.stop_below",
+    "train.snapshots",
+    "axes.sparsity",
+    "axes.last_importance",
+    "axes.steps",
+    "axes.batch",
+    "axes.learning_rate",
+    "axes.weight_decay",
+    "axes.load_balance",
+    "axes.seed",
+};
+
 }  // namespace
+
+std::span<const std::string_view> setting_keys() { return kKeys; }
+
+std::vector<std::string_view> keys_of_table(std::string_view table) {
+  std::vector<std::string_view> keys;
+  for (const std::string_view key : kKeys) {
+    if (const std::size_t dot = key.find('.'); key.substr(0, dot) == table) keys.push_back(key.substr(dot + 1));
+  }
+  return keys;
+}
+
+bool can_be_axis(std::string_view key) {
+  for (int i = 0; i < kAxisNames; ++i) {
+    if (key_of(static_cast<AxisName>(i)) == key) return true;
+  }
+  return key == "seed";
+}
 
 const SettingRule& rule_of(std::string_view key) {
   const auto* rule = std::ranges::find(kRules, key, &SettingRule::key);

@@ -1,8 +1,10 @@
 // What every setting may be: one table that sweep files, --set and the API are held to.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "phasegrid/sweep.hpp"
 
@@ -27,6 +29,13 @@ void check_setting(std::string_view key, double value);
 
 // "data.sparsity" and the like, where an axis would stand if it were none.
 std::string_view key_of(AxisName name);
+
+// Every key of a sweep file that is a setting, from "name" to "axes.seed".
+std::span<const std::string_view> setting_keys();
+// What the table [table] may hold.
+std::vector<std::string_view> keys_of_table(std::string_view table);
+// Whether values of a key such as "train.steps" may stand under [axes].
+bool can_be_axis(std::string_view key);
 
 constexpr std::size_t kMostAxisValues = 1'000'000;
 constexpr double kMostModels = 1e8;

@@ -79,8 +79,8 @@ void check_data(const Sweep& sweep) {
     check_sparsity("data.sparsity", *data.sparsity);
   }
   if (!data.feature_sparsity.empty() && data.feature_sparsity.size() != n) {
-    throw InputError(fmt::format("data.sparsity must be a number or a list of model.n_features = {} numbers, not of {}",
-                                 n, data.feature_sparsity.size()));
+    throw InputError(fmt::format("data.sparsity must be a list of model.n_features = {} numbers, not of {}", n,
+                                 data.feature_sparsity.size()));
   }
   for (double sparsity : data.feature_sparsity) {
     check_setting("data.sparsity", sparsity);

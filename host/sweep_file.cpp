@@ -124,9 +124,7 @@ void apply_set(toml::table& document, const std::string& change) {
 
 void read_axes(const toml::table& document, Sweep& sweep) {
   const toml::table& axes = table_at(document, "axes");
-  check_keys(
-      axes, "axes",
-      {"sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed"});
+  check_keys(axes, "axes", keys_of_table("axes"));
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     const toml::node* node = axes.get(to_string(name));
@@ -165,7 +163,7 @@ void read_importance(const toml::node& node, const Shape& shape, DataSettings& d
 }
 
 void read_data(const toml::table& data, Sweep& sweep) {
-  check_keys(data, "data", {"importance", "sparsity", "last_importance"});
+  check_keys(data, "data", keys_of_table("data"));
   if (const toml::node* node = data.get("importance")) read_importance(*node, sweep.shape, sweep.data);
   double number = 0;
   if (const toml::node* node = data.get("sparsity")) {
@@ -186,7 +184,7 @@ void read_data(const toml::table& data, Sweep& sweep) {
 }
 
 void read_init(const toml::table& init, Sweep& sweep) {
-  check_keys(init, "init", {"router", "bias"});
+  check_keys(init, "init", keys_of_table("init"));
   read_choice<RouterInit>(init, "init", "router",
                           {{"xavier", RouterInit::xavier},
                            {"zero", RouterInit::zero},
@@ -199,9 +197,7 @@ void read_init(const toml::table& init, Sweep& sweep) {
 }
 
 void read_train(const toml::table& train, TrainSettings& into) {
-  check_keys(train, "train",
-             {"steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule",
-              "drop_below", "drop_factor", "stop_below", "snapshots"});
+  check_keys(train, "train", keys_of_table("train"));
   read_number(train, "train", "steps", into.steps);
   read_number(train, "train", "batch", into.batch);
   read_number(train, "train", "learning_rate", into.learning_rate);
@@ -247,13 +243,14 @@ Sweep read_document(const toml::table& document, const std::string& origin) {
   read_number(document, "", "restarts", sweep.restarts);
   if (const toml::node* node = document.get("seed")) {
     if (!node->is_integer() || node->as_integer()->get() < 0) {
-      refuse(*node, fmt::format("seed must be {}, not {}", allowed(rule_of("seed")), found(*node)));
+      refuse(*node, fmt::format("seed must be {}, not {}{}", allowed(rule_of("seed")), found(*node),
+                                list_hint(*node, "seed")));
     }
     sweep.seed = static_cast<std::uint64_t>(node->as_integer()->get());
   }
 
   const toml::table& model = table_at(document, "model");
-  check_keys(model, "model", {"n_features", "n_hidden", "n_experts", "top_k"});
+  check_keys(model, "model", keys_of_table("model"));
   read_number(model, "model", "n_features", sweep.shape.n_features);
   read_number(model, "model", "n_hidden", sweep.shape.n_hidden);
   read_number(model, "model", "n_experts", sweep.shape.n_experts);
@@ -279,6 +276,14 @@ void check_document(const Sweep& sweep, const toml::table& document, const std::
   }
 }
 
+// How many features there are is what a model is about, so it has no default.
+void require_features(const toml::table& document, const std::string& origin) {
+  if (table_at(document, "model").contains("n_features")) return;
+  throw InputError(one_line(
+      fmt::format("{}: model.n_features must be given: {} (n_hidden, n_experts and top_k are 1 where they are not)",
+                  origin, allowed(rule_of("model.n_features")))));
+}
+
 // Which layers of a file are meant.
 struct Layers {
   std::string preset = "paper", variant;
@@ -300,7 +305,7 @@ Sweep read_layers(const toml::table& document, const std::string& origin, const 
 }
 
 // Every preset and variant must be sound, chosen or not, so that a mistake shows before the day it is used. Only
-// sparsity may be missing, for --set to give.
+// sparsity and n_features may be missing, for --set to give.
 void check_layers(std::string_view text, const std::string& origin, const Layers& layers) {
   try {
     const toml::table document = parse_layers(text, origin, layers);
@@ -345,6 +350,7 @@ std::vector<Sweep> parse_sweeps(std::string_view text, const std::string& origin
     for (const std::string& change : options.set) apply_set(document, change);
     sweeps.push_back(read_layers(document, origin, layers));
     check_document(sweeps.back(), document, origin);
+    require_features(document, origin);
   }
   return sweeps;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "near_names.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/sweep.hpp"
 #include "setting_rules.hpp"
@@ -48,12 +49,29 @@ std::string found(const toml::node& node) {
   return text.str().empty() ? "a date or time" : text.str();
 }
 
+std::string_view list_hint(const toml::node& node, std::string_view key) {
+  if (!node.is_array() || std::ranges::find(setting_keys(), key) == setting_keys().end()) return "";
+  return can_be_axis(key) ? "; a list of values stands under [axes]"
+                          : "; it cannot be an axis: give each value a [variants.NAME] table";
+}
+
 // ---------------------------------------------------------------- reading
 
-void check_keys(const toml::table& table, std::string_view path, Keys allowed) {
+namespace {
+// What may help who wrote an unknown key: the one that was meant, of this table or else of another.
+std::string hint_for(std::string_view path, std::string_view key, const Keys& allowed) {
+  const std::string here = nearest_name(key, allowed), anywhere = nearest_name(key, setting_keys());
+  if (path == "axes" && here.empty() && !anywhere.empty()) return fmt::format("; {} cannot be an axis", anywhere);
+  if (here.empty()) return anywhere.empty() ? "" : "; did you mean " + anywhere;
+  return fmt::format("; did you mean {}{}{}", path, path.empty() ? "" : ".", here);
+}
+}  // namespace
+
+void check_keys(const toml::table& table, std::string_view path, const Keys& allowed) {
   for (auto&& [key, value] : table) {
     if (std::ranges::find(allowed, key.str()) != allowed.end()) continue;
-    refuse(value, fmt::format("unknown key '{}{}{}'; {} may hold {}", path, path.empty() ? "" : ".", key.str(),
+    refuse(value, fmt::format("unknown key '{}{}{}'{}; {} may hold {}", path, path.empty() ? "" : ".", key.str(),
+                              hint_for(path, key.str(), allowed),
                               path.empty() ? "a sweep file" : fmt::format("[{}]", path), fmt::join(allowed, ", ")));
   }
 }
@@ -69,7 +87,9 @@ const toml::table& table_at(const toml::table& document, std::string_view key) {
 double number_from(const toml::node& node, std::string_view rule_key, const std::string& shown) {
   const SettingRule& rule = rule_of(rule_key);
   const bool fits = node.is_integer() || (node.is_floating_point() && !rule.whole);
-  if (!fits) refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
+  if (!fits) {
+    refuse(node, fmt::format("{} must be {}, not {}{}", shown, allowed(rule), found(node), list_hint(node, shown)));
+  }
   const double value =
       node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
   try {

@@ -19,9 +19,11 @@ std::string shortened(const std::string& text, std::size_t most = 60);
 [[noreturn]] void refuse(const toml::node& node, const std::string& sentence);
 // What stands there, for a message.
 std::string found(const toml::node& node);
+// Where several values of a key belong, for who gave it a list and may not; else nothing.
+std::string_view list_hint(const toml::node& node, std::string_view key);
 
-using Keys = std::initializer_list<std::string_view>;
-void check_keys(const toml::table& table, std::string_view path, Keys allowed);
+using Keys = std::vector<std::string_view>;
+void check_keys(const toml::table& table, std::string_view path, const Keys& allowed);
 // The table at `key` of the document; an absent one is empty.
 const toml::table& table_at(const toml::table& document, std::string_view key);
 // A number that obeys the rule of `rule_key`; `shown` is what a message calls it.
@@ -52,7 +54,8 @@ void read_choice(const toml::table& table, std::string_view path, std::string_vi
     }
     names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", name);
   }
-  refuse(*node, fmt::format("{}.{} must be {}, not {}", path, key, names, found(*node)));
+  refuse(*node, fmt::format("{0}.{1} must be {2}, not {3}{4}", path, key, names, found(*node),
+                            list_hint(*node, fmt::format("{}.{}", path, key))));
 }
 
 }  // namespace phasegrid

@@ -117,7 +117,7 @@ TEST(Block, LossEqualsTheDefinition) {
         const Losses got = trial.losses(set);
         EXPECT_NEAR(got.training, expected.loss, 1e-5 * expected.loss) << name(shape);
         EXPECT_NEAR(got.reconstruction, expected.reconstruction, 1e-5 * expected.reconstruction) << name(shape);
-        if (shape.n_experts == 1) EXPECT_EQ(got.training, got.reconstruction);
+        if (shape.n_experts == 1) { EXPECT_EQ(got.training, got.reconstruction); }
       }
     }
   }

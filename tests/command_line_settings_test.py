@@ -39,6 +39,7 @@ class Settings(CommandLineCase):
             "seed_values": (3,),
             "snapshot_steps": (3,),
             "snapshot_losses": (1, 1, 3, 2, 3),
+            "snapshot_reconstruction_losses": (1, 1, 3, 2, 3),
             "snapshot_expert_weights": (1, 1, 3, 3, 2, 2, 1),
             "snapshot_router_weights": (1, 1, 3, 3, 2, 2),
             "snapshot_biases": (1, 1, 3, 3, 2, 2),

@@ -41,6 +41,8 @@ class CommandLine(CommandLineCase):
                 "sparsity_values": (3,),
                 "importance_values": (3,),
                 "final_losses": (3, 3),
+                "reconstruction_losses": (3, 3),
+                "all_reconstruction_losses": (3, 3, 2),
                 "all_losses": (3, 3, 2),
                 "expert_weights": (3, 3, 2, 2, 1),
                 "router_weights": (3, 3, 2, 2),

@@ -135,7 +135,7 @@ TEST(Kernel, LossEqualsTheDefinition) {
         const Losses got = cpu_kernels(shape, set).loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
         EXPECT_NEAR(got.training, expected.loss, 3e-6 * expected.loss) << name(shape) << " " << to_string(set);
         EXPECT_NEAR(got.reconstruction, expected.reconstruction, 3e-6 * expected.reconstruction) << name(shape);
-        if (shape.n_experts == 1) EXPECT_EQ(got.training, got.reconstruction);
+        if (shape.n_experts == 1) { EXPECT_EQ(got.training, got.reconstruction); }
       }
     }
   }

@@ -250,6 +250,9 @@ TEST(TrainingHealth, CountsWhatDivergedAndWhatIsDead) {
   EXPECT_EQ(health.diverged, 4);
   EXPECT_EQ(health.empty, 1);
   EXPECT_EQ(health.dead, 1);
+  EXPECT_EQ(health.first_diverged, 0u);
+  EXPECT_EQ(health.first_empty, 2u);
+  EXPECT_EQ(health.first_dead, 1u);
 }
 
 TEST(ExpertUsage, OfNothing) {

@@ -22,7 +22,7 @@ using namespace testing;
 // ---------------------------------------------------------------- what files mean
 
 TEST(SweepFile, HasTheDefaultsOfFigure4) {
-  const Sweep sweep = parse("data.sparsity = 0.25");
+  const Sweep sweep = parse("model.n_features = 2\ndata.sparsity = 0.25");
   EXPECT_EQ(sweep.name, "toy");
   EXPECT_EQ(sweep.restarts, 10);
   EXPECT_EQ(sweep.seed, 0u);
@@ -97,12 +97,12 @@ TEST(SweepFile, TakesEveryAxis) {
 }
 
 TEST(SweepFile, IsNamedAfterItselfWithoutAName) {
-  EXPECT_EQ(parse_sweep("data.sparsity=0", "a/b.c.toml").name, "b.c");
+  EXPECT_EQ(parse_sweep("data.sparsity=0\nmodel.n_features=2", "a/b.c.toml").name, "b.c");
   expect_sentence(refusal([] { parse_sweep("data.sparsity=0", "a/b c.toml"); }), {"a/b c.toml: ", "name", "letters"});
 }
 
 TEST(SweepFile, ReadsOtherLineEnds) {
-  EXPECT_EQ(parse("\xef\xbb\xbfrestarts = 3\r\n[data]\r\nsparsity = 0.5\r\n").restarts, 3);
+  EXPECT_EQ(parse("\xef\xbb\xbfrestarts = 3\r\n[data]\r\nsparsity = 0.5\r\n[model]\r\nn_features = 2\r\n").restarts, 3);
   expect_sentence(refusal("restarts = 3\r\n[data]\r\nsparsity = 5\r\n"), {"toy.toml:3: data.sparsity"});
 }
 
@@ -195,7 +195,7 @@ TEST(ReadSweep, NamesFilesThatCannotBeRead) {
 
 TEST(ReadSweep, TakesNameAndMessagesFromThePath) {
   const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / "phasegrid_sweep_file_test.toml";
-  std::ofstream(path) << "data.sparsity = 0.5\n";
+  std::ofstream(path) << "data.sparsity = 0.5\nmodel.n_features = 2\n";
   EXPECT_EQ(read_sweep(path.string()).name, "phasegrid_sweep_file_test");
   std::ofstream(path) << "\ndata.sparsity = 1.5\n";
   expect_sentence(refusal([&] { read_sweep(path.string()); }), {path.string() + ":2: data.sparsity must be "});

@@ -22,6 +22,7 @@ const std::string kLayers = R"(restarts = 1
 seed = 1
 train = { steps = 1, batch = 1 }
 data.sparsity = 0.5
+model.n_features = 2
 [presets.quick]
 seed = 2
 train.steps = 2
@@ -55,13 +56,13 @@ TEST(Layers, NameTheirSweeps) {
     for (const Sweep& sweep : parse_sweeps(text, kOrigin, options)) found.push_back(sweep.name);
     return found;
   };
-  EXPECT_EQ(names("data.sparsity = 0\n"), std::vector<std::string>{"toy"});
+  EXPECT_EQ(names("model.n_features = 2\ndata.sparsity = 0\n"), std::vector<std::string>{"toy"});
   EXPECT_EQ(names(kLayers), (std::vector<std::string>{"toy_a", "toy_b"}));
   EXPECT_EQ(names("name = \"x\"\n" + kLayers + "name = \"y\"\n"), (std::vector<std::string>{"x_a", "y_b"}));
   EXPECT_EQ(names(kLayers, {{"name='z'"}, "quick"}), (std::vector<std::string>{"z_a", "z_b"}));
   EXPECT_EQ(names(kLayers, {{}, "paper", "b"}), std::vector<std::string>{"toy_b"});
-  EXPECT_EQ(names("variants = {}\ndata.sparsity = 0\n"), std::vector<std::string>{"toy"});
-  EXPECT_EQ(names("data.sparsity = 0\n[variants.b]\n[variants.a]\n"), (std::vector<std::string>{"toy_a", "toy_b"}));
+  EXPECT_EQ(names("variants = {}\nmodel.n_features = 2\ndata.sparsity = 0\n"), std::vector<std::string>{"toy"});
+  EXPECT_EQ(names("model.n_features = 2\ndata.sparsity = 0\n[variants.b]\n[variants.a]\n"), (std::vector<std::string>{"toy_a", "toy_b"}));
   for (const std::string& bad :
        {std::string(), std::string("a b"), std::string("a/b"), std::string("\\n"), std::string(1000, 'x')}) {
     expect_sentence(refusal("data.sparsity = 0\n[variants.\"" + bad + "\"]\nseed = 1\n"),
@@ -72,7 +73,7 @@ TEST(Layers, NameTheirSweeps) {
 }
 
 TEST(Layers, OfOneVariantNeedNoName) {
-  const std::string one = "data.sparsity = 0\n[variants.only]\nseed = 4\n";
+  const std::string one = "model.n_features = 2\ndata.sparsity = 0\n[variants.only]\nseed = 4\n";
   EXPECT_EQ(parse(one).name, "toy_only");
   EXPECT_EQ(parse(one, {{}, "paper", "only"}).seed, 4u);
   expect_sentence(testing::refusal([] { parse(kLayers); }), {kOrigin, "2 variants", "a, b"});
@@ -80,7 +81,7 @@ TEST(Layers, OfOneVariantNeedNoName) {
 }
 
 TEST(Layers, OfOneNameAreRefused) {
-  expect_sentence(refusal(kLayers + "[variants.a]\n"), {kOrigin + ":13: ", "not valid TOML"});
+  expect_sentence(refusal(kLayers + "[variants.a]\n"), {kOrigin + ":14: ", "not valid TOML"});
   expect_sentence(refusal(kLayers + "[variants]\nb.seed = 3\n"), {kOrigin + ":", "not valid TOML"});
 }
 
@@ -88,13 +89,13 @@ TEST(Layers, AreAllSound) {
   // A mistake is found under every preset, and with every variant, whichever are chosen.
   const std::string bad = kLayers + "[variants.odd]\nmodel.top_k = 2\n[presets.two.model]\nn_experts = 2\n";
   for (const SweepFileOptions& options : {SweepFileOptions{}, SweepFileOptions{{}, "two", "a"}}) {
-    expect_sentence(refusal(bad, options), {":14: model.top_k", "at most model.n_experts = 1", "(with variant 'odd')"});
+    expect_sentence(refusal(bad, options), {":15: model.top_k", "at most model.n_experts = 1", "(with variant 'odd')"});
   }
   const std::string worse = kLayers + "[presets.odd.train]\nsteps = 0\n";
   const std::string message = refusal(worse + "[variants.c]\ntrain.steps = 5\n", {{}, "paper", "c"});
-  expect_sentence(message, {":14: train.steps", "not 0", "(with preset 'odd') (with variant 'b')"});
+  expect_sentence(message, {":15: train.steps", "not 0", "(with preset 'odd') (with variant 'b')"});
   // With variants, the file need not be a sweep by itself.
-  EXPECT_EQ(refusal("data.sparsity = 0\nmodel.top_k = 2\n[variants.a]\nmodel.n_experts = 2\n"), "");
+  EXPECT_EQ(refusal("data.sparsity = 0\nmodel.n_features = 2\nmodel.top_k = 2\n[variants.a]\nmodel.n_experts = 2\n"), "");
   EXPECT_NE(refusal("data.sparsity = 0\nmodel.top_k = 2\n"), "");
 }
 

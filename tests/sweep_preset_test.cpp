@@ -11,6 +11,7 @@ namespace {
 using namespace testing;
 
 const std::string kPresets = R"(restarts = 10
+model.n_features = 2
 [train]
 steps = 100
 [axes]
@@ -82,7 +83,7 @@ TEST(Set, ChangesValuesInOrder) {
 }
 
 TEST(Set, MayGiveTheMissingSparsity) {
-  const std::string text = "name = \"x\"\n[presets.quick]\nrestarts = 1\n";
+  const std::string text = "name = \"x\"\nmodel.n_features = 2\n[presets.quick]\nrestarts = 1\n";
   EXPECT_EQ(parse(text, {{"data.sparsity=0.5"}, "paper"}).data.sparsity, 0.5);
   EXPECT_EQ(parse(text, {{"axes.sparsity=[0.5]"}, "quick"}).axes.size(), 1u);
 }

@@ -131,6 +131,7 @@ TEST(Settings, TheSeedAxisIsAddedToTheSeed) {
 
 constexpr const char* kVariants = R"(name = "toy"
 data.sparsity = 0.5
+model.n_features = 2
 [variants.dense.model]
 n_hidden = 6
 [variants.four]
@@ -161,7 +162,7 @@ TEST(Variants, EachIsASweep) {
 
 TEST(Variants, ReplaceARuleOfImportanceWhole) {
   const Sweep sweep = parse(
-      "data = { sparsity = 0, importance = { geometric = 0.5 } }\n"
+      "data = { sparsity = 0, importance = { geometric = 0.5 } }\nmodel.n_features = 2\n"
       "[variants.shuffled]\ndata.importance = { shuffled_geometric = 0.25 }\n");
   EXPECT_EQ(sweep.data.importance_rule, ImportanceRule::shuffled_geometric);
   EXPECT_EQ(sweep.data.importance_ratio, 0.25);

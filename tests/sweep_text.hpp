@@ -27,10 +27,12 @@ top_k = 1
 sparsity = 0.5
 )";
 
-// A file that holds one key of its own, with sparsity where it does not collide, and the line that key is on.
+// A file that holds one key of its own, with the keys that a file needs where they do not collide: the first line, or
+// behind n_features and, where it is another, sparsity.
 inline std::string file_with(const std::string& key, const std::string& value) {
   const std::size_t dot = key.find('.');
-  std::string text = dot == std::string::npos ? key + " = " + value + "\n" : "\n";
+  const std::string features = key == "model.n_features" ? "\n" : "model.n_features = 2\n";
+  std::string text = dot == std::string::npos ? key + " = " + value + "\n" + features : features;
   if (key != "data.sparsity" && key != "axes.sparsity") text += "data.sparsity = 0.5\n";
   if (dot != std::string::npos) text += key + " = " + value + "\n";
   return text;

@@ -337,7 +337,7 @@ TEST(Train, ReconstructionLossesLeaveTheLoadBalanceOut) {
       ASSERT_EQ(training.size(), reconstruction.size());
       for (std::size_t i = 0; i < training.size(); ++i) {
         EXPECT_GT(reconstruction[i], 0);
-        if (shape.n_experts == 1) EXPECT_EQ(training[i], reconstruction[i]);
+        if (shape.n_experts == 1) { EXPECT_EQ(training[i], reconstruction[i]); }
         if (shape.n_experts == 1) continue;
         EXPECT_GT(training[i] - reconstruction[i], 0.5f * term);
         EXPECT_LT(training[i] - reconstruction[i], 3 * term);

@@ -177,6 +177,8 @@ struct Race {
     sweep.train.steps = steps;
     sweep.train.batch = 64;
     sweep.train.learning_rate = 0.02;
+    sweep.train.load_balance = 0.01;
+    sweep.train.keep = Keep::last_batch;
     settings.shape = shape;
     settings.models = restarts;
     settings.batch = 64;

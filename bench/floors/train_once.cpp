@@ -20,6 +20,7 @@ int train_case(const Case& c, int steps, InstructionSet set) {
   sweep.restarts = 1;
   sweep.train.batch = c.batch;
   sweep.train.load_balance = c.load_balance;
+  sweep.train.keep = Keep::last_batch;  // steps alone are timed
   sweep.train.steps = steps;
   sweep.data.sparsity = 1 - c.density;
   TrainOptions options;

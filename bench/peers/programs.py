@@ -167,6 +167,7 @@ learning_rate = {task.LEARNING_RATE}
 weight_decay = {task.WEIGHT_DECAY}
 load_balance = {shape.load_balance}
 loss = "mean"
+keep = "last-batch"
 """
 
 

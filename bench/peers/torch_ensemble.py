@@ -63,7 +63,7 @@ def losses_of(W: Tensor, b: Tensor, G: Tensor, x: Tensor) -> Tensor:
     """(M,) or (), with a leading axis of models or without: loss `mean`, load balance included, of x (.., B, n)."""
     h = x @ W
     bias = b[..., :1, :]
-    balance = torch.full(x.shape[:-2], shape.load_balance, device=x.device)
+    balance = torch.zeros(x.shape[:-2], device=x.device)
     if E > 1:
         scores = x @ G.mT
         expert = scores.argmax(-1, keepdim=True)  # ties to the lower expert

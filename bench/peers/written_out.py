@@ -82,7 +82,7 @@ def gradient(ops: Any, shape: Shape, sums: list[Array]) -> tuple[Array, Array, A
     loss = take() / (n * B)
     dW, db = stack(take(E, n, m)), stack(take(E, n))
     if E == 1:
-        return loss + shape.load_balance, dW, db, ops.zeros_like(db)
+        return loss, dW, db, ops.zeros_like(db)
     share = [count / B for count in take(E)]
     mean = [probability / B for probability in take(E)]
     px = take(E, n)

@@ -105,6 +105,8 @@ struct TrainingHealth {
   std::int64_t diverged = 0;  // restarts whose loss stopped being finite
   std::int64_t empty = 0;     // cells that are trained and have no finite model
   std::int64_t dead = 0;  // kept models that represent nothing: no feature with a norm above kDeadNorm in any expert
+  // The first cell with such a one, where there is any.
+  std::size_t first_diverged = 0, first_empty = 0, first_dead = 0;
 };
 constexpr double kDeadNorm = 0.1;
 TrainingHealth training_health(const Results& results);

@@ -98,7 +98,9 @@ def test_gives_the_programs_numbers(tmp_path: Path, program: str) -> None:
 
 def test_files_presets_and_changes(tmp_path: Path) -> None:
     path = tmp_path / "f.toml"
-    path.write_text("[train]\nsteps = 9\n[axes]\nsparsity = [0.1]\n[presets.quick]\ntrain.steps = 3\n")
+    path.write_text(
+        "[model]\nn_features = 2\n[train]\nsteps = 9\n[axes]\nsparsity = [0.1]\n[presets.quick]\ntrain.steps = 3\n"
+    )
     assert phasegrid.read_sweeps(path)[0].config["train"]["steps"] == 9
     assert phasegrid.read_sweeps(path, preset="quick")[0].config["train"]["steps"] == 3
     assert phasegrid.read_sweeps(path, set=["train.steps=5"])[0].config["train"]["steps"] == 5
@@ -263,35 +265,52 @@ def test_shards_merge_to_the_whole(tmp_path: Path) -> None:
         phasegrid.train(**TINY, shard="4/3")
 
 
-def test_sweeps_pickle_and_results_refuse_to() -> None:
+def test_sweeps_pickle() -> None:
     sweep = phasegrid.Sweep(**TINY, seed=2**63 - 1)
     assert pickle.loads(pickle.dumps(sweep)) == sweep
     assert sweep.shape == (3, 2) and sweep.models == 18
     assert hash(sweep) == hash(phasegrid.Sweep(**TINY, seed=2**63 - 1)) and sweep != phasegrid.Sweep(**TINY)
-    with pytest.raises(TypeError, match="save"):
-        pickle.dumps(phasegrid.train(**TINY))
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"top_k": 3}, r"^model\.top_k must be at most model\.n_experts = 2, not 3$"),
-        ({"sparsity": float("nan")}, r"^data\.sparsity must be a number from 0 to below 1, not nan$"),
-        ({"sparsity": [0.1, np.nan]}, r"^axes\.sparsity\[1\] must be a number from 0 to below 1, not nan$"),
+        ({"top_k": 3}, r"^top_k must be at most n_experts = 2, not 3$"),
+        ({"sparsity": float("nan")}, r"^sparsity must be a number from 0 to below 1, not nan$"),
+        ({"sparsity": [0.1, np.nan]}, r"^sparsity\[1\] must be a number from 0 to below 1, not nan$"),
+        ({"sparsity": [0.1, 0.1]}, r"^sparsity has the value 0\.1 twice$"),
         ({"steps": "many"}, r"^steps must be a number or a sequence of numbers, not 'many'$"),
-        ({"n_hidden": [1, 2]}, r"^n_hidden must be a number, not \[1, 2\]$"),
+        (
+            {"n_experts": [1, 2]},
+            r"^n_experts must be a number, not \[1, 2\]; it cannot be an axis: train a list of sweeps",
+        ),
+        ({"n_hidden": [1, 2]}, r"\[sweep\.replace\(n_hidden=value\) for value in \[1, 2\]\]$"),
+        ({"loss": ["mean", "sum"]}, r"^loss must be a string, not .*; it cannot be an axis: .*replace\(loss=value\)"),
         ({"learning_rate": True}, r"^learning_rate must be a number or a sequence of numbers, not True$"),
-        ({"importance": [1.0]}, r"^data\.importance must be .* 3 numbers, not of 1$"),
+        ({"importance": [1.0]}, r"^importance must be \"uniform\" or a list of n_features = 3 numbers, not of 1$"),
         ({"importance": {"linear": 1}}, r"^importance must be \"uniform\", a sequence .* not \{'linear': 1\}$"),
+        ({"importance": "even"}, r"^importance must be \"uniform\", a sequence .* not 'even'$"),
+        ({"importance": {"geometric": 3}}, r'^importance\["geometric"\] must be a number from above 0 to 1, not 3$'),
+        ({"router_init": "diag"}, r'^router_init must be "xavier" or .*, not "diag"$'),
+        ({"router_init": "ordered-k-hot"}, r'^router_init = "ordered-k-hot" needs a n_experts that divides n_features'),
         ({"sparsity": np.zeros((2, 2))}, r"^sparsity must have one dimension, not the shape \(2, 2\)$"),
         ({"sparsity": range(10**9)}, r"^sparsity has 1000000000 values; at most 1000000 are allowed$"),
-        ({"n_features": 2**40}, r"^model\.n_features must be a whole number from 1 to 256, not 1099511627776$"),
+        ({"n_features": 2**40}, r"^n_features must be a whole number from 1 to 256, not 1099511627776"),
         ({"restarts": 10**18}, r"^restarts must be a whole number from 1 to 1000000, not 1000000000000000000$"),
         ({"seed": -1}, r"^seed must be a whole number from 0"),
+        ({"seed": [0, -1]}, r"^seed\[1\] must be a whole number from 0"),
         ({"seed": 2**70}, r"^seed must be a whole number from 0"),
-        ({"loss": "huber"}, r"^train\.loss must be \"mean\" or \"sum\", not \"huber\"$"),
+        ({"snapshots": [99]}, r"^snapshots must be steps from 0 to the fewest steps of the sweep, 60, not 99$"),
+        ({"loss": "train.loss"}, r"^loss must be \"mean\" or \"sum\", not \"train\.loss\"$"),
         ({"loss": 3}, r"^loss must be a string, not 3$"),
         ({"stesp": 3}, r"^there is no setting 'stesp'; did you mean steps; there are name, restarts"),
+        ({"lr": 3}, r"^there is no setting 'lr'; did you mean learning_rate;"),
+        ({"epochs": 3}, r"^there is no setting 'epochs'; did you mean steps;"),
+        ({"hidden": 3}, r"^there is no setting 'hidden'; did you mean n_hidden;"),
+        ({"batch_size": 3}, r"^there is no setting 'batch_size'; did you mean batch;"),
+        ({"router": "zero"}, r"^there is no setting 'router'; did you mean router_init;"),
+        ({"n_jobs": 3}, r"^there is no setting 'n_jobs'; did you mean threads;"),
+        ({"optimizer": 3}, r"^there is no setting 'optimizer'; there are name"),
         ({"name": "a\nb"}, r"^name must be 1 to 200 letters"),
         ({"device": "tpu"}, r"^device must be one of auto, cpu, cuda, not 'tpu'$"),
         ({"threads": -1}, r"^threads must be a whole number from 0"),
@@ -307,6 +326,18 @@ def test_bad_arguments_get_one_sentence(settings: dict[str, Any], sentence: str)
     with pytest.raises(ValueError, match=sentence) as caught:
         phasegrid.train(**{**TINY, **settings})
     assert "\n" not in str(caught.value)
+
+
+def test_what_has_no_default_must_be_given() -> None:
+    for settings in ({"n_hidden": 2, "sparsity": 0.9}, {"sparsity": [0.1]}, {"n_experts": 2, "sparsity": 0.9}):
+        with pytest.raises(ValueError, match=r"^n_features must be given, a whole number from 1 to 256$"):
+            phasegrid.train(**settings)
+    with pytest.raises(ValueError, match=r"^sparsity must be given, a number from 0 to below 1 or a sequence of them"):
+        phasegrid.Sweep(n_features=3)
+    with pytest.raises(ValueError, match=r"^feature_sparsity must be a list of n_features = 3 numbers, not of 2$"):
+        phasegrid.Sweep(n_features=3, feature_sparsity=[0.1, 0.2])
+    with pytest.raises(ValueError, match=r"^feature_sparsity\[1\] must be a number from 0 to below 1, not 2$"):
+        phasegrid.Sweep(n_features=2, feature_sparsity=[0.1, 2])
 
 
 def test_what_the_machine_cannot_hold_is_refused() -> None:

@@ -27,13 +27,14 @@ struct WeightedSquares {
   }
 };
 
-// For model < models: the loss from the sum of its weighted squares, with the load balance alpha E sum f_e mean(P_e).
+// For model < models: the loss from the sum of its weighted squares, with a mixture's load balance alpha E sum f_e
+// mean(P_e).
 struct FinishLoss {
   Sizes s;
   Arrays a;
   PEER_METHOD void operator()(int model) const {
     const float share = 1.0f / static_cast<float>(s.batch);
-    float mixed = s.dense ? 1.0f : 0.0f;
+    float mixed = 0.0f;
     if (s.balance) {
       for (int e = 0; e < s.E; ++e) {
         const int expert = model * s.E + e;

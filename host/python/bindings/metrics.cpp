@@ -204,10 +204,13 @@ void bind_metrics(nb::module_& module) {
       "training_health",
       [](const Results& r) {
         const TrainingHealth health = training_health(r);
-        return nb::make_tuple(health.diverged, health.empty, health.dead);
+        return nb::make_tuple(nb::make_tuple(health.diverged, health.first_diverged),
+                              nb::make_tuple(health.empty, health.first_empty),
+                              nb::make_tuple(health.dead, health.first_dead));
       },
-      results, nb::sig("def training_health(results: Results) -> tuple[int, int, int]"),
-      "Diverged restarts, cells without a finite model, dead models.");
+      results,
+      nb::sig("def training_health(results: Results) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]"),
+      "Diverged restarts, cells without a finite model, dead models: how many, and the first one's cell.");
   module.def("global_feature_dimensionality", &global_dimensionality, results, nb::arg("samples"), nb::arg("seed"),
              "(cells, n)");
   module.def("monosemantic_counts", &monosemantic_counts, results, nb::arg("threshold"), nb::arg("least_norm"),

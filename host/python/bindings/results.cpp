@@ -1,5 +1,8 @@
 // Results as NumPy views: read-only arrays over the memory of C++, which they keep alive.
+#include <algorithm>
+
 #include "bindings.hpp"
+#include "phasegrid/error.hpp"
 
 namespace phasegrid::python {
 namespace {
@@ -11,6 +14,35 @@ template <class T>
 nb::ndarray<nb::numpy, const T> view(const Results& self, const std::vector<T>& numbers,
                                      std::vector<std::size_t> extents) {
   return {numbers.data(), extents.size(), extents.data(), nb::find(self)};
+}
+
+// Every array of results, under its name.
+template <class Visit>
+void each_array(Results& results, Visit&& visit) {
+  visit("reconstruction_losses", results.reconstruction_losses);
+  visit("final_losses", results.final_losses);
+  visit("all_reconstruction_losses", results.all_reconstruction_losses);
+  visit("all_losses", results.all_losses);
+  visit("status", results.status);
+  visit("kept", results.kept);
+  visit("parameters", results.parameters);
+  visit("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses);
+  visit("snapshot_losses", results.snapshot_losses);
+  visit("snapshot_parameters", results.snapshot_parameters);
+}
+
+// Results of a config and their arrays, of another process or of a part of a grid.
+Results results_from(const std::string& config, const nb::typed<nb::dict, nb::str, nb::any>& arrays) {
+  const Config described = parse_config(config);
+  Results results(described.sweep);
+  results.device = described.device;
+  each_array(results, [&]<class Number>(const char* name, std::vector<Number>& numbers) {
+    using Array = nb::ndarray<const Number, nb::c_contig, nb::device::cpu>;
+    const Array given = arrays.contains(name) ? nb::cast<Array>(arrays[name]) : Array();
+    if (given.size() != numbers.size()) throw InputError(std::string(name) + " is not as large as config says");
+    std::copy_n(given.data(), numbers.size(), numbers.begin());
+  });
+  return results;
 }
 
 nb::ndarray<nb::numpy, const float> of_restarts(const Results& self, const std::vector<float>& numbers) {
@@ -68,6 +100,8 @@ void bind_results(nb::module_& module) {
             save_results(r, path, authors ? Layout::authors : Layout::phasegrid);
           },
           nb::arg("path"), nb::arg("authors"));
+  module.def("results_from", &results_from, nb::arg("config"), nb::arg("arrays"),
+             "Results of a config and of their arrays, each under its name.");
   module.def(
       "merge",
       [](const std::vector<const Results*>& parts) {

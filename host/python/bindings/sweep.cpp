@@ -1,6 +1,7 @@
 // Sweeps come from TOML, of a file or written by sweep.py from keyword arguments, so that there is one reader and one
 // set of messages.
 #include "bindings.hpp"
+#include "near_names.hpp"
 
 namespace phasegrid::python {
 
@@ -31,6 +32,12 @@ void bind_sweep(nb::module_& module) {
   module.def(
       "parse_sweep", [](const std::string& text, const std::string& origin) { return parse_sweep(text, origin); },
       nb::arg("text"), nb::arg("origin"), "A sweep from TOML; ValueError where it cannot be used.");
+  module.def(
+      "nearest_name",
+      [](const std::string& word, const std::vector<std::string>& names) {
+        return nearest_name(word, std::vector<std::string_view>(names.begin(), names.end()));
+      },
+      nb::arg("word"), nb::arg("names"), "The name that is nearest to a word, or '' where none is near.");
   module.def("parse_config", &parse_settings, nb::arg("config"), "The sweep of a `config`.");
   module.def(
       "read_sweeps",

@@ -18,7 +18,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasegrid import explorer as explorer
+    from phasegrid import pictures as pictures
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.health import TrainingWarning as TrainingWarning
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
     from phasegrid.results import Results as Results
@@ -39,6 +42,7 @@ _HOMES = {
     "Sweep": "phasegrid.sweep",
     "read_sweeps": "phasegrid.sweep",
     "Interrupted": "phasegrid.training",
+    "TrainingWarning": "phasegrid.health",
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.results",
@@ -49,10 +53,15 @@ _HOMES = {
     "__version__": "phasegrid.machine",
 }
 
-__all__ = list(_HOMES)
+# Modules that are names of the package; they ask for Matplotlib and plotly only when they draw.
+_MODULES = ("explorer", "pictures")
+
+__all__ = [*_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"phasegrid.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'phasegrid' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -3,7 +3,7 @@ The compiled part of phasegrid; use the names of the package phasegrid instead.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy
 from numpy.typing import NDArray
@@ -46,6 +46,9 @@ class Sweep:
 
 def parse_sweep(text: str, origin: str) -> Sweep:
     """A sweep from TOML; ValueError where it cannot be used."""
+
+def nearest_name(word: str, names: Sequence[str]) -> str:
+    """The name that is nearest to a word, or '' where none is near."""
 
 def parse_config(config: str) -> Sweep:
     """The sweep of a `config`."""
@@ -113,6 +116,9 @@ class Results:
 
     def save(self, path: str, authors: bool) -> None: ...
 
+def results_from(config: str, arrays: dict[str, Any]) -> Results:
+    """Results of a config and of their arrays, each under its name."""
+
 def merge(parts: Sequence[Results]) -> Results: ...
 
 def load(path: str) -> Results: ...
@@ -133,6 +139,11 @@ def expert_usage(results: Results, samples: int, seed: int, all_inputs: bool) ->
 
 def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool, all_inputs: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells,)"""
+
+def training_health(results: Results) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """
+    Diverged restarts, cells without a finite model, dead models: how many, and the first one's cell.
+    """
 
 def global_feature_dimensionality(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(cells, n)"""

@@ -8,18 +8,21 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasegrid import _core
+from phasegrid import _core, health
 from phasegrid.arrays import Arrays
-from phasegrid.sweep import Sweep, is_sequence, path_text, shown
+from phasegrid.cells import Cell, Place, Value, cell_index, check_axis, places, places_of_values
+from phasegrid.sweep import Sweep
+from phasegrid.text import file_to_write, is_sequence, path_text, shown
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
     from matplotlib.figure import Figure
 
@@ -28,6 +31,12 @@ DoubleArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 
 _NOT_TRAINED = -1
+# The arrays of the compiled part; each begins with the cells.
+_ARRAYS = (
+    *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
+    *("status", "kept", "parameters"),
+    *("snapshot_reconstruction_losses", "snapshot_losses", "snapshot_parameters"),
+)
 _MOST_NUMBERS = 100_000_000  # of a list that is made an array
 
 
@@ -80,6 +89,50 @@ class Results:
         """Every setting, the version and the device."""
         config: dict[str, Any] = json.loads(self.core.config)
         return config
+
+    # ---------------------------------------------------------------- parts of the grid
+    def cell(self, **values: float) -> tuple[int, ...]:
+        """The index of a cell that is given by the values of its axes: a cell for `reconstruct`, `route`, pictures.
+
+            results.expert_weights[results.cell(sparsity=0.9, last_importance=1)]       # (E,n,m)
+
+        Axes of one value may be left out. Raises ValueError where an axis has no such value (to 1e-6 of it).
+        """
+        return cell_index(self.axes, values)
+
+    def sel(self, **values: Value) -> Results:
+        """The results of a part of the grid, chosen by the axes' values.
+
+            results.sel(sparsity=0.9)                                   # one value: the axis stays, of length 1
+            results.sel(sparsity=[0.1, 0.9], last_importance=slice(0.5, 2))     # some; from .. to, both included
+
+        What comes back is what training that part alone would have given, bit for bit, with everything that results
+        can do. A value is met to 1e-6 of itself, never the nearest: raises ValueError, naming the nearest values,
+        where the axis has none such, and where a keyword is no axis.
+        """
+        return self._part_of_grid(values, lambda name, there, value: places_of_values(name, there, value))
+
+    def isel(self, **indices: Place) -> Results:
+        """The results of a part of the grid, chosen by index.
+
+            results.isel(sparsity=-1, last_importance=slice(0, 3))
+
+        Each is a number (negative ones count from the end), a sequence of numbers, or a slice; else as `sel`.
+        """
+        return self._part_of_grid(indices, lambda name, there, index: places(name, len(there), index))
+
+    def _part_of_grid(
+        self, wanted: Mapping[str, Any], find: Callable[[str, DoubleArray, Any], NDArray[np.intp]]
+    ) -> Results:
+        axes, config = self.axes, self.config
+        chosen = [np.arange(extent) for extent in self._extents]
+        for name, value in wanted.items():
+            check_axis(axes, name)
+            chosen[list(axes).index(name)] = at = find(name, axes[name], value)
+            if name in config["axes"]:
+                config["axes"][name] = axes[name][at].tolist()
+        cells = np.ravel_multi_index(np.ix_(*chosen), self._extents).ravel()
+        return _restored(json.dumps(config), {name: getattr(self.core, name)[cells] for name in _ARRAYS})
 
     # ---------------------------------------------------------------- losses
     @property
@@ -242,27 +295,26 @@ class Results:
         """(S,R,A..,E): share of the directions of the positive orthant that go to each expert first. Paper 5, A.3."""
         return self._grid(_core.cone_shares(self.core, _whole("samples", samples), _seed(seed)))
 
-    def reconstruct(self, cell: int | tuple[int, ...], inputs: ArrayLike) -> DoubleArray:
-        """(samples, n): x' of inputs (samples, n) by the kept model of a cell, given by its index in the grid."""
+    def training_health(self) -> dict[str, int]:
+        """What should not be believed, counted: diverged (restarts whose loss stopped being finite), empty (cells
+        without a finite model), dead (kept models without a feature whose norm is above 0.1).
+        """
+        return dict(self._health)
+
+    @functools.cached_property
+    def _health(self) -> dict[str, int]:
+        return health.counts(self)
+
+    def reconstruct(self, cell: Cell, inputs: ArrayLike) -> DoubleArray:
+        """(samples, n): x' of inputs (samples, n) by the kept model of a cell, given by index or by value (`cell`)."""
         return _core.reconstruct(self.core, self._cell(cell), _inputs(inputs))
 
-    def route(self, cell: int | tuple[int, ...], inputs: ArrayLike) -> tuple[IntArray, DoubleArray]:
+    def route(self, cell: Cell, inputs: ArrayLike) -> tuple[IntArray, DoubleArray]:
         """(samples, k) twice: the experts that inputs (samples, n) go to, by falling score, and their gates."""
         return _core.route(self.core, self._cell(cell), _inputs(inputs))
 
-    def _cell(self, index: object) -> int:
-        cells = math.prod(self._extents)
-        parts = index if isinstance(index, tuple) else (index,)
-        extents = self._extents if isinstance(index, tuple) else (cells,)
-        if len(parts) == len(extents) and all(
-            isinstance(i, int | np.integer) and not isinstance(i, bool) and -extent <= i < extent
-            for i, extent in zip(parts, extents, strict=True)
-        ):
-            inside = tuple(int(i) % extent for i, extent in zip(parts, extents, strict=True))
-            return int(np.ravel_multi_index(inside, extents))
-        raise ValueError(
-            f"cell must be an index into the grid {self._extents} or a whole number below {cells}, not {shown(index)}"
-        )
+    def _cell(self, cell: object) -> int:
+        return int(np.ravel_multi_index(cell_index(self.axes, cell), self._extents))
 
     # ---------------------------------------------------------------- out of here
     def arrays(self) -> Arrays:
@@ -286,33 +338,29 @@ class Results:
         """
         if layout not in ("phasegrid", "authors"):
             raise ValueError(f"layout must be one of phasegrid, authors, not {shown(layout)}")
-        self.core.save(path_text("path", path), layout == "authors")
+        self.core.save(file_to_write("path", path, [".npz"]), layout == "authors")
 
     def to_xarray(self) -> xarray.Dataset:
         """An xarray.Dataset of losses, kept models and feature metrics, with named dimensions and the axes' values as
         coordinates. Needs the package xarray.
         """
-        import xarray
+        from phasegrid import tables
 
-        grid = tuple(self.axes)
-        expert, feature = (*grid, "expert"), (*grid, "expert", "feature")
-        variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = {
-            "reconstruction_loss": (grid, self.reconstruction_losses),
-            "training_loss": (grid, self.final_losses),
-            "all_reconstruction_losses": ((*grid, "restart"), self.all_reconstruction_losses),
-            "all_training_losses": ((*grid, "restart"), self.all_losses),
-            "status": ((*grid, "restart"), self.status),
-            "kept": (grid, self.kept),
-            "expert_weights": ((*feature, "hidden"), self.expert_weights),
-            "biases": (feature, self.biases),
-            "router_weights": (feature, self.router_weights),
-            "feature_norm": (feature, self.feature_norms()),
-            "interference": (feature, self.interference()),
-            "feature_dimensionality": (feature, self.feature_dimensionality()),
-            "monosemantic_count": (expert, self.monosemantic_counts()),
-        }
-        coordinates = {name: values for name, values in self.axes.items() if not np.isnan(values).any()}
-        return xarray.Dataset(dict(variables), coordinates, {"config": self.core.config})
+        return tables.dataset(self)
+
+    def to_pandas(self, rows: Literal["cell", "restart"] = "cell") -> pandas.DataFrame:
+        """A pandas.DataFrame with a row for each cell, or for each restart of each cell.
+
+            results.to_pandas().pivot(index="sparsity", columns="last_importance", values="reconstruction_loss")
+            results.to_pandas("restart").groupby("sparsity").reconstruction_loss.std()
+
+        Both have a column for each axis, reconstruction_loss and training_loss. Rows of cells have what is said of kept
+        models: kept (which restart), total_capacity, and how many restarts were trained and how many diverged. Rows of
+        restarts have restart, status and kept (whether it is the kept one). Needs the package pandas.
+        """
+        from phasegrid import tables
+
+        return tables.frame(self, rows)
 
     def draw(
         self,
@@ -320,27 +368,64 @@ class Results:
         *,
         score: Literal["paper", "authors"] = "paper",
         colours: Literal["paper", "safe"] = "paper",
+        starved: bool = True,
     ) -> Figure:
-        """The phase diagram as a Matplotlib figure, saved where a path is given (.png, .pdf, .svg)."""
+        """The last feature over the grid as a Matplotlib figure, saved where a path is given (.png, .pdf, .svg).
+
+            results.draw("diagram.png", colours="safe")
+
+        Over two axes it is a phase diagram, over one lines, over more a diagram for each value of further axes; of one
+        cell, its feature directions (`phasegrid.pictures.draw`). starved: experts of a mixture that get under 1 % of
+        the inputs that are not all zero are hatched.
+        """
         from phasegrid import pictures
 
-        figure = pictures.phase_diagram([self], score=score, colours=colours)
+        return self._drawn(path, lambda: pictures.draw(self, score=score, colours=colours, starved=starved))
+
+    def draw_features(
+        self,
+        cell: Cell = 0,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        colours: Literal["paper", "safe"] = "paper",
+    ) -> Figure:
+        """The feature directions of a cell's kept model, saved where a path is given: arrows for up to three hidden
+        units, else norms and W W^T (`phasegrid.pictures.features`).
+
+        results.draw_features(results.cell(sparsity=0.99), "pentagon.png")
+        """
+        from phasegrid import pictures
+
+        return self._drawn(path, lambda: pictures.features(self, cell, colours=colours))
+
+    def _drawn(self, path: str | os.PathLike[str] | None, draw: Callable[[], Figure]) -> Figure:
+        """The figure, saved where a path is given; a path that cannot be written is refused before drawing."""
         if path is not None:
-            pictures.save(figure, path_text("path", path))
+            path = file_to_write("path", path, [".png", ".pdf", ".svg"])
+        figure = draw()
+        if path is not None:
+            from phasegrid import pictures
+
+            pictures.save(figure, path)
         return figure
 
     def explore(self, path: str | os.PathLike[str] = "explore.html") -> Path:
         """Writes one HTML page in which every cell and its model can be looked at; returns its path."""
         from phasegrid import explorer
 
-        return explorer.explore([self], path_text("path", path))
+        return explorer.explore([self], file_to_write("path", path, [".html"]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("results cannot be pickled; save() them and load() the file")
+        return _restored, (self.core.config, {name: getattr(self.core, name) for name in _ARRAYS})
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else f"{self.models_done} of {self.sweep.models} models"
-        return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}>"
+        warning = health.brief(self.training_health())
+        return f"<Results of {self.sweep!r}, {state}, {self.device or 'untrained'}{warning and f'; {warning}'}>"
+
+
+def _restored(config: str, arrays: Mapping[str, NDArray[Any]]) -> Results:
+    return Results(_core.results_from(config, dict(arrays)))
 
 
 def _all_inputs(inputs: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import numbers
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import _core
+from phasegrid.text import is_sequence, path_text, shown
 
 Number: TypeAlias = float | np.number[Any]
 Numbers: TypeAlias = Sequence[float] | NDArray[Any]
@@ -76,6 +76,7 @@ _PLACES: Mapping[str, tuple[str, str]] = {
         )
     },
 }
+_KEYWORDS = {place: keyword for keyword, place in _PLACES.items()}
 _AXES = frozenset(
     ("sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed")
 )
@@ -83,34 +84,14 @@ _WORDS = frozenset(("name", "router_init", "bias_init", "loss", "keep", "schedul
 _LISTS = frozenset(("feature_sparsity", "snapshots"))
 
 
-def shown(value: object) -> str:
-    """A value for a message: one short line."""
-    text = repr(value)
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:57] + "..."
-
-
-def path_text(name: str, path: object) -> str:
-    """A path as the C++ side takes it. Raises ValueError for what no file can be called."""
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise ValueError(f"{name} must be a path, in UTF-8 and without zero bytes, not {shown(path)}")
-    return text
-
-
-def is_sequence(value: object) -> bool:
-    """Whether a value is a list of numbers rather than a number or a text."""
-    if isinstance(value, np.ndarray):
-        return value.ndim > 0
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, str | bytes | Mapping)
-
-
 def _number(keyword: str, value: object) -> str:
     """One number as TOML has it."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{keyword} must be a number{_or_list(keyword)}, not {shown(value)}")
+        raise ValueError(
+            f"{keyword} must be a number{_or_list(keyword)}, not {shown(value)}{_list_hint(keyword, value)}"
+        )
     if isinstance(value, numbers.Integral):
         whole = int(value)
         return str(whole) if abs(whole) < 2**63 else repr(_as_float(whole))
@@ -130,6 +111,16 @@ def _as_float(whole: int) -> float:
         return -sys.float_info.max if whole < 0 else sys.float_info.max
 
 
+def _list_hint(keyword: str, value: object) -> str:
+    """What to do with several values of a setting that is no axis."""
+    if keyword in _AXES or not is_sequence(value):
+        return ""
+    return (
+        "; it cannot be an axis: train a list of sweeps, one for each value, "
+        f"[sweep.replace({keyword}=value) for value in {shown(value)}]"
+    )
+
+
 def _or_list(keyword: str) -> str:
     return " or a sequence of numbers" if keyword in _AXES else ""
 
@@ -145,16 +136,18 @@ def _list(keyword: str, values: Any) -> str:
 
 
 def _importance(value: object) -> str:
-    if isinstance(value, str):
+    if value == "uniform" and isinstance(value, str):
         return json.dumps(value)
-    if isinstance(value, Mapping):
-        if len(value) != 1 or next(iter(value)) not in ("geometric", "shuffled_geometric"):
-            raise ValueError(
-                'importance must be "uniform", a sequence of numbers, {"geometric": ratio} or '
-                f'{{"shuffled_geometric": ratio}}, not {shown(value)}'
-            )
-        return "{ " + ", ".join(f"{key} = {_number('importance', ratio)}" for key, ratio in value.items()) + " }"
-    return _list("importance", value)
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(rule, ratio)] = value.items()
+        if rule in ("geometric", "shuffled_geometric"):
+            return f"{{ {rule} = {_number(f'importance[{json.dumps(rule)}]', ratio)} }}"
+    if is_sequence(value):
+        return _list("importance", value)
+    raise ValueError(
+        'importance must be "uniform", a sequence of numbers, {"geometric": ratio} or '
+        f'{{"shuffled_geometric": ratio}}, not {shown(value)}'
+    )
 
 
 def _entry(keyword: str, value: object) -> tuple[str, str, str]:
@@ -162,7 +155,7 @@ def _entry(keyword: str, value: object) -> tuple[str, str, str]:
     table, key = _PLACES[keyword]
     if keyword in _WORDS:
         if not isinstance(value, str):
-            raise ValueError(f"{keyword} must be a string, not {shown(value)}")
+            raise ValueError(f"{keyword} must be a string, not {shown(value)}{_list_hint(keyword, value)}")
         return table, key, json.dumps(value)
     if keyword == "importance":
         return table, key, _importance(value)
@@ -171,6 +164,13 @@ def _entry(keyword: str, value: object) -> tuple[str, str, str]:
     if keyword in _AXES and is_sequence(value):
         return "axes", key, _list(keyword, value)
     return table, key, _number(keyword, value)
+
+
+def unknown(keyword: str, more: Sequence[str] = ()) -> ValueError:
+    """The error for a keyword that is no setting, nor one of `more`."""
+    near = _core.nearest_name(keyword, [*_PLACES, *more])
+    hint = f"; did you mean {near}" if near else ""
+    return ValueError(f"there is no setting {shown(keyword)}{hint}; there are {', '.join(_PLACES)}")
 
 
 def to_toml(settings: Mapping[str, Any]) -> str:
@@ -183,9 +183,7 @@ def to_toml(settings: Mapping[str, Any]) -> str:
         raise ValueError("sparsity and feature_sparsity exclude each other; give one of them")
     for keyword, value in settings.items():
         if keyword not in _PLACES:
-            near = difflib.get_close_matches(keyword, _PLACES, n=1)
-            hint = f"; did you mean {near[0]}" if near else ""
-            raise ValueError(f"there is no setting {shown(keyword)}{hint}; there are {', '.join(_PLACES)}")
+            raise unknown(keyword)
         table, key, text = _entry(keyword, value)
         tables[table].append(f"{key} = {text}")
     return "\n".join(
@@ -193,12 +191,37 @@ def to_toml(settings: Mapping[str, Any]) -> str:
     )
 
 
-def parse(text: str) -> _core.Sweep:
-    """The sweep of a TOML text. Raises ValueError with the reader's sentence."""
+def parse(settings: Mapping[str, Any]) -> _core.Sweep:
+    """The sweep of keyword arguments. Raises ValueError with the reader's sentence, keys made keywords."""
+    text = to_toml(settings)
+    if "n_features" not in settings:
+        raise ValueError("n_features must be given, a whole number from 1 to 256")
+    if "sparsity" not in settings and "feature_sparsity" not in settings:
+        raise ValueError(
+            "sparsity must be given, a number from 0 to below 1 or a sequence of them, or feature_sparsity, a number "
+            "for each feature"
+        )
     try:
         return _core.parse_sweep(text, _ORIGIN)
     except ValueError as error:
-        raise ValueError(re.sub(rf"^{_ORIGIN}:(\d+: | )", "", str(error))) from None
+        sentence = re.sub(rf"^{_ORIGIN}:(\d+: | )", "", str(error))
+        raise ValueError(_in_keywords(sentence, "feature_sparsity" in settings)) from None
+
+
+def _in_keywords(sentence: str, own_sparsities: bool) -> str:
+    """A sentence about keys of a sweep file as one about keyword arguments; what stands in quotes stays."""
+
+    def keyword(found: re.Match[str]) -> str:
+        table, key, rule = found["table"], found["key"], found["rule"]
+        if table is None:
+            return found[0]
+        if (table, key) == ("data", "sparsity"):
+            return "feature_sparsity" if own_sparsities else "sparsity"
+        name = key if table == "axes" else _KEYWORDS.get((table, key), found[0])
+        return f"{name}[{json.dumps(rule)}]" if rule else name
+
+    key = r"\b(?P<table>model|data|init|train|axes)\.(?P<key>\w+)(?:\.(?P<rule>(?:shuffled_)?geometric))?"
+    return re.sub(rf'"[^"]*"|{key}', keyword, sentence)
 
 
 class Sweep:
@@ -208,7 +231,7 @@ class Sweep:
     """
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
-        self._set(parse(to_toml({"name": "sweep", **settings})))
+        self._set(parse({"name": "sweep", **settings}))
 
     @classmethod
     def from_core(cls, core: _core.Sweep) -> Sweep:
@@ -248,6 +271,39 @@ class Sweep:
         """Every setting, as the `config` of a results file has them."""
         config: dict[str, Any] = json.loads(self.core.config)
         return config
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its keyword: `Sweep(**sweep.settings)` is the sweep again, unless it is from a file that has
+        both a seed and an axis of seeds (`config` has both; here `seed` is the axis).
+        """
+        config = self.config
+        found: dict[str, Any] = {}
+        for keyword, (table, key) in _PLACES.items():
+            place = config[table] if table else config
+            if key in place and not (keyword == "feature_sparsity" and not isinstance(place[key], list)):
+                found[keyword] = place[key]
+        if "feature_sparsity" in found:
+            del found["sparsity"]
+        found.update(config["axes"])
+        return found
+
+    def replace(self, **settings: Unpack[Settings]) -> Sweep:
+        """The sweep with some settings changed, each given as in `Sweep`.
+
+            base = phasegrid.Sweep(n_features=20, n_hidden=5, sparsity=[0.5, 0.9])
+            phasegrid.train([base.replace(n_experts=E, name=f"E{E}") for E in (1, 2, 4)])
+
+        A sequence makes a setting an axis and a number makes it none; sparsity and feature_sparsity replace each other.
+        """
+        kept = self.settings
+        for one, other in (("sparsity", "feature_sparsity"), ("feature_sparsity", "sparsity")):
+            if one in settings:
+                kept.pop(other, None)
+        changed = Sweep(**{**kept, **settings})
+        if "seed" in settings or "seed" not in self.config["axes"]:
+            return changed
+        return _from_config(json.dumps(changed.config | {"seed": self.seed}))  # which the axis is added to
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sweep) and self.core.config == other.core.config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import warnings
@@ -11,9 +12,10 @@ from typing import Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from phasegrid import _core
+from phasegrid import _core, health
 from phasegrid.results import Results
-from phasegrid.sweep import Settings, Sweep, path_text, shown
+from phasegrid.sweep import Settings, Sweep, unknown
+from phasegrid.text import file_to_write, path_text, shown
 
 # progress(models_done, models_total, share_done, seconds), a few times a second; share_done is from 0 to 1.
 ProgressCall: TypeAlias = Callable[[int, int, float, float], object]
@@ -27,6 +29,9 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, results: Results | list[Results]) -> None:
         super().__init__()
         self.results = results
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.results,)
 
     def __str__(self) -> str:  # not made before it is asked for: Ctrl-C once more must find no time to come between
         parts = self.results if isinstance(self.results, list) else [self.results]
@@ -81,21 +86,102 @@ def train(
     checkpoint_seconds: float = 30,
     **settings: Unpack[Settings],
 ) -> Results | list[Results]:
-    """Trains every restart of every cell of a sweep, given as `Sweep`, or by its settings as keyword arguments; or of a
-    list of sweeps, in one go: hundreds of sweeps of one cell each cost no more than one sweep of as many cells.
+    """Trains every restart of every cell of a sweep, and keeps the best model of each cell.
 
-    device: "auto" is a GPU where this build and machine have one, else the CPU. threads: CPU threads, 0 for one a core.
-    progress: True for a bar, False for none, None for a bar in a notebook or terminal, or a function.
-    out: a results file, or for a list of sweeps a folder of NAME.npz; what is finished is saved beside it about every
-    `checkpoint_seconds`, and the same call goes on from there after a crash.
-    shard: "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
-    resume: results of an interrupted training of the same sweeps, whose models are not trained again.
+        results = phasegrid.train(n_features=20, n_hidden=5, n_experts=4, sparsity=[0.5, 0.9, 0.99])
 
+    **The model.** n features, E experts of m hidden units, of which an input x meets the k whose router scores G x are
+    highest (of equal ones, those of lower number). Each expert is an autoencoder with tied weights and a ReLU at its
+    output, and the gates are the softmax over the k scores:
+
+        x' = sum over the k experts of gate_e ReLU(W_e W_e^T x + b_e),    gate = softmax of their scores
+
+    With n_experts=1 it is the dense model, ReLU(W W^T x + b).
+
+    **The loss.** The weighted squared error, sum over features of I_f (x'_f - x_f)^2, averaged over the batch and, with
+    loss="mean", over the features too. Training adds, for mixtures, load_balance * E * sum over experts of f_e P_e: f_e
+    is the share of the batch that expert e gets, and P_e its mean probability in a softmax over all E scores. Compare
+    models by `Results.reconstruction_losses`, which are without that term. AdamW (beta 0.9 and 0.999, epsilon 1e-8)
+    minimises it.
+
+    **The data.** Each feature is 0 with probability S, its sparsity, else uniform in [0, 1), independently of the
+    others; every batch is drawn anew.
+
+    **Settings and their defaults.** Those with * may be a sequence, which makes them an axis of the grid.
+
+        n_features            required: n, 1 to 256
+        n_hidden = 1          m, 1 to 64
+        n_experts = 1         E, 1 to 64
+        top_k = 1             k, 1 to n_experts
+        sparsity *            required, 0 to below 1; or feature_sparsity, one number for each feature
+        importance = "uniform"        all 1; or (n,) numbers, {"geometric": r} for r^f, {"shuffled_geometric": r}
+        last_importance *     that of the last feature, instead of what importance says
+        router_init = "xavier"        or "zero", "diagonal", "ordered-k-hot", "random-k-hot"
+        bias_init = "xavier"          or "zero"
+        restarts = 10         models of each cell, which differ in their random numbers alone
+        seed * = 0            of all random numbers; values of an axis are added to it
+        steps * = 5000
+        batch * = 512         samples of each step
+        learning_rate * = 0.001
+        schedule = "constant"         of the learning rate; or "linear", "cosine", both down to 0
+        drop_below = 0        the learning rate is multiplied by drop_factor once a batch's loss is below this; 0: never
+        drop_factor = 0.1
+        stop_below = 0        training ends once a batch's loss is below this; 0: never
+        weight_decay * = 0.01         decoupled, on all parameters
+        load_balance * = 0    weight of the load-balance term; the paper has 0.01
+        loss = "mean"         or "sum": over features
+        keep = "evaluation"   which restart is kept: that of lowest loss on one fresh batch of 16,384 samples, the same
+                              for all; "last-batch", the paper's choice, takes the luckiest last batch, so that at high
+                              sparsity the kept model often has fewer features than others of its cell
+        snapshots = []        steps after which losses and parameters are kept
+        name = "sweep"
+
+    Parameters
+    ----------
+    sweep : Sweep or sequence of Sweep, optional
+        What to train, where it is not given by keywords. A list is trained in one go: hundreds of sweeps of one cell
+        each cost no more than one sweep of as many cells.
+    device : {"auto", "cpu", "cuda"}
+        "auto" is a GPU where this build and machine have one, else the CPU.
+    threads : int
+        CPU threads; 0 for one per core.
+    instruction_set : {"auto", "baseline", "avx2", "avx512"}
+        Of the CPU; all give the same bits.
+    progress : bool or function, optional
+        True for a bar, False for none, None for a bar in a notebook or terminal, or a function that is called with
+        (models done, models, share of the work done, seconds).
+    out : path, optional
+        A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. What is finished
+        is saved beside it about every `checkpoint_seconds` (30), and the same call goes on from there after a crash.
+    resume : Results or sequence of Results, optional
+        Of an interrupted training of the same sweeps, whose models are not trained again.
+    shard : str
+        "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
+
+    Returns
+    -------
+    Results, or a list of Results for a list of sweeps.
+
+    Raises
+    ------
+    ValueError
+        Where a setting cannot be used: one sentence with what is allowed.
+    Interrupted
+        After Ctrl-C, within a second; it has what was finished. Ctrl-C again meanwhile is the same request.
+    RuntimeError
+        Where the device fails.
+
+    Warns
+    -----
+    TrainingWarning
+        Where restarts diverged, cells have no model, or models are dead: no feature has a norm above 0.1.
+    RuntimeWarning
+        Of what does not end the training: fewer threads than asked for, a checkpoint that cannot be written.
+
+    Notes
+    -----
     The numbers depend on the settings alone: not on device, threads, order, or the other sweeps of the call. The GIL is
-    free while it trains. Ctrl-C raises `Interrupted` within a second, with what was finished; pressed again meanwhile,
-    it is the same request. A RuntimeWarning says what does not end the training: fewer threads than asked for, a
-    checkpoint that cannot be written.
-    Raises ValueError where a setting cannot be used, RuntimeError where the device fails.
+    free while it trains.
     """
     single = sweep is None or isinstance(sweep, Sweep)
     sweeps = _sweeps_of(sweep, settings)
@@ -131,11 +217,19 @@ def train(
     answer = results[0] if single else results
     if interrupted:
         raise Interrupted(answer)
+    if unhealthy := health.sentence(results):
+        warnings.warn(unhealthy, health.TrainingWarning, stacklevel=2)
     return answer
 
 
 def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any]) -> list[Sweep]:
     if sweep is None:
+        for keyword in settings:
+            if keyword not in Settings.__annotations__:
+                raise unknown(
+                    keyword,
+                    [name for name, of in inspect.signature(train).parameters.items() if of.kind is of.KEYWORD_ONLY],
+                )
         return [Sweep(**settings)]
     if settings:
         raise ValueError(
@@ -163,14 +257,16 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:
-    path = path_text("out", out)
     if single:
-        return [path]
+        return [file_to_write("out", out, [".npz"])]
+    folder = path_text("out", out)
+    if not os.path.isdir(folder):
+        raise ValueError(f"{folder}: cannot be written: out must be a folder that is there, for a list of sweeps")
     names = [sweep.name for sweep in sweeps]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"two sweeps are named {twice!r}; with out= names must differ")
-    return [os.path.join(path, f"{name}.npz") for name in names]
+    return [os.path.join(folder, f"{name}.npz") for name in names]
 
 
 @contextlib.contextmanager

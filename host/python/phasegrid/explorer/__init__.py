@@ -27,7 +27,7 @@ def explore(sources: Source | Iterable[Source], path: str | os.PathLike[str], *,
     sources: results files (.npz, ours or the authors'), mappings of their arrays (see phasegrid.arrays), or results in
         memory; one or several. Several lie side by side, two at a time.
     path: the page, replaced whole where it exists.
-    title: its heading; the names of the results where None.
+    title: its heading; where None, what the sweeps train: "n = 3, m = 2, E = 2, top 1".
 
     Raises ValueError where a source is no results, where they are too much for a page, where the path cannot be
     written, or where the package plotly is missing.
@@ -36,11 +36,10 @@ def explore(sources: Source | Iterable[Source], path: str | os.PathLike[str], *,
     from phasegrid.arrays import HasArrays
     from phasegrid.explorer.packing import pack_all
     from phasegrid.explorer.page import render, write
+    from phasegrid.explorer.titles import heading
 
     several = [sources] if isinstance(sources, str | os.PathLike | Mapping | HasArrays) else list(sources)
     packed = pack_all(several)
     if title is None:
-        title = ", ".join(results.name for results in packed)
-        if len(title) > 60:
-            title = f"{packed[0].name} and {len(packed) - 1} more"
+        title = heading([results.header["title"] for results in packed])
     return write(Path(path), render(packed, title))

@@ -20,7 +20,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="phasegrid explore", description="Write results as one HTML page to explore in a browser.")
     parser.add_argument("files", nargs="+", metavar="FILE.npz", help="results of phasegrid, or the authors' files")
     parser.add_argument("--out", required=True, metavar="PAGE.html", help="the page; replaced where it exists")
-    parser.add_argument("--title", help="heading of the page (default: the names of the results)")
+    parser.add_argument("--title", help="heading of the page (default: the shapes of the models)")
     return parser.parse_args(arguments)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.arrays import Arrays, Source, open_arrays
+from phasegrid.explorer.titles import titles_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
 MOST_BYTES = 256 * 2**20  # of all results; browsers stop at strings of 512 MiB
@@ -26,13 +27,16 @@ ALIGNMENT = 8  # of every array in the block, as typed arrays ask
 # key -> (type in the page, dimensions behind the cells': a letter is an extent that must agree everywhere)
 CELL_ARRAYS: Mapping[str, tuple[str, str]] = {
     "final_losses": ("<f4", ""),
+    "reconstruction_losses": ("<f4", ""),
     "expert_weights": ("<f4", "Enm"),
     "router_weights": ("<f4", "En"),
     "biases": ("<f4", "En"),
     "all_losses": ("<f4", "k"),
+    "all_reconstruction_losses": ("<f4", "k"),
     "status": ("<i4", "k"),
     "kept": ("<i4", ""),
     "snapshot_losses": ("<f4", "kT"),
+    "snapshot_reconstruction_losses": ("<f4", "kT"),
     "snapshot_expert_weights": ("<f4", "TEnm"),
     "snapshot_router_weights": ("<f4", "TEn"),
     "snapshot_biases": ("<f4", "TEn"),
@@ -44,7 +48,7 @@ class Packed:
     """One results file, as the page holds it."""
 
     name: str
-    header: Mapping[str, Any]  # name, dimensions, extents, config, where each array lies
+    header: dict[str, Any]  # name, title, dimensions, extents, config, where each array lies
     block: str  # base64 of the deflated arrays
     size: int  # bytes of the arrays
 
@@ -63,6 +67,8 @@ def pack_all(sources: Sequence[Source]) -> list[Packed]:
                 f"the results hold {size / 2**20:.0f} MiB or more; at most {MOST_BYTES // 2**20} fit a page: give "
                 "fewer files, or sweeps of fewer cells or snapshots"
             )
+    for results, title in zip(packed, titles_of([results.header for results in packed]), strict=True):
+        results.header["title"] = title
     return packed
 
 

@@ -12,17 +12,23 @@ from importlib import resources
 from pathlib import Path
 
 from phasegrid.explorer.packing import Packed
+from phasegrid.text import check_folder
 
 # In this order inside one function, so that each sees those before it and the page's global names stay free.
 SCRIPTS = (
     "results.js",
     "measures.js",
+    "usage.js",
+    "quantities.js",
     "regions.js",
     "colours.js",
     "state.js",
+    "address.js",
     "panels.js",
     "diagram.js",
     "cell.js",
+    "tooltip.js",
+    "space.js",
     "model.js",
     "router.js",
     "training.js",
@@ -70,6 +76,7 @@ def render(packed: Sequence[Packed], title: str) -> str:
 
 def write(path: Path, text: str) -> Path:
     """Writes the page whole or not at all. Raises ValueError naming the path where it cannot be written."""
+    check_folder(os.fspath(path))
     temporary = None
     try:
         if path.is_dir():

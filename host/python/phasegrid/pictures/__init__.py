@@ -15,7 +15,8 @@ the same picture. Bad input raises ValueError with one sentence.
     7                 losses([results, ...])
     8                 loss_boxes([results, ...])
     all, Table 1      report(path), from what `phasegrid reproduce` found
-    none              curves([results, ...]): a measure over any axis; training(results, cell): losses over the steps
+    none              features(results, cell): the feature directions; draw(results): what results have to show;
+                      curves([results, ...]): a measure over any axis; training(results, cell): losses over the steps
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from phasegrid.pictures.api import curves as curves
+    from phasegrid.pictures.api import draw as draw
     from phasegrid.pictures.api import experts as experts
+    from phasegrid.pictures.api import features as features
     from phasegrid.pictures.api import features_per_dimension as features_per_dimension
     from phasegrid.pictures.api import loss_boxes as loss_boxes
     from phasegrid.pictures.api import losses as losses
@@ -40,7 +43,9 @@ if TYPE_CHECKING:
 __all__ = [
     "InputError",
     "curves",
+    "draw",
     "experts",
+    "features",
     "features_per_dimension",
     "loss_boxes",
     "losses",

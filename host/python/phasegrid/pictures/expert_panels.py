@@ -30,10 +30,14 @@ BARS = 0.5  # height of the bars, as a share of that side
 LEFT, RIGHT, GAP = 0.58, 0.12, 0.16
 TOP, HEAD_LINE, TITLE, GUTTER, FOOT, AXIS_LABEL = 0.06, 0.17, 0.2, 0.1, 0.3, 0.14
 SCALE_WIDTH, SCALE_HEIGHT, SCALE_GAP = 1.38, 0.085, 0.26
-LEGEND, NOTES = 0.56, 0.2
+LEGEND, NOTES, NOTE_LETTER = 0.56, 0.2, 0.057
 LEAST_WIDTH = 2 * SCALE_WIDTH + SCALE_GAP + 0.1  # of a picture that is to fit a page
 
 SHARED = Normalize(0, 1, clip=True)  # polysemanticity, the paper's threshold being far below 1
+SHARED_TICKS = [(0, "0\nmonosemantic"), (1, "≥ 1\nsuperposed")]
+SHARES = "%: of the inputs that are not all zero, how many the expert gets"
+# What the matrix is: as published, the same with rows that fade, or W W^T.
+MATRICES = {"unit": r"$\hat{W}_i \cdot W_j$", "faded": r"$\hat{W}_i \cdot W_j$", "product": r"$W_i \cdot W_j$"}
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,25 @@ def draw_bars(axes: Axes, expert: Expert, highest: float, palette: Palette) -> N
     bare(axes)
 
 
-def draw_matrix(axes: Axes, expert: Expert, palette: Palette, side: float) -> None:
+def draw_matrix(axes: Axes, expert: Expert, palette: Palette, side: float, faded: bool) -> None:
+    """Rows that fade are as strong as the norm of their feature."""
     n = len(expert.norm)
+    strength = np.repeat(np.clip(np.nan_to_num(expert.norm), 0, 1)[:, None], n, axis=1) if faded else None
     if expert.whole:
         axes.set_facecolor(BLANK)
     else:
         axes.patch.set(**UNTRAINED)
     box = (0.5, n + 0.5, n + 0.5, 0.5)
-    axes.imshow(expert.gram, cmap=palette.signed, vmin=-1, vmax=1, extent=box, interpolation="nearest", aspect="auto")
+    axes.imshow(
+        expert.gram,
+        cmap=palette.signed,
+        vmin=-1,
+        vmax=1,
+        extent=box,
+        interpolation="nearest",
+        aspect="auto",
+        alpha=strength,
+    )
     ticks = [
         1,
         *(
@@ -140,32 +155,36 @@ def draw_scale(
     axes.set_title(label, fontsize=7, pad=3)
 
 
-def notes_on(experts: Sequence[Expert]) -> list[str]:
-    """What the panels show besides bars and matrices."""
-    notes = []
+def notes_on(width: float, experts: Sequence[Expert], matrix: str, shares: bool) -> list[str]:
+    """What the panels show besides bars and matrices, in lines that fit."""
+    notes = [SHARES] if shares else []
+    if matrix == "faded":
+        notes.append("rows of the matrix fade with the norm of their feature")
     if any(expert.start is not None and expert.start.any() for expert in experts):
         notes.append("▲ and shading: features that the router started the expert on")
     if not all(expert.whole for expert in experts):
         notes.append("hatched: no value")
-    return notes
+    return [line for note in notes for line in wrapped(note, width, NOTE_LETTER)]
 
 
-def draw_legend(sheet: Sheet, top: float, experts: Sequence[Expert], palette: Palette) -> None:
+def draw_legend(
+    sheet: Sheet, top: float, experts: Sequence[Expert], palette: Palette, label: str, notes: Sequence[str]
+) -> None:
     """Both colour scales, and below them the notes."""
     beyond = np.nanmax([np.nanmax(np.abs(expert.gram), initial=0) for expert in experts]) > 1
     left = (sheet.width - 2 * SCALE_WIDTH - SCALE_GAP) / 2
     shared = ScalarMappable(SHARED, palette.shared)
-    draw_scale(sheet, left, top, shared, "polysemanticity", [(0, "0\nmonosemantic"), (1, "≥ 1\nsuperposed")])
+    draw_scale(sheet, left, top, shared, "polysemanticity", SHARED_TICKS)
     ends = [(-1, "≤ −1" if beyond else "−1"), (0, "0"), (1, "≥ 1" if beyond else "1")]
     signed = ScalarMappable(Normalize(-1, 1), palette.signed)
-    draw_scale(sheet, left + SCALE_WIDTH + SCALE_GAP, top, signed, r"$\hat{W}_i \cdot W_j$", ends)
-    for line, note in enumerate(notes_on(experts)):
+    draw_scale(sheet, left + SCALE_WIDTH + SCALE_GAP, top, signed, label, ends)
+    for line, note in enumerate(notes):
         sheet.text(left + SCALE_WIDTH + SCALE_GAP / 2, top + LEGEND + line * NOTES, note, ha="center", fontsize=7)
 
 
-def wrapped(title: str, width: float) -> list[str]:
-    """Lines of a heading; "n = 20" stays in one."""
-    lines = textwrap.wrap(title.replace(" = ", "\xa0=\xa0"), max(10, int(width / 0.082)))
+def wrapped(title: str, width: float, letter: float = 0.082) -> list[str]:
+    """Lines of a heading; "n = 20" stays in one. letter: what one takes, in inches."""
+    lines = textwrap.wrap(title.replace(" = ", "\xa0=\xa0"), max(10, int(width / letter)))
     return [line.replace("\xa0", " ") for line in lines]
 
 
@@ -185,10 +204,12 @@ def draw_experts(report: Report, palette: Palette, page: float | None) -> Figure
     width = fitted(page, own=around + widest * side, least=LEAST_WIDTH)
     if page is not None:
         side = min((width - around) / widest, SIDES[1])
+    matrix = report.picture["matrix"].text() if report.picture.has("matrix") else "unit"
+    notes = notes_on(width, shown, matrix, report.picture.has("shares") and report.picture["shares"].flag())
     start = LEFT + (width - around - widest * side) / 2  # panels grow no further, and stand in the middle
     heads = [wrapped(title, width - LEFT) for title, _ in groups]
     rows = [len(head) * HEAD_LINE + TITLE + BARS * side + GUTTER + side + FOOT for head in heads]
-    height = TOP + sum(rows) + AXIS_LABEL + LEGEND + len(notes_on(shown)) * NOTES
+    height = TOP + sum(rows) + AXIS_LABEL + LEGEND + len(notes) * NOTES
     check_size(width, height)
     highest = max(1.12, 1.05 * float(np.nanmax([np.nanmax(expert.norm, initial=0) for expert in shown])))
 
@@ -201,21 +222,21 @@ def draw_experts(report: Report, palette: Palette, page: float | None) -> Figure
         for column, expert in enumerate(experts):
             left = start + column * (side + GAP)
             bars = sheet.axes(left, down, side, BARS * side)
-            matrix = sheet.axes(left, down + BARS * side + GUTTER, side, side)
+            square = sheet.axes(left, down + BARS * side + GUTTER, side, side)
             draw_bars(bars, expert, highest, palette)
-            draw_matrix(matrix, expert, palette, side)
+            draw_matrix(square, expert, palette, side, faded=matrix == "faded")
             sheet.text(left, down - 0.06, expert.title, color=QUIET)
             if top + row >= TOP + sum(rows) - 1e-6:
-                matrix.set_xlabel("feature $i$ (bars), $j$ (matrix)", labelpad=2)
+                square.set_xlabel("feature $i$ (bars), $j$ (matrix)", labelpad=2)
             if column == 0:
                 bars.set_ylabel(r"norm $\|W_i\|$")
-                matrix.set_ylabel("feature $i$")
-                for axes in (bars, matrix):
+                square.set_ylabel("feature $i$")
+                for axes in (bars, square):
                     axes.yaxis.set_label_coords(-0.36 / side, 0.5)
             else:
                 bars.tick_params(labelleft=False)
-                matrix.tick_params(labelleft=False)
+                square.tick_params(labelleft=False)
         top += row
-    draw_legend(sheet, top + AXIS_LABEL + 0.1, shown, palette)
+    draw_legend(sheet, top + AXIS_LABEL + 0.1, shown, palette, MATRICES[matrix], notes)
     note_preset(sheet.figure, report)
     return sheet.figure

@@ -1,12 +1,12 @@
 """Phase diagrams as numbers: reads result files, colours and arranges the panels.
 
-Arrays: S sparsities, R importances of the last feature, E experts, n features, m hidden units. NaN stands for a cell
-without a trained model.
+Arrays: Y and X cells down and across, E experts, n features, m hidden units. NaN stands for a cell without a trained
+model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from phasegrid.arrays import Source, name_of, open_arrays
 from phasegrid.pictures.errors import InputError
-from phasegrid.pictures.measures import Array, last_norm, last_score
-from phasegrid.pictures.opened import AXES
+from phasegrid.pictures.measures import Array, last_norm, last_score, starved_experts
+from phasegrid.pictures.opened import AXES, SHORT, Opened
+from phasegrid.pictures.scales import Scale
 
 LETTERS = {(2, 1): "A", (3, 1): "B", (3, 2): "C"}  # the paper's names of (n, m)
 
@@ -25,95 +26,182 @@ LETTERS = {(2, 1): "A", (3, 1): "B", (3, 2): "C"}  # the paper's names of (n, m)
 
 
 class Shape(NamedTuple):
-    """An architecture."""
+    """What a set of panels is of: an architecture and, of a grid with further axes, their values there."""
 
     n: int
     m: int
     experts: int
+    top_k: int = 1
+    at: tuple[tuple[str, float], ...] = ()
 
     @property
     def family(self) -> tuple[int, int]:
         return self.n, self.m
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """What those that may stand in one row have in common."""
+        return self.n, self.m, self.at, self.top_k
+
+    @property
+    def settings(self) -> list[str]:
+        """What a heading says beside features and hidden units: top 2, seed = 1."""
+        top = [f"top {self.top_k}"] if self.top_k > 1 else []
+        return top + [f"{SHORT[name]} = {value:.4g}" for name, value in self.at]
 
     def model_label(self) -> str:
         """'A/2' as in Figure 8; 'n m E' for a shape the paper does not name."""
         letter = LETTERS.get(self.family)
         return f"{letter}/{self.experts}" if letter else f"{self.n} {self.m} {self.experts}"
 
-    def panel_label(self, expert: int) -> str:
-        """'A.1/2' as in Figure 4, for expert 0 of E = 2."""
+    def plain_label(self) -> str:
+        """What it is, in lines."""
+        experts = "dense" if self.experts == 1 else f"{self.experts} experts"
+        return "\n".join([experts, f"n = {self.n}", f"m = {self.m}", *self.settings])
+
+    def panel_label(self, expert: int, paper: bool = False) -> str:
+        """'expert 1 of 2', or as in Figure 4 'A.1/2', for expert 0 of E = 2."""
         letter = LETTERS.get(self.family)
-        return f"{letter}.{expert + 1}/{self.experts}" if letter else f"{self.model_label()}: {expert + 1}"
+        if paper:
+            return f"{letter}.{expert + 1}/{self.experts}" if letter else f"{self.model_label()}: {expert + 1}"
+        return "dense" if self.experts == 1 else f"expert {expert + 1} of {self.experts}"
 
 
 @dataclass(frozen=True)
 class Grid:
     """One trained grid: axes in ascending order, NaN in losses and weights wherever no model was kept."""
 
-    sparsity: Array  # (S)
-    importance: Array  # (R)
-    losses: Array  # (S, R)
-    weights: Array  # (S, R, E, n, m)
-
-    @property
-    def shape(self) -> Shape:
-        experts, n, m = self.weights.shape[2:]
-        return Shape(n, m, experts)
+    shape: Shape
+    y: Scale  # downwards
+    x: Scale  # to the right
+    losses: Array  # (Y, X): training losses
+    weights: Array  # (Y, X, E, n, m)
+    reconstruction: Array | None = None  # (Y, X): reconstruction losses; the authors' files have none
+    router: Array | None = None  # (Y, X, E, n); nor routers
+    sparsities: Array | None = None  # (Y, X, n): of every feature
 
     @property
     def trained(self) -> NDArray[np.bool_]:
-        """(S, R): the cells that hold a model."""
+        """(Y, X): the cells that hold a model."""
         return np.isfinite(self.losses)
 
+    def starved(self) -> NDArray[np.bool_]:
+        """(Y, X, E): experts that get under 1 % of the non-zero inputs; none where routers are not known."""
+        if self.router is None or self.sparsities is None:
+            return np.zeros((*self.losses.shape, self.shape.experts), bool)
+        return starved_experts(self.router, self.shape.top_k, self.sparsities)
 
-def load_grid(source: Source) -> Grid:
-    """The grid of an .npz of phasegrid or of the authors, or of results in memory. Further keys are passed over.
 
-    Raises InputError.
+def load_grid(source: Source) -> list[Grid]:
+    """The phase diagrams of an .npz of phasegrid or of the authors, or of results in memory: over sparsity and last
+    importance or, where one of those has one value, over an axis that has more; one for each value of further axes.
+    Further keys are passed over. Raises InputError.
     """
-    dimensions = {"sparsity_values": 1, "importance_values": 1, "final_losses": 2, "expert_weights": 5}
-    more = [f"{name}_values" for name in AXES if f"{name}_values" not in dimensions]
+    needed = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
+    names = {f"{name}_values": name for name in AXES} | {"importance_values": "last_importance"}
+    names.pop("last_importance_values")
     path = name_of(source)
     try:
-        arrays = open_arrays(source, (*dimensions, *more))
+        arrays = open_arrays(source, (*needed, *names, "reconstruction_losses", "router_weights", "config"))
     except ValueError as error:
         raise InputError(str(error)) from None
-    missing = [key for key in dimensions if key not in arrays]
+    missing = [key for key in needed if key not in arrays]
     if missing:
-        raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(dimensions)}")
-    data = {key: np.asarray(arrays[key]) for key in dimensions}
-    if further := [key.removesuffix("_values") for key in more if key in arrays]:
-        raise InputError(
-            f"{path}: has the axis {further[0]} too; a phase diagram has sparsity and last_importance alone: "
-            "draw curves, or train one sweep for each diagram"
-        )
-    for key, array in data.items():
+        raise InputError(f"{path}: no key {missing[0]}; needed are {', '.join(needed)}")
+    # The two that every file has, then the others in the file's order, as the arrays' dimensions are.
+    axis_keys = [*needed[:2], *(key for key in arrays if key in names and key not in needed)]
+    dimensions = {key: 1 for key in axis_keys}
+    dimensions |= {"final_losses": len(axis_keys), "expert_weights": len(axis_keys) + 3}
+    optional = {"reconstruction_losses": len(axis_keys), "router_weights": len(axis_keys) + 2}
+    dimensions |= {key: extent for key, extent in optional.items() if key in arrays}
+    data: dict[str, Array] = {}
+    for key, extent in dimensions.items():
+        array = np.asarray(arrays[key])
         if array.dtype.kind not in "fiu":
             raise InputError(f"{path}: {key} holds {array.dtype}; allowed are real numbers")
-        if array.ndim != dimensions[key]:
-            raise InputError(f"{path}: {key} has shape {array.shape}; it must have {dimensions[key]} dimension(s)")
-    sparsity, importance, losses, weights = (array.astype(np.float64) for array in data.values())
-    cells = (len(sparsity), len(importance))
+        if array.ndim != extent:
+            raise InputError(f"{path}: {key} has shape {array.shape}; it must have {extent} dimension(s)")
+        data[key] = array.astype(np.float64)
+    axes = {names[key]: data[key] for key in axis_keys}
+    cells = tuple(map(len, axes.values()))
+    letters = ", ".join(["S", "R", *"A" * (len(cells) - 2)])
     if 0 in cells:
         raise InputError(f"{path}: no cells; sparsity_values and importance_values must each hold at least one value")
-    if losses.shape != cells:
-        raise InputError(f"{path}: final_losses has shape {losses.shape}; it must be (S, R) = {cells}")
-    if weights.shape[:2] != cells or 0 in weights.shape:
-        expected = f"({cells[0]}, {cells[1]}, E, n, m)"
-        raise InputError(f"{path}: expert_weights has shape {weights.shape}; it must be (S, R, E, n, m) = {expected}")
-    for key, values in (("sparsity_values", sparsity), ("importance_values", importance)):
-        if not np.isfinite(values).all() or len(np.unique(values)) != len(values):
+    if data["final_losses"].shape != cells:
+        shape = data["final_losses"].shape
+        raise InputError(f"{path}: final_losses has shape {shape}; it must be ({letters}) = {cells}")
+    weights = data["expert_weights"]
+    if weights.shape[:-3] != cells or 0 in weights.shape:
+        expected = f"({', '.join(map(str, cells))}, E, n, m)"
+        raise InputError(
+            f"{path}: expert_weights has shape {weights.shape}; it must be ({letters}, E, n, m) = {expected}"
+        )
+    for key, shape in (("reconstruction_losses", cells), ("router_weights", weights.shape[:-1])):
+        if key in data and data[key].shape != shape:
+            raise InputError(f"{path}: {key} has shape {data[key].shape}; it must be {shape}")
+    for key, values in zip(axis_keys, axes.values(), strict=True):
+        own_sparsities = key == "sparsity_values" and len(values) == 1  # NaN, where each feature has its own
+        if (not np.isfinite(values).all() and not own_sparsities) or len(np.unique(values)) != len(values):
             raise InputError(f"{path}: {key} must hold finite values, each once")
-
-    trained = np.isfinite(losses) & np.isfinite(weights).all(axis=(2, 3, 4))
+    trained = np.isfinite(data["final_losses"]) & np.isfinite(weights).all(axis=(-3, -2, -1))
     if not trained.any():
         raise InputError(
             f"{path}: no cell holds a trained model; at least one finite loss with finite weights is needed"
         )
-    losses = np.where(trained, losses, np.nan)
-    weights = np.where(trained[:, :, None, None, None], weights, np.nan)
-    rows, columns = np.argsort(sparsity), np.argsort(importance)
-    return Grid(sparsity[rows], importance[columns], losses[np.ix_(rows, columns)], weights[np.ix_(rows, columns)])
+    results = Opened(source, arrays)
+    fields = {key: data[key] for key in data if key not in axis_keys}
+    if "router_weights" in data:
+        fields["sparsities"] = results.feature_sparsities
+    return _grids_of(axes, fields, trained, results.top_k)
+
+
+def _grids_of(
+    axes: Mapping[str, Array], data: Mapping[str, Array], trained: NDArray[np.bool_], top_k: int
+) -> list[Grid]:
+    """A grid for each value of the axes that are neither down nor across."""
+    down, across = sides(axes)
+    order = [*(name for name in axes if name not in (down, across)), down, across]
+    transposed = [list(axes).index(name) for name in order]
+    rising = [np.argsort(axes[name], kind="stable") for name in order]
+    values = {name: axes[name][ascending] for name, ascending in zip(order, rising, strict=True)}
+
+    def arranged(numbers: Array) -> Array:
+        """(further axes.., Y, X, ..), ascending along each; NaN where there is no model."""
+        known = trained.reshape(trained.shape + (1,) * (numbers.ndim - trained.ndim))
+        numbers = np.where(known, numbers, np.nan)
+        numbers = numbers.transpose(*transposed, *range(len(order), numbers.ndim))
+        return np.asarray(numbers[np.ix_(*rising)])
+
+    arrays = {key: arranged(numbers) for key, numbers in data.items()}
+    experts, n, m = arrays["expert_weights"].shape[-3:]
+    grids = []
+    for place in np.ndindex(arrays["final_losses"].shape[:-2]):
+        at = tuple(
+            (name, float(values[name][i])) for name, i in zip(order, place, strict=False) if len(values[name]) > 1
+        )
+        part = {key: numbers[place] for key, numbers in arrays.items()}
+        grids.append(
+            Grid(
+                Shape(n, m, experts, top_k, at),
+                Scale(down, values[down]),
+                Scale(across, values[across]),
+                part["final_losses"],
+                part["expert_weights"],
+                part.get("reconstruction_losses"),
+                part.get("router_weights"),
+                part.get("sparsities"),
+            )
+        )
+    return grids
+
+
+def sides(axes: Mapping[str, Array]) -> tuple[str, str]:
+    """The axes that stand down and across: sparsity and last importance or, where one has one value, another that has
+    more, seeds last."""
+    usual = ("sparsity", "last_importance")
+    rank = {name: (len(values) == 1, name not in usual, name == "seed") for name, values in axes.items()}
+    one, other = sorted(rank, key=lambda name: rank[name])[:2]
+    return (other, one) if other == "sparsity" or (one == "last_importance" and other != "sparsity") else (one, other)
 
 
 def load_grids(sources: Iterable[Source]) -> dict[Shape, Grid]:
@@ -121,11 +209,19 @@ def load_grids(sources: Iterable[Source]) -> dict[Shape, Grid]:
     grids: dict[Shape, Grid] = {}
     origin: dict[Shape, str] = {}
     for source in sources:
-        grid, path = load_grid(source), name_of(source)
-        if grid.shape in grids:
-            first, name = origin[grid.shape], " ".join(map(str, grid.shape))
-            raise InputError(f"{path}: the same architecture (n m E = {name}) as {first}; give one for each")
-        grids[grid.shape], origin[grid.shape] = grid, path
+        path = name_of(source)
+        for grid in load_grid(source):
+            if grid.shape in grids:
+                first, name = origin[grid.shape], " ".join(map(str, grid.shape[:3]))
+                raise InputError(f"{path}: the same architecture (n m E = {name}) as {first}; give one for each")
+            grids[grid.shape], origin[grid.shape] = grid, path
+    kinds = {(grid.y.name, grid.x.name): origin[shape] for shape, grid in grids.items()}
+    if len(kinds) > 1:
+        (one, first), (other, second) = list(kinds.items())[:2]
+        raise InputError(
+            f"{second}: its axes are {' and '.join(other)}, those of {first} {' and '.join(one)}; give results of one "
+            "pair of axes"
+        )
     return grids
 
 
@@ -137,6 +233,7 @@ def relative(values: Array, largest: float) -> Array:
     return values / largest if largest > 0 else values * 0.0
 
 
+PALER = 0.4  # what a starved expert's colours keep of their distance from white
 # Colours of a feature that is represented alone, and of one in superposition; one that is ignored is white.
 Phases = tuple[tuple[float, float, float], tuple[float, float, float]]
 PHASES: Mapping[str, Phases] = {
@@ -156,19 +253,28 @@ def phase_colours(y: Array, x: Array, phases: Phases = PHASES["paper"]) -> Array
 
 @dataclass(frozen=True)
 class Panel:
-    """Last feature of one expert over the grid: norm and score, each (S, R)."""
+    """Last feature of one expert over the grid: norm and score, each (Y, X)."""
 
     norm: Array
     score: Array
 
     def largest(self) -> tuple[float, float]:
-        return float(np.nanmax(self.norm)), float(np.nanmax(self.score))
+        norm, score = (np.nan_to_num(values) for values in (self.norm, self.score))
+        return float(norm.max()), float(score.max())
 
-    def colours(self, largest: tuple[float, float], phases: Phases = PHASES["paper"]) -> Array:
-        """(S, R, 4): opaque phase colours on the scale given; clear where no model was trained."""
+    def colours(
+        self,
+        largest: tuple[float, float],
+        phases: Phases = PHASES["paper"],
+        starved: NDArray[np.bool_] | None = None,
+    ) -> Array:
+        """(Y, X, 4): opaque phase colours on the scale given; paler where `starved`, clear where no model is."""
         y, x = relative(self.norm, largest[0]), relative(self.score, largest[1])
         trained = np.isfinite(y) & np.isfinite(x)
-        rgba = np.concatenate([phase_colours(y, x, phases), np.ones((*y.shape, 1))], axis=-1)
+        colours = phase_colours(y, x, phases)
+        if starved is not None:
+            colours = np.where(starved[..., None], 1 - PALER * (1 - colours), colours)
+        rgba = np.concatenate([colours, np.ones((*y.shape, 1))], axis=-1)
         return np.where(trained[..., None], np.clip(rgba, 0, 1), 0.0)
 
 
@@ -182,13 +288,14 @@ def panels_of(grid: Grid, score: str = "paper") -> list[Panel]:
 
 
 def in_order(shapes: Iterable[Shape]) -> list[Shape]:
-    """The paper's order: A, B, C, then other (n, m); within them by experts."""
-    return sorted(shapes, key=lambda shape: (shape.family not in LETTERS, shape))
+    """The paper's order: A, B, C, then other (n, m); within them by further axes and k, then by experts."""
+    return sorted(shapes, key=lambda shape: (shape.family not in LETTERS, *shape.row, shape.experts))
 
 
 def arrange(shapes: Iterable[Shape], width: int = 6) -> dict[Shape, tuple[int, int]]:
-    """(row, first column) of every architecture's panels. Every (n, m) starts a row; equal E stand below each other;
-    a row holds `width` panels (or the widest architecture), so that 6 gives the paper's A, B, C in one row each."""
+    """(row, first column) of every architecture's panels. Every (n, m), k and value of further axes starts a row; equal
+    E stand below each other; a row holds `width` panels (or the widest architecture), so that 6 gives the paper's A, B,
+    C in one row each."""
     ordered = in_order(shapes)
     width = max([width, *(shape.experts for shape in ordered)])
     place: dict[int, tuple[int, int]] = {}  # E -> (line within the family, column)
@@ -198,20 +305,5 @@ def arrange(shapes: Iterable[Shape], width: int = 6) -> dict[Shape, tuple[int, i
             line, column = line + 1, 0
         place[experts] = (line, column)
         column += experts
-    lines = list(dict.fromkeys((shape.family, place[shape.experts][0]) for shape in ordered))
-    return {shape: (lines.index((shape.family, place[shape.experts][0])), place[shape.experts][1]) for shape in ordered}
-
-
-def cell_edges(values: Array) -> Array:
-    """Borders (N + 1) of the cells around ascending values (N): halfway between neighbours."""
-    if len(values) == 1:
-        return np.asarray(values[0] + np.array([-0.5, 0.5]))
-    middle = (values[:-1] + values[1:]) / 2
-    return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
-
-
-def ranges_differ(axes: Sequence[Array]) -> bool:
-    """Whether the ends of some axes lie more than a cell apart, so that they cannot share tick labels."""
-    edges = [cell_edges(values) for values in axes]
-    cell = max(float(np.diff(edge).max()) for edge in edges)
-    return any(np.ptp([edge[end] for edge in edges]) > cell for end in (0, -1))
+    lines = list(dict.fromkeys((shape.row, place[shape.experts][0]) for shape in ordered))
+    return {shape: (lines.index((shape.row, place[shape.experts][0])), place[shape.experts][1]) for shape in ordered}

@@ -17,6 +17,7 @@ from phasegrid.pictures.diagrams import FRAME, QUIET
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
+from phasegrid.pictures.scales import Scale
 from phasegrid.pictures.sizes import NARROW, fitted
 from phasegrid.pictures.style import (
     MARKERS,
@@ -31,6 +32,10 @@ from phasegrid.pictures.style import (
     sd_label,
 )
 
+SCORE_LABELS = {
+    "paper": r"score $\Sigma_{j\neq n}(\hat{W}_n\!\cdot\! W_j)^2$",
+    "authors": r"score $\Sigma_j(\hat{W}_n\!\cdot\! W_j)^2$",
+}
 BAND = 0.25  # opacity
 LEAST_WIDTH = 3.0  # inches
 LOG_FROM = 30  # times the first value, that the last one is on a logarithmic axis
@@ -192,9 +197,51 @@ def draw_fig7(report: Report, palette: Palette, page: float | None) -> Figure:
     figure, axes = one_panel(page)
     density_axis(axes, density)
     draw_curves(axes, density, curves, palette, size=4.5)
-    axes.set_ylabel("natural log of the mean loss")
+    axes.set_ylabel("natural log of the mean reconstruction loss")
     legend_above(figure, *legend_entries(report, curves, palette, "published: read off, ± 0.02"))
     note_preset(figure, report)
+    return figure
+
+
+def scale_of(axes: Axes, at: Array) -> None:
+    """Logarithmic where the values are evenly spaced there, or far apart."""
+    if Scale("x", at).kind == "log" or (at[0] > 0 and at[-1] / at[0] >= LOG_FROM):
+        axes.set_xscale("log")
+
+
+def draw_phase_lines(report: Report, palette: Palette, page: float | None) -> Figure:
+    """The last feature's norm, and below it its score, over an axis: a curve an expert, hollow where it is starved."""
+    picture = report.picture
+    at = picture["at"].numbers(None)
+    fields = picture["fields"].entries()
+    score = picture["score"].text()
+    figure = constrained(fitted(page, own=5.6, least=LEAST_WIDTH), 4.6, w_pad=0.06, h_pad=0.05)
+    panels = figure.subplots(len(fields), 1, sharex=True, squeeze=False)[:, 0]
+    hungry = False
+    for axes, field in zip(panels, fields, strict=True):
+        curves: list[Curve] = []
+        for entry in read_series(field, len(palette.series)):
+            mean, sd = (entry[key].numbers(len(at), nulls=True) for key in ("mean", "sd"))
+            few = entry["starved"].numbers(len(at)) > 0
+            # A starved stretch is drawn as published values are: hollow, here in the curve's own place.
+            curves.append(Curve(entry["label"].text(), mean, sd, at, np.where(few, mean, np.nan)))
+            hungry = hungry or bool((few & np.isfinite(mean)).any())
+        check_drawable(curves, f"{field.place}.series")
+        draw_curves(axes, at, curves, palette, size=4.5)
+        axes.set_ylabel(r"norm $\|W_n\|$" if field["measure"].text() == "norm" else SCORE_LABELS[score])
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        grid_lines(axes)
+        bare(axes)
+    scale_of(panels[-1], at)
+    panels[-1].set_xlabel(picture["x"].text())
+    panels[0].set_title("the last feature $n$: " + picture["title"].text(), fontsize=8)
+    plain = [Curve(curve.label, curve.ours, curve.sd, np.empty(0), np.empty(0)) for curve in curves]
+    names, keys = legend_entries(report, plain, palette, "")
+    keys = keys if report.seeds else []
+    if hungry:
+        hollow = Line2D([], [], **open_marker("o", QUIET))
+        keys.append((hollow, "hollow: the expert gets under 1 % of non-zero inputs"))
+    legend_above(figure, names, *([keys] if keys else []))
     return figure
 
 
@@ -215,8 +262,7 @@ def draw_lines(report: Report, palette: Palette, page: float | None) -> Figure:
     ]
     check_drawable(curves, f"{picture.place}.series")
     figure, axes = one_panel(page)
-    if at[0] > 0 and at[-1] / at[0] >= LOG_FROM:
-        axes.set_xscale("log")
+    scale_of(axes, at)
     axes.set_xlabel(picture["x"].text())
     axes.set_ylabel(picture["y"].text())
     grid_lines(axes)
@@ -245,7 +291,7 @@ def draw_training(report: Report, palette: Palette, page: float | None) -> Figur
         axes.plot(steps, losses[kept], color=palette.series[0], linewidth=LINE, marker=".", markersize=5)
         handles.insert(0, (Line2D([], [], color=palette.series[0], linewidth=LINE), f"kept: restart {kept + 1}"))
     axes.set_yscale("log")
-    axes.set(xlabel="steps", ylabel="loss of the next batch", title=picture["title"].text())
+    axes.set(xlabel="steps", ylabel="reconstruction loss of the next batch", title=picture["title"].text())
     axes.title.set_fontsize(8)
     grid_lines(axes)
     bare(axes)

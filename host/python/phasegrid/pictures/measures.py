@@ -13,6 +13,9 @@ from phasegrid.pictures.errors import InputError
 Array = NDArray[np.float64]
 
 SCORES = ("paper", "authors")
+INPUTS = ("nonzero", "all")  # which a measure of usage looks at
+STARVED = 0.01  # an expert that gets less than this share of the inputs that are not all zero (metrics.hpp)
+SAMPLES = 4096  # inputs that tell which experts are
 
 
 def feature_measures(weights: Array) -> tuple[Array, Array, Array]:
@@ -46,16 +49,70 @@ def last_score(weights: Array, score: str = "paper") -> Array:
     return np.asarray(np.square(np.einsum("...m,...jm->...j", unit, others)).sum(axis=-1))
 
 
-def expert_usage(router: Array, top_k: int, inputs: Array) -> Array:
-    """Mean gate weight p_e (E) over inputs (samples, n) of a router G (E, n): they sum to 1. The gates of the top_k
-    experts of the largest scores G x are their softmax, the lower expert first in ties. Paper 3.2.
+def route(router: Array, top_k: int, inputs: Array) -> tuple[NDArray[np.intp], Array]:
+    """Of inputs (samples, n) and a router G (E, n), (samples, k) twice: the experts of the largest scores G x, the
+    lower one first in ties, and their gates, the softmax of those scores. Paper 3.2.
     """
     scores = inputs @ router.T
+    if top_k == 1:
+        return np.argmax(scores, axis=1)[:, None], np.ones((len(inputs), 1))
     active = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     chosen = np.take_along_axis(scores, active, axis=1)
     gates = np.exp(chosen - chosen.max(axis=1, keepdims=True))
-    gates /= gates.sum(axis=1, keepdims=True)
-    return np.bincount(active.ravel(), gates.ravel(), len(router)) / len(inputs)
+    return active, gates / gates.sum(axis=1, keepdims=True)
+
+
+def expert_usage(router: Array, top_k: int, inputs: Array) -> Array:
+    """Mean gate weight p_e (E) over inputs (samples, n) of a router G (E, n): they sum to 1. NaN for no inputs."""
+    active, gates = route(router, top_k, inputs)
+    return np.asarray(np.bincount(active.ravel(), gates.ravel(), len(router))) / (len(inputs) or np.nan)
+
+
+def input_shares(router: Array, top_k: int, inputs: Array) -> Array:
+    """(E): the share of inputs (samples, n) that a router G (E, n) sends to each expert: they sum to k. NaN for no
+    inputs, and for a router that is not finite.
+    """
+    if not np.isfinite(router).all():
+        return np.full(len(router), np.nan)
+    active, _ = route(router, top_k, inputs)
+    return np.asarray(np.bincount(active.ravel(), minlength=len(router))) / (len(inputs) or np.nan)
+
+
+def draw_inputs(sparsity: Array, samples: int, inputs: str = "nonzero", seed: int = 0) -> Array:
+    """(samples, n): inputs whose features are 0 with the probabilities `sparsity` (n), else uniform in [0, 1); of
+    "nonzero" ones each has a feature, and there are none where every sparsity is 1.
+
+    Of an input that is not all zero, feature i is the first one present with a probability in proportion to
+    S_1 .. S_(i-1) (1 - S_i); those after it are present independently. So no draw is wasted, however sparse they are.
+    """
+    if inputs not in INPUTS:
+        raise InputError(f"inputs {inputs!r}: allowed are {', '.join(INPUTS)}")
+    random = np.random.default_rng(seed)
+    present = random.random((samples, len(sparsity))) >= sparsity
+    if inputs == "nonzero":
+        first_is = np.cumprod(np.concatenate([[1.0], sparsity[:-1]])) * (1 - sparsity)
+        if not first_is.sum() > 0:
+            return np.empty((0, len(sparsity)))
+        first = random.choice(len(sparsity), (samples, 1), p=first_is / first_is.sum())
+        at = np.arange(len(sparsity))
+        present = (present & (at > first)) | (at == first)
+    return np.where(present, random.random(present.shape), 0.0)
+
+
+def starved_experts(router: Array, top_k: int, sparsities: Array) -> NDArray[np.bool_]:
+    """(.., E): which experts of routers (.., E, n) get under 1 % of the inputs that are not all zero, of features with
+    `sparsities` (.., n); none of a dense model. False where a router is not finite.
+    """
+    starved = np.zeros(router.shape[:-1], bool)
+    if router.shape[-2] == 1:
+        return starved
+    drawn: dict[bytes, Array] = {}
+    for cell in np.ndindex(router.shape[:-2]):
+        key = sparsities[cell].tobytes()
+        if key not in drawn:
+            drawn[key] = draw_inputs(sparsities[cell], SAMPLES)
+        starved[cell] = input_shares(router[cell], top_k, drawn[key]) < STARVED
+    return starved
 
 
 def features_per_dimension(weights: Array, usage: Array) -> float:

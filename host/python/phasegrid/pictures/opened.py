@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from phasegrid.arrays import Arrays, Source, name_of, open_arrays
+from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 
@@ -25,8 +26,13 @@ AXES: Mapping[str, str] = {
     "load_balance": "weight of the load balance",
     "seed": "seed",
 }
-MODEL_AXES = {"final_losses": 0, "kept": 0, "expert_weights": 3, "router_weights": 2, "biases": 2}
-MODEL_AXES |= {"all_losses": 1, "snapshot_losses": 2}
+# The same in a title: S = 0.99, learning rate = 0.001.
+SHORT: Mapping[str, str] = {name: name.replace("_", " ") for name in AXES} | {"sparsity": "S", "last_importance": "r"}
+MODEL_AXES = {"final_losses": 0, "reconstruction_losses": 0, "kept": 0}
+MODEL_AXES |= {"expert_weights": 3, "router_weights": 2, "biases": 2}
+MODEL_AXES |= {"snapshot_losses": 2, "snapshot_reconstruction_losses": 2}
+# Why a file has no such array, and what to do.
+NOT_OURS = {"reconstruction_losses": "the authors' files hold training losses alone; ask for those"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,11 @@ class Opened:
     def array(self, key: str) -> Array:
         """A grid's array of models, in float64. Raises InputError where there is none, or of another shape."""
         if key not in self.arrays:
-            why = "train with snapshots" if key.startswith("snapshot") else "it is not in phasegrid's layout"
+            why = (
+                "train with snapshots"
+                if key.startswith("snapshot")
+                else NOT_OURS.get(key, "it is not in phasegrid's layout")
+            )
             raise InputError(f"{self.place}: no key {key}; {why}")
         values = np.asarray(self.arrays[key])
         extents = tuple(axis.size for axis in self.axes.values())
@@ -82,14 +92,44 @@ class Opened:
             raise InputError(f"{self.place}: {key} has shape {values.shape}; it must begin with {extents}")
         return values.astype(np.float64)
 
-    def of_cell(self, key: str, cell: tuple[int, ...]) -> Array:
-        """One cell's part of an array; what `cell` leaves out is 0."""
-        grid = tuple(axis.size for axis in self.axes.values())
-        where = (*cell, *(0,) * (len(grid) - len(cell)))
-        whole = all(isinstance(at, int | np.integer) and not isinstance(at, bool) for at in where)
-        if not whole or len(where) != len(grid) or not all(-n <= at < n for at, n in zip(where, grid, strict=True)):
-            raise InputError(f"{self.place}: cell {cell} is not in the grid {grid}")
-        return np.asarray(self.array(key)[where])
+    def cell(self, cell: Cell) -> tuple[int, ...]:
+        """The index of a cell of the grid."""
+        try:
+            return cell_index(self.axes, cell)
+        except ValueError as error:
+            raise InputError(f"{self.place}: {error}") from None
+
+    def of_cell(self, key: str, cell: Cell) -> Array:
+        """One cell's part of an array."""
+        return np.asarray(self.array(key)[self.cell(cell)])
+
+    def title(self, cell: Cell) -> str:
+        """A cell by the values of its axes: S and every axis of more than one value."""
+        axes = self.axes
+        named = [
+            f"{SHORT[name]} = {axes[name][at]:.4g}"
+            for name, at in zip(axes, self.cell(cell), strict=True)
+            if (axes[name].size > 1 or name == "sparsity") and np.isfinite(axes[name][at])
+        ]
+        return ", ".join(named)
+
+    @cached_property
+    def feature_sparsities(self) -> Array:
+        """(S,R,A..,n): of every feature."""
+        extents = tuple(values.size for values in self.axes.values())
+        n = np.shape(self.arrays["expert_weights"])[-2]
+        S = self.axes["sparsity"]
+        if np.isnan(S).any():  # each feature has its own
+            data = self.config.get("data")
+            given = data.get("sparsity") if isinstance(data, dict) else None
+            if (
+                not isinstance(given, list)
+                or len(given) != n
+                or not all(type(rate) in (int, float) and 0 <= rate <= 1 for rate in given)
+            ):
+                raise InputError(f"{self.place}: config's data.sparsity must hold {n} numbers from 0 to 1")
+            return np.broadcast_to(np.array(given, np.float64), (*extents, n))
+        return np.broadcast_to(S.reshape(-1, *[1] * len(extents)), (*extents, n))
 
     @property
     def top_k(self) -> int:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from phasegrid.pictures.diagrams import FAINT, QUIET, style
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.expert_panels import draw_experts
-from phasegrid.pictures.lines import draw_fig3, draw_fig7, draw_lines, draw_training
+from phasegrid.pictures.feature_panels import draw_features
+from phasegrid.pictures.lines import draw_fig3, draw_fig7, draw_lines, draw_phase_lines, draw_training
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.reports import Entry, Report
 from phasegrid.pictures.sizes import Width, check_size, fitted, inches
@@ -52,8 +53,8 @@ def regions(router: Array) -> NDArray[np.intp]:
 
 def loss_line(panel: Entry) -> str:
     ours = panel["loss"].number(nulls=True)
-    words = f"loss {ours:.3f}" if np.isfinite(ours) else "no loss"
-    return words + (f" (published {panel['published_loss'].number():g})" if panel.has("published_loss") else "")
+    words = f"reconstruction loss {ours:.3f}" if np.isfinite(ours) else "no loss"
+    return words + (f"\n(published {panel['published_loss'].number():g})" if panel.has("published_loss") else "")
 
 
 def name_regions(axes: Axes, expert: NDArray[np.intp]) -> None:
@@ -284,7 +285,13 @@ FIGURES: Mapping[str, Callable[[Report, Palette, float | None], Figure]] = {
     "table1": draw_table1,
     "boundaries": draw_boundaries,
 }
-DRAWN = {**FIGURES, "curves": draw_lines, "training": draw_training}  # of results alone, not of the paper
+DRAWN = {  # of results alone, not of the paper
+    **FIGURES,
+    "curves": draw_lines,
+    "training": draw_training,
+    "phase_lines": draw_phase_lines,
+    "features": draw_features,
+}
 
 
 def draw(report: Report, colours: str = "paper", width: Width = None) -> Figure:

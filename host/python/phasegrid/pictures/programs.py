@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from phasegrid.pictures import command_line, diagrams, grids, measures, paper, reports, style
+from phasegrid.pictures import boxes, command_line, diagrams, grids, measures, paper, reports, style
 from phasegrid.pictures.errors import InputError
 
 FIG4 = """Draws the paper's Figures 4 (phase diagrams) and 8 (losses) from results files of phasegrid or of its authors.
@@ -59,6 +59,9 @@ def fig4(arguments: Sequence[str]) -> None:
     )
     made.add_argument("--beside", nargs="+", metavar="FILE.npz", help="a second set, drawn to the right of the first")
     made.add_argument("--shared-scale", action="store_true", help="one colour scale for all panels, not one for each")
+    made.add_argument(
+        "--starved", action="store_true", help="hatch experts that get under 1 %% of the inputs that are not all zero"
+    )
     options = made.parse_args(arguments)
     sets, suffix = [grids.load_grids(options.files)], ""
     if options.beside:
@@ -66,9 +69,18 @@ def fig4(arguments: Sequence[str]) -> None:
         if not published.keys() & sets[0].keys():
             raise InputError("--beside: no architecture in common with the first files; at least one is needed")
         sets.append(published)
-    diagram = diagrams.draw_phase_diagrams(sets, options.score, options.shared_scale, options.colours, options.width)
-    boxes = diagrams.draw_loss_boxes(sets, options.colours, options.width)
-    save({f"fig4{suffix}": diagram, f"fig8{suffix}": boxes}, options)
+    diagram = diagrams.draw_phase_diagrams(
+        sets,
+        options.score,
+        options.shared_scale,
+        options.colours,
+        options.width,
+        names="paper",
+        starved=options.starved,
+    )
+    # The paper's Figure 8 is of training losses, the only ones in the authors' files.
+    losses = boxes.draw_loss_boxes(sets, options.colours, options.width, loss="training", names="paper")
+    save({f"fig4{suffix}": diagram, f"fig8{suffix}": losses}, options)
 
 
 def paper_figures(arguments: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.arrays import Source
+from phasegrid.cells import Cell
 from phasegrid.pictures import measures
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -17,8 +18,10 @@ from phasegrid.pictures.reports import Report, parse
 
 # What can be drawn over an axis: how the axis beside it is called.
 MEASURES: Mapping[str, str] = {
-    "loss": "final loss",
-    "log_loss": "natural log of the final loss",
+    "loss": "reconstruction loss",
+    "log_loss": "natural log of the mean reconstruction loss",
+    "training_loss": "training loss",
+    "log_training_loss": "natural log of the mean training loss",
     "norm": "norm of the last feature",
     "score": "superposition score of the last feature",
     "features_per_dimension": "features per dimension",
@@ -37,26 +40,74 @@ def _nulls(values: NDArray[Any]) -> Any:
     return [_nulls(np.asarray(row)) for row in values]
 
 
-def experts_report(source: Source, cell: tuple[int, ...]) -> Report:
-    """Figures 1, 2 and 6 for the kept model of a cell."""
-    weights = opened(source).of_cell("expert_weights", cell)
+def _panel_titles(results: Opened, cell: Cell) -> tuple[list[str], NDArray[np.bool_]]:
+    """What the panel of each expert is called, and which of them are starved: (E)."""
+    experts = np.shape(results.arrays["expert_weights"])[-3]
+    if experts == 1:
+        return ["dense"], np.zeros(1, bool)
+    if "router_weights" not in results.arrays:
+        return [f"expert {e + 1}" for e in range(experts)], np.zeros(experts, bool)
+    inputs = measures.draw_inputs(results.feature_sparsities[results.cell(cell)], measures.SAMPLES)
+    shares = measures.input_shares(results.of_cell("router_weights", cell), results.top_k, inputs)
+    starved = shares < measures.STARVED
+    words = ["" if np.isnan(share) else f": {100 * share:.0f} %" for share in shares]
+    words = [": < 1 %" if few else word for few, word in zip(starved, words, strict=True)]
+    return [f"expert {e + 1}{word}" for e, word in enumerate(words)], starved
+
+
+def _heading(results: Opened, cell: Cell) -> str:
+    """The model and its cell."""
+    n = np.shape(results.arrays["expert_weights"])[-2]
+    where = results.title(cell)
+    return f"n = {n}, {results.label}" + (f": {where}" if where else "")
+
+
+def experts_report(source: Source, cell: Cell, product: bool = False) -> Report:
+    """Figures 1, 2 and 6 for the kept model of a cell, rows of the matrix fading with their norms; or with W_i . W_j as
+    the matrix.
+    """
+    results = opened(source)
+    weights = results.of_cell("expert_weights", cell)
+    titles, _ = _panel_titles(results, cell)
     panels = []
-    for e, expert in enumerate(weights):
+    for expert, title in zip(weights, titles, strict=True):
         norm, polysemanticity, gram = measures.feature_measures(expert)
         panels.append(
             {
-                "title": f"expert {e + 1}" if len(weights) > 1 else "dense",
+                "title": title,
                 "norm": _nulls(norm),
                 "polysemanticity": _nulls(polysemanticity),
-                "gram": _nulls(gram),
+                "gram": _nulls(expert @ expert.T if product else gram),
             }
         )
-    n, m = weights.shape[1:]
-    title = f"n = {n}, m = {m}, E = {len(weights)}, cell {', '.join(map(str, cell))}"
-    return _report("fig1", {"panels": panels, "groups": [{"title": title, "panels": list(range(len(panels)))}]})
+    groups = [{"title": _heading(results, cell), "panels": list(range(len(panels)))}]
+    matrix = "product" if product else "faded"
+    return _report("fig1", {"panels": panels, "groups": groups, "matrix": matrix, "shares": len(titles) > 1})
 
 
-def regions_report(sources: Sequence[Source], cell: tuple[int, ...], titles: Sequence[str]) -> Report:
+def features_report(source: Source, cell: Cell) -> Report:
+    """The feature directions of the kept model of a cell, of at most three hidden units."""
+    results = opened(source)
+    weights = results.of_cell("expert_weights", cell)
+    titles, starved = _panel_titles(results, cell)
+    panels = [
+        {
+            "title": title,
+            "weights": _nulls(expert),
+            "polysemanticity": _nulls(measures.feature_measures(expert)[1]),
+            "starved": bool(few),
+        }
+        for expert, title, few in zip(weights, titles, starved, strict=True)
+    ]
+    return _report("features", {"title": _heading(results, cell), "panels": panels, "shares": len(titles) > 1})
+
+
+def hidden_units(source: Source) -> int:
+    results = opened(source)
+    return int(np.shape(results.array("expert_weights"))[-1])
+
+
+def regions_report(sources: Sequence[Source], cell: Cell, titles: Sequence[str]) -> Report:
     """Figure 5: which expert each point of the plane goes to, for models of two features."""
     panels = []
     for at, source in enumerate(sources):
@@ -64,27 +115,36 @@ def regions_report(sources: Sequence[Source], cell: tuple[int, ...], titles: Seq
         router = results.of_cell("router_weights", cell)
         if router.shape[1] != 2:
             raise InputError(f"{results.place}: regions of the plane need 2 features, not {router.shape[1]}")
-        title = titles[at] if titles else f"{at + 1}."
-        panels.append({"title": title, "router": _nulls(router), "loss": _nulls(results.of_cell("final_losses", cell))})
+        number = f"{at + 1}. " if len(sources) > 1 else ""
+        title = titles[at] if titles else number + ": ".join(filter(None, [results.title(cell), "the"]))
+        loss = results.of_cell("reconstruction_losses", cell)
+        panels.append({"title": title, "router": _nulls(router), "loss": _nulls(loss)})
     return _report("fig5", {"panels": panels})
 
 
-def training_report(source: Source, cell: tuple[int, ...]) -> Report:
+def training_report(source: Source, cell: Cell) -> Report:
     """The losses of every restart of a cell over the snapshots' steps."""
     results = opened(source)
-    losses = results.of_cell("snapshot_losses", cell)
+    losses = results.of_cell("snapshot_reconstruction_losses", cell)
     steps = np.asarray(results.arrays["snapshot_steps"], np.float64)
-    title = f"{results.label}, cell {', '.join(map(str, cell))}"
     kept = int(results.of_cell("kept", cell))
-    return _report("training", {"title": title, "steps": _nulls(steps), "losses": _nulls(losses), "kept": kept})
+    return _report(
+        "training",
+        {"title": _heading(results, cell), "steps": _nulls(steps), "losses": _nulls(losses), "kept": kept},
+    )
 
 
 # --- Curves -----------------------------------------------------------------------------------------------------------
 
 
+def long_axes(results: Opened) -> list[str]:
+    """The axes of more than one value, seeds aside."""
+    return [name for name, values in results.axes.items() if values.size > 1 and name != "seed"]
+
+
 def _axis_of(results: Opened) -> str:
     """The one axis of more than one value, seeds aside; sparsity where there is none."""
-    long = [name for name, values in results.axes.items() if values.size > 1 and name != "seed"]
+    long = long_axes(results)
     if len(long) > 1:
         raise InputError(f"{results.place}: name the axis of the curves, one of {', '.join(long)}")
     return long[0] if long else "sparsity"
@@ -114,7 +174,7 @@ def _along(results: Opened, axis: str, fixed: Mapping[str, int], values: Array) 
     return values.reshape(results.axes[axis].size, -1)[np.argsort(results.axes[axis], kind="stable")]
 
 
-def _density_measures(results: Opened, samples: int) -> Array:
+def _density_measures(results: Opened, samples: int, inputs: str) -> Array:
     """(S,R,A..): features per dimension without 1 / k, of router uses measured on `samples` inputs of each cell."""
     weights, router = results.array("expert_weights"), results.array("router_weights")
     extents = weights.shape[:-3]
@@ -123,26 +183,23 @@ def _density_measures(results: Opened, samples: int) -> Array:
         raise InputError(f"{results.place}: features per dimension need one sparsity, not one a feature")
     values = np.full(extents, np.nan)
     for s, rate in enumerate(sparsity):
-        random = np.random.default_rng(0)
-        present = random.random((samples, router.shape[-1])) >= rate
-        inputs = np.where(present, random.random(present.shape), 0)
+        drawn = measures.draw_inputs(np.full(router.shape[-1], rate), samples, inputs)
         for rest in np.ndindex(extents[1:]):
             cell = (s, *rest)
             if np.isfinite(weights[cell]).all():
-                usage = measures.expert_usage(router[cell], results.top_k, inputs)
+                usage = measures.expert_usage(router[cell], results.top_k, drawn)
                 values[cell] = measures.features_per_dimension(weights[cell], usage)
     return values
 
 
-def _fields(results: Opened, measure: str, samples: int) -> list[tuple[str, Array]]:
+def _fields(results: Opened, measure: str, samples: int, inputs: str, score: str = "paper") -> list[tuple[str, Array]]:
     """(label, values over the grid): one field of a model's measure, or one for each of its experts."""
     if measure == "features_per_dimension":
-        return [(results.label, _density_measures(results, samples) / results.top_k)]
-    if measure in ("loss", "log_loss"):
-        losses = results.array("final_losses")
-        return [(results.label, losses)]  # the logarithm is of the mean over seeds
+        return [(results.label, _density_measures(results, samples, inputs) / results.top_k)]
+    if measure.endswith("loss"):  # the logarithm is of the mean over seeds
+        return [(results.label, results.array("final_losses" if "training" in measure else "reconstruction_losses"))]
     weights = results.array("expert_weights")
-    values = measures.last_norm(weights) if measure == "norm" else measures.last_score(weights)
+    values = measures.last_norm(weights) if measure == "norm" else measures.last_score(weights, score)
     experts = weights.shape[-3]
     names = [results.label] if experts == 1 else [f"{results.label}: expert {e + 1}" for e in range(experts)]
     return [(name, values[..., e]) for e, name in enumerate(names)]
@@ -174,7 +231,12 @@ def _open_all(sources: Sequence[Source]) -> list[Opened]:
 
 
 def curves_report(
-    sources: Sequence[Source], axis: str | None, measure: str, fixed: Mapping[str, int], samples: int
+    sources: Sequence[Source],
+    axis: str | None,
+    measure: str,
+    fixed: Mapping[str, int],
+    samples: int,
+    inputs: str = "nonzero",
 ) -> Report:
     """A measure over any axis."""
     if measure not in MEASURES:
@@ -187,13 +249,38 @@ def curves_report(
     axis = axis or _axis_of(all_results[0])
     series, seeds = [], 1
     for results in all_results:
-        for label, field in _fields(results, measure, samples):
+        for label, field in _fields(results, measure, samples, inputs):
             values = _along(results, axis, fixed, field)
-            mean, sd = _mean_and_sd(values, logarithm=measure == "log_loss")
+            mean, sd = _mean_and_sd(values, logarithm=measure.startswith("log"))
             series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd)})
             seeds = max(seeds, values.shape[1])
     at = _same_axis(all_results, axis)
     return _report("curves", {"x": AXES[axis], "y": MEASURES[measure], "at": _nulls(at), "series": series}, seeds)
+
+
+def phase_lines_report(source: Source, score: str, starved: bool) -> Report:
+    """The last feature's norm and score over the one axis of more than one value, seeds aside; a curve an expert."""
+    results = opened(source)
+    axis = _axis_of(results)
+    experts = results.array("expert_weights").shape[-3]
+    hungry = np.zeros((*(values.size for values in results.axes.values()), experts), bool)
+    if starved and "router_weights" in results.arrays:
+        router = results.array("router_weights")
+        hungry = measures.starved_experts(router, results.top_k, results.feature_sparsities)
+    seeds, fields = 1, []
+    for measure in ("norm", "score"):
+        series = []
+        for e, (_, field) in enumerate(_fields(results, measure, 1, "nonzero", score)):
+            values = _along(results, axis, {}, field)
+            mean, sd = _mean_and_sd(values)
+            few = _along(results, axis, {}, hungry[..., e]).mean(axis=1) > 0.5
+            label = "dense" if experts == 1 else f"expert {e + 1}"
+            series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd), "starved": few.astype(int).tolist()})
+            seeds = max(seeds, values.shape[1])
+        fields.append({"measure": measure, "series": series})
+    at = np.sort(results.axes[axis])
+    picture = {"title": results.label, "x": AXES[axis], "at": _nulls(at), "score": score, "fields": fields}
+    return _report("phase_lines", picture, seeds)
 
 
 def _density_report(
@@ -215,11 +302,11 @@ def _density_report(
     return _report(figure, {"inverse_density": _nulls(density), "series": series}, seeds)
 
 
-def features_per_dimension_report(sources: Sequence[Source], samples: int) -> Report:
+def features_per_dimension_report(sources: Sequence[Source], samples: int, inputs: str) -> Report:
     """Figure 3, with and without the authors' factor 1 / k; bands where there is an axis seed."""
 
     def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
-        mean, sd = _mean_and_sd(along(_density_measures(results, samples)))
+        mean, sd = _mean_and_sd(along(_density_measures(results, samples, inputs)))
         k = results.top_k
         fields = {"mean": mean / k, "sd": sd / k, "mean_without_1_k": mean}
         return {**{name: _nulls(values) for name, values in fields.items()}, "without_1_k_differs": k > 1}
@@ -228,10 +315,10 @@ def features_per_dimension_report(sources: Sequence[Source], samples: int) -> Re
 
 
 def losses_report(sources: Sequence[Source]) -> Report:
-    """Figure 7: the natural logarithm of the mean loss over the seeds."""
+    """Figure 7: the natural logarithm of the mean reconstruction loss over the seeds."""
 
     def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
-        mean, sd = _mean_and_sd(along(results.array("final_losses")), logarithm=True)
+        mean, sd = _mean_and_sd(along(results.array("reconstruction_losses")), logarithm=True)
         return {"log_loss": _nulls(mean), "sd": _nulls(sd)}
 
     return _density_report("fig7", sources, entry)

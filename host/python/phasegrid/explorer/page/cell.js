@@ -1,4 +1,4 @@
-// One cell in words and numbers: the tooltip of a diagram, and the facts about the chosen cell.
+// One cell in words and numbers, for the tooltip of a diagram and for the chosen cell.
 
 const element = (name, attributes = {}, ...children) => {
   const made = document.createElement(name);
@@ -31,7 +31,7 @@ const restartMarks = (losses, kept) => {
   add("line", { x1: 0, x2: 300, y1: 9, y2: 9, stroke: FAINT });
   losses.forEach((loss, restart) => {
     if (!Number.isFinite(loss) || restart === kept) return;
-    add("circle", { cx: place(loss), cy: 9, r: 4.5, fill: "#fff", stroke: QUIET, "stroke-width": 1.3 });
+    add("circle", { cx: place(loss), cy: 9, r: 4.5, fill: PAPER, stroke: QUIET, "stroke-width": 1.3 });
   });
   if (kept >= 0 && Number.isFinite(losses[kept])) add("circle", { cx: place(losses[kept]), cy: 9, r: 5.5, fill: INK });
   if (high > low) {
@@ -42,8 +42,8 @@ const restartMarks = (losses, kept) => {
   return svg;
 };
 
-const restartList = (losses, kept) => {
-  const list = element("p", { className: "losses" }, "all restarts: ");
+const restartList = (losses, kept, kind) => {
+  const list = element("p", { className: "losses" }, `${kind} of all restarts: `);
   losses.forEach((loss, restart) => {
     const text = Number.isFinite(loss) ? loss.toPrecision(5) : "–";
     list.append(restart ? ", " : "", restart === kept ? element("b", { textContent: text }) : text);
@@ -68,24 +68,40 @@ const measureTable = (results, cell, snapshot, features) => {
     element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));
 };
 
-// Everything about a cell. `full`: all features of small models; else the diagram's feature alone.
-const describeCell = (results, cell, full) => {
-  const snapshot = snapshotOf(results), kept = results.kept(cell), parts = [];
+// The share of the non-zero inputs that each of a few experts gets.
+const usagePairs = (results, cell, snapshot) => {
+  const usage = results.E > 1 && results.E <= 8 ? usageOf(results, cell, snapshot) : null;
+  if (!usage) return [];
+  const shares = usage.active.map((share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
+  return [["experts get, of the non-zero inputs", shares.join(" · ")]];
+};
+
+// Settings and losses of a cell.
+const cellPairs = (results, cell) => {
+  const snapshot = snapshotOf(results), kept = results.kept(cell);
   const settings = Object.entries(results.settingsOf(cell)).filter(([, value]) => value !== null);
   const pairs = settings.map(([name, value]) => [words(name), short(value)]);
   if (snapshot !== null) pairs.push(["snapshot", stepWords(results)]);
-  pairs.push(["kept loss", lossWords(results.loss(cell, snapshot))]);
+  for (const kind of results.lossKinds) pairs.push([`${kind} loss`, lossWords(results.loss(cell, snapshot, kind))]);
   if (kept >= 0) pairs.push(["kept restart", `${kept + 1} of ${results.restarts}`]);
-  parts.push(facts(pairs));
+  return pairs;
+};
+
+// Everything about a cell. `full`: all features of small models; else the diagram's feature alone.
+const describeCell = (results, cell, full) => {
+  const snapshot = snapshotOf(results), kept = results.kept(cell), parts = [facts(cellPairs(results, cell))];
   const losses = results.losses(cell, snapshot);
   if (losses.filter(Number.isFinite).length > 1) parts.push(restartMarks(losses, kept));
-  if (losses.length > 1) parts.push(restartList(losses, kept));
+  if (losses.length > 1) parts.push(restartList(losses, kept, results.lossWords));
   if (!results.trained(cell, snapshot)) {
     const ended = results.trained(cell) ? "this training had ended by then" : results.reason(cell);
     parts.push(element("p", { className: "none", textContent: `No model: ${ended}.` }));
     return parts;
   }
   const every = Array.from({ length: results.n }, (_, i) => i);
+  parts.push(facts([["features per dimension", fixed(QUANTITIES.features_per_dimension.of(results, cell, 0, 0, snapshot))],
+    ["capacity", fixed(QUANTITIES.capacity.of(results, cell, 0, 0, snapshot))],
+    ...usagePairs(results, cell, snapshot)]));
   const features = full || results.n * results.E <= 9 ? every : [featureOf(results)];
   const table = measureTable(results, cell, snapshot, features);
   if (full && results.n * results.E > 12) {
@@ -95,13 +111,4 @@ const describeCell = (results, cell, full) => {
     parts.push(table);
   }
   return parts;
-};
-
-const showTooltip = (tooltip, results, cell, event) => {
-  tooltip.replaceChildren(...describeCell(results, cell, false));
-  tooltip.hidden = false;
-  const { width, height } = tooltip.getBoundingClientRect();
-  const left = event.clientX + 18 + width > innerWidth ? event.clientX - width - 18 : event.clientX + 18;
-  tooltip.style.left = `${Math.max(4, left)}px`;
-  tooltip.style.top = `${Math.max(4, Math.min(event.clientY + 14, innerHeight - height - 6))}px`;
 };

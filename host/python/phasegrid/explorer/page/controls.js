@@ -41,17 +41,19 @@ const snapshotSteps = () => [...new Set(both().filter((results) => results.hasSn
 const legendParts = () => {
   const colours = palette(state);
   const gap = element("span", {}, element("span", { className: "swatch", style: `background: rgb(${GAP.join(",")})` }), "no model");
-  if (state.quantity !== "phase") return [gap];
+  const swatch = (colour, text) => element("span", {},
+    element("span", { className: "swatch", style: `background: rgb(${colour.join(",")})` }), text);
+  const hatched = both().some(tellsStarved) ? [element("span", {}, element("span", { className: "swatch hatched" }),
+    "expert gets under 1 % of the non-zero inputs")] : [];
+  if (state.quantity !== "phase") return [element("div", { className: "words" }, gap, ...hatched)];
   const canvas = element("canvas", { width: 84, height: 46, "aria-hidden": "true" });
   const context = canvas.getContext("2d"), image = context.createImageData(84, 46);
   for (let y = 0; y < 46; ++y) {
     for (let x = 0; x < 84; ++x) image.data.set([...phaseColour(1 - y / 45, x / 83, colours.phases), 255], 4 * (84 * y + x));
   }
   context.putImageData(image, 0, 0);
-  const swatch = (colour, text) => element("span", {},
-    element("span", { className: "swatch", style: `background: rgb(${colour.join(",")})` }), text);
   return [element("div", { title: "up: norm; right: superposition score" }, canvas), element("div", { className: "words" },
-    swatch([255, 255, 255], "ignored"), swatch(colours.phases[0], "monosemantic"), gap, swatch(colours.phases[1], "superposed"))];
+    swatch([255, 255, 255], "ignored"), swatch(colours.phases[0], "monosemantic"), gap, swatch(colours.phases[1], "superposed"), ...hatched)];
 };
 
 // Builds all controls anew; `change(what)` redraws. Returns what moves the snapshot slider.
@@ -63,10 +65,10 @@ const drawControls = (root, change) => {
   };
   parts.push(labelled("Colour", "quantity", select(
     Object.entries(QUANTITIES).map(([key, { title }]) => option(key, title)), state.quantity, (value) => {
-      state.shared = value !== "phase";  // phases each on their own scale, as published
+      state.shared = sharedAtFirst(value);
       set("quantity", value);
     })));
-  if (state.quantity !== "loss") {
+  if (QUANTITIES[state.quantity].ofFeature) {
     const most = Math.max(...list.map((results) => results.n));
     parts.push(labelled("Feature", "feature", select([option("last", "last"),
       ...Array.from({ length: most }, (_, i) => option(i, i + 1))], state.feature === null ? "last" : state.feature,
@@ -98,27 +100,30 @@ const drawControls = (root, change) => {
   if (steps.length) {
     const last = steps.length, word = (index) => index === last ? "end" : `step ${steps[index]}`;
     const index = () => state.step === null ? last : Math.max(0, steps.indexOf(state.step));
-    const go = (to) => {
+    const go = (to, passing) => {
       state.step = to === last ? null : steps[to];
-      change({});
+      change({ passing });
     };
     const made = slider("Snapshot", "snapshot", [...steps, null], index(), word, go);
-    move = (by) => {
+    move = (by, passing = false) => {
       const to = Math.min(Math.max(index() + by, 0), last);
       if (to === index()) return false;
       made.show(to);
-      go(to);
+      go(to, passing);
       return true;
     };
     made.group.lastChild.append(playButton(move, () => index() === last, () => {
       made.show(0);
-      go(0);
+      go(0, true);
     }));
     parts.push(made.group);
   }
   parts.push(tick("one scale for all panels", "shared", state.shared, (value) => set("shared", value, false)));
   parts.push(tick("colour-blind-safe", "safe", state.safe, (value) => set("safe", value)));
+  parts.push(labelled("Page", "theme", select([option("auto", "as the system"), option("light", "light"), option("dark", "dark")],
+    state.theme, (value) => set("theme", value, false))));
   root.replaceChildren(...parts);
+  document.getElementById("steer-now").textContent = QUANTITIES[state.quantity].title;
   return { move };
 };
 
@@ -137,7 +142,7 @@ const playButton = (move, atEnd, rewind) => {
     if (atEnd()) rewind();
     button.textContent = "❚❚";
     button.setAttribute("aria-label", "pause");
-    timer = setInterval(() => { if (!button.isConnected || !move(1)) stop(); }, 500);
+    timer = setInterval(() => { if (!button.isConnected || !move(1, true)) stop(); }, 500);
   });
   return button;
 };

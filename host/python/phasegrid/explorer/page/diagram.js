@@ -1,18 +1,21 @@
 // The phase diagram of one results: a panel an expert, a cell a setting.
 
-// Numbers of every panel: {e, values [row][column]}, or for phases {e, norm, score}; null where there is no model.
+// Numbers of every panel: {e, values [row][column]}, or for phases {e, norm, score}; null where there is none. Where the
+// expert may be starved, {.., starved [row][column]}.
 const panelsOf = (results) => {
-  const quantity = QUANTITIES[state.quantity], cells = gridOf(results);
-  const snapshot = snapshotOf(results), feature = featureOf(results);
-  const table = (of) => cells.map((row) => row.map((cell) => results.trained(cell, snapshot) ? of(cell) : null));
-  const experts = Array.from({ length: quantity.perExpert ? results.E : 1 }, (_, e) => e);
-  if (state.quantity !== "phase") {
-    return experts.map((e) => ({ e, values: table((cell) => quantity.of(results, cell, e, feature, snapshot)) }));
-  }
-  return experts.map((e) => ({
+  const { perExpert, of } = QUANTITIES[state.quantity], cells = gridOf(results);
+  const snapshot = snapshotOf(results), feature = featureOf(results), { n, m } = results;
+  const table = (value) => cells.map((row) => row.map((cell) => {
+    const number = results.trained(cell, snapshot) ? value(cell) : null;
+    return typeof number === "number" && !Number.isFinite(number) ? null : number;
+  }));
+  return Array.from({ length: perExpert ? results.E : 1 }, (_, e) => ({
     e,
-    norm: table((cell) => featureNorm(results.expert(cell, e, snapshot), results.n, results.m, feature)),
-    score: table((cell) => score(results.expert(cell, e, snapshot), results.n, results.m, feature, state.score)),
+    ...(tellsStarved(results) ? { starved: table((cell) => starved(results, cell, e, snapshot)) } : {}),
+    ...(state.quantity === "phase" ? {
+      norm: table((cell) => featureNorm(results.expert(cell, e, snapshot), n, m, feature)),
+      score: table((cell) => score(results.expert(cell, e, snapshot), n, m, feature, state.score)),
+    } : { values: table((cell) => of(results, cell, e, feature, snapshot)) }),
   }));
 };
 
@@ -39,7 +42,7 @@ const scalesOf = (panels) => {
   }
   const range = (list) => {
     const [low, high] = extremes(list.map((panel) => panel.values));
-    return state.quantity === "loss" ? [low, high] : [0, state.quantity === "dimensionality" ? 1 : high];
+    return QUANTITIES[state.quantity].range?.(low, high) ?? [low, high];
   };
   const common = state.shared ? range(panels) : null;
   return (panel) => common ?? range([panel]);
@@ -48,14 +51,32 @@ const scalesOf = (panels) => {
 // Colours [row][column] of a panel, [r, g, b].
 const coloursOf = (panel, scale) => {
   const colours = palette(state);
+  const shade = (colour, r, c) => panel.starved?.[r][c] ? faded(colour) : colour;
   if (state.quantity === "phase") {
     const relative = (value, largest) => largest > 0 ? value / largest : 0;
     return panel.norm.map((row, r) => row.map((norm, c) => norm === null ? GAP :
-      phaseColour(relative(norm, scale.norm), relative(panel.score[r][c], scale.score), colours.phases)));
+      shade(phaseColour(relative(norm, scale.norm), relative(panel.score[r][c], scale.score), colours.phases), r, c)));
   }
   const [low, high] = scale;
-  return panel.values.map((row) => row.map((value) => value === null ? GAP :
-    onRamp(colours.ramp, high > low ? (value - low) / (high - low) : 0)));
+  return panel.values.map((row, r) => row.map((value, c) => value === null ? GAP :
+    shade(onRamp(colours.ramp, high > low ? (value - low) / (high - low) : 0), r, c)));
+};
+
+// Lines across the starved cells, as one trace: those of x + y = a multiple of a few pixels, so that they run on from cell
+// to cell. wide, tall: of the panel, pixels.
+const HATCH = 7;
+const hatching = (starvedCells, wide, tall) => {
+  const w = wide / starvedCells[0].length, h = tall / starvedCells.length, x = [], y = [];
+  starvedCells.forEach((row, r) => row.forEach((is, c) => {
+    if (!is) return;
+    const left = c * w, top = r * h;
+    for (let at = Math.ceil((left + top) / HATCH) * HATCH; at < left + w + top + h; at += HATCH) {
+      const from = Math.max(left, at - top - h), to = Math.min(left + w, at - top);
+      x.push(from / w - 0.5, to / w - 0.5, null);
+      y.push((at - from) / h - 0.5, (at - to) / h - 0.5, null);
+    }
+  }));
+  return x.length ? { type: "scatter", mode: "lines", x, y, hoverinfo: "skip", line: { color: "#5c6470", width: 1 } } : null;
 };
 
 const cursorShapes = (results, count) => {
@@ -68,42 +89,51 @@ const cursorShapes = (results, count) => {
 };
 
 const drawDiagram = (div, results, panels, scaleOf) => {
-  const columns = results.length(state.x), rows = state.y ? results.length(state.y) : 1;
-  const scalar = state.quantity !== "phase";
+  const lacking = QUANTITIES[state.quantity].lacking?.(results);
+  if (lacking) return say(div, `Nothing to draw: ${lacking}.`);
+  const valuesOf = (name) => results.dimension(name)?.values ?? [null];
+  const xValues = valuesOf(state.x), yValues = state.y ? valuesOf(state.y) : [null];
+  const columns = xValues.length, rows = yValues.length, single = columns * rows === 1;
+  const scalar = state.quantity !== "phase", ownScales = scalar && !state.shared && panels.length > 1;
+  const label = widestLabel(yValues), last = textWidth(short(xValues.at(-1)));
   const grid = panelGrid(div.clientWidth, panels.length, {
-    least: 96, most: 640, columns: 5, aspect: 1.2, tallest: Math.min(290, 34 * rows), gapX: 14, gapY: 52,
-    margin: { l: state.y ? 58 : 14, b: 46, r: scalar ? 72 : 8 },
+    least: 96, most: single ? 200 : 640, columns: 5, aspect: 1.2, tallest: Math.max(56, Math.min(290, 34 * rows)),
+    gapX: Math.max(14, last + 8), gapY: ownScales ? 68 : 52,
+    margin: { l: state.y ? Math.ceil(label) + 36 : 14, b: single ? 10 : 46, t: ownScales ? 42 : 26,
+      r: scalar && !ownScales ? 72 : Math.max(8, last / 2) },
   });
-  const layout = { ...baseLayout(grid), shapes: cursorShapes(results, panels.length) };
+  const layout = { ...baseLayout(grid), shapes: cursorShapes(results, panels.length) }, hatches = [];
   const traces = panels.map((panel, i) => {
-    const domain = grid.domain(i);
+    const domain = grid.domain(i), axes = { xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
     layout[axisKey("x", i)] = {
-      ...indexAxis(results.dimension(state.x)?.values ?? [null], grid.wide > 170 ? 5 : 3), domain: domain.x,
+      ...indexAxis(xValues, grid.wide > 170 ? 8 : 4, grid.wide / columns, across), domain: domain.x,
       anchor: axisRef("y", i), range: [-0.5, columns - 0.5], constrain: "domain",
       title: domain.last ? { text: words(state.x), standoff: 4 } : undefined,
     };
     layout[axisKey("y", i)] = {
-      ...indexAxis(state.y ? results.dimension(state.y)?.values ?? [null] : [null], grid.tall > 120 ? 6 : 4),
+      ...indexAxis(yValues, grid.tall > 120 ? 6 : 4, grid.tall / rows, down),
       domain: domain.y, anchor: axisRef("x", i), range: [rows - 0.5, -0.5], scaleanchor: false,
       showticklabels: Boolean(state.y) && domain.first, ticks: state.y ? "outside" : "",
       title: state.y && domain.first ? { text: words(state.y), standoff: 6 } : undefined,
     };
+    if (single) Object.assign(layout[axisKey("x", i)], { showticklabels: false, ticks: "", title: undefined });
     if (QUANTITIES[state.quantity].perExpert) {
       layout.annotations.push(panelTitle(grid, i, results.E === 1 ? "dense" : `expert ${panel.e + 1}`));
     }
-    return { type: "image", z: coloursOf(panel, scaleOf(panel)), colormodel: "rgb", hoverinfo: "none",
-      xaxis: axisRef("x", i), yaxis: axisRef("y", i) };
+    const hatch = panel.starved && hatching(panel.starved, grid.wide, grid.tall);
+    if (hatch) hatches.push({ ...hatch, ...axes });
+    return { type: "image", z: coloursOf(panel, scaleOf(panel)), colormodel: "rgb", hoverinfo: "none", ...axes };
   });
-  if (scalar) {
+  traces.push(...hatches);
+  if (ownScales) {  // every panel has a scale of its own: said above it
+    panels.forEach((panel, i) => {
+      const [least, most] = scaleOf(panel);
+      layout.annotations[i].text += `<br><span style="color:${QUIET}">${short(least)} to ${short(most)}</span>`;
+      layout.annotations[i].align = "left";
+    });
+  } else if (scalar) {
     const [low, high] = scaleOf(panels.at(-1));
-    if (state.shared || panels.length === 1) {
-      traces.push(colourBar(grid.inner, low, high > low ? high : low + 1, palette(state).ramp));
-    } else {  // every panel has a scale of its own: said above it
-      panels.forEach((panel, i) => {
-        const [least, most] = scaleOf(panel);
-        layout.annotations[i].text += `  <span style="color:${QUIET}">${short(least)} to ${short(most)}</span>`;
-      });
-    }
+    traces.push(colourBar(grid.inner, low, high > low ? high : low + 1, palette(state).ramp));
   }
   return plot(div, traces, layout);
 };

@@ -5,7 +5,12 @@ const tooltip = byId("tooltip");
 let controls = { move: () => {} };
 
 // Two boxes in each section, one where one results is shown.
-const boxes = {};
+const boxes = { directions: [], gram: [] };
+// Of a model: its feature directions, and W W^T beside them.
+const modelParts = (side) => Object.entries({ directions: "Directions: rows Wᵢ", gram: "W Wᵀ and biases b" }).map(([kind, title]) => {
+  boxes[kind][side] = element("div", { id: `${kind}-${sideNames[side]}`, className: "plot" });
+  return element("div", {}, element("h3", { textContent: title }), boxes[kind][side]);
+});
 const drawBoxes = () => {
   const list = shown(), single = list[1] === null;
   const share = (results) => `${1 + Math.min(results?.E ?? 0, 3)}fr`;
@@ -20,9 +25,11 @@ const drawBoxes = () => {
         if (boxes[kind][side]) boxes[kind][side].hidden = results === null;
         return;
       }
-      const box = element("div", { id: `${kind}-${sideNames[side]}`, className: kind === "heads" ? "head" : kind === "cell" ? "facts-box" : "plot" });
+      const box = element("div", { id: `${kind}-${sideNames[side]}`,
+        className: { heads: "head", cell: "facts-box", model: "model" }[kind] ?? "plot" });
       boxes[kind][side] = box;
       pair.append(box);
+      if (kind === "model") box.append(...modelParts(side));
       if (kind === "diagram") listenToKeys(box, side);
     });
   }
@@ -45,15 +52,16 @@ const drawHeads = () => {
   shown().forEach((results, side) => {
     const head = boxes.heads[side];
     if (!results) return;
-    for (const kind in boxes) if (kind !== "heads") boxes[kind][side].dataset.name = results.name;
-    const options = state.all.map((candidate) => option(candidate.at, candidate.name));
+    for (const kind of ["diagram", "cell", "model", "router", "training"]) boxes[kind][side].dataset.name = results.title;
+    boxes.model[side].classList.toggle("many", results.E > 2);
+    const options = state.all.map((candidate) => option(candidate.at, candidate.title));
     if (side === 1) options.push(option("none", "nothing beside"));
-    const name = state.all.length === 1 ? element("b", { textContent: results.name }) :
+    const name = state.all.length === 1 ? element("b", { textContent: results.title }) :
       select(options, results.at, (value) => changeSide(side, value === "none" ? null : Number(value)));
     if (state.all.length > 1) name.setAttribute("aria-label", `results on the ${sideNames[side]}`);
     const { restarts, cells, config } = results, device = config.device ? `; trained on ${config.device}` : "";
     const missing = results.arrays.final_losses.reduce((sum, loss) => sum + !Number.isFinite(loss), 0);
-    const facts = `${results.shapeWords}; ${cells.toLocaleString("en")} cell${cells > 1 ? "s" : ""}` +
+    const facts = `${results.name}: ${cells.toLocaleString("en")} cell${cells > 1 ? "s" : ""}` +
       (restarts ? `, ${restarts} restart${restarts > 1 ? "s" : ""} each` : "") +
       (missing ? `, ${missing.toLocaleString("en")} of them without a model` : "") + device;
     const beside = side === 0 && state.sides[1] === null && state.all.length > 1 ?
@@ -68,8 +76,8 @@ const drawDiagrams = () => {
   return Promise.all(shown().map((results, side) => {
     if (!results) return null;
     const div = boxes.diagram[side], drawn = drawDiagram(div, results, panels[list.indexOf(results)], scaleOf);
-    div.setAttribute("aria-label", `phase diagram of ${results.name}; arrow keys choose a cell`);
-    if (!div.listening) listenToPointer(div, side);
+    div.setAttribute("aria-label", `phase diagram of ${results.title}; arrow keys choose a cell`);
+    if (div.on && !div.listening) listenToPointer(div, side);
     return drawn;
   }));
 };
@@ -101,7 +109,8 @@ const drawModels = () => {
 const announce = () => {
   byId("live").textContent = both().map((results) => {
     const cell = chosenCell(results);
-    return `${results.name}: ${settingWords(results, cell)}, ${stepWords(results)}, loss ${lossWords(results.loss(cell, snapshotOf(results)))}`;
+    return `${results.title}: ${settingWords(results, cell)}, ${stepWords(results)}, ` +
+      `${results.lossWords} ${lossWords(results.loss(cell, snapshotOf(results)))}`;
   }).join("; ");
 };
 
@@ -122,6 +131,7 @@ const later = (...drawings) => {
 };
 const gallery = () => drawGallery(byId("gallery"), changeSide);
 const redraw = (what) => {
+  applyTheme(state);
   if (what.heads) {
     drawBoxes();
     drawHeads();
@@ -133,18 +143,21 @@ const redraw = (what) => {
   drawCells();
   announce();
   later(drawModels, gallery);
+  rememberState(Boolean(what.passing));
 };
 
 // Another cell was chosen: of the diagrams only the frame around it moves.
 const moveCursor = () => {
+  tooltip.hidden = true;
   shown().forEach((results, side) => {
     if (!results) return;
     const count = QUANTITIES[state.quantity].perExpert ? results.E : 1;
-    Plotly.relayout(boxes.diagram[side], { shapes: cursorShapes(results, count) });
+    if (boxes.diagram[side].data) Plotly.relayout(boxes.diagram[side], { shapes: cursorShapes(results, count) });
   });
   drawCells();
   announce();
   later(drawModels);
+  rememberState(false);
 };
 
 const cellUnder = (results, event) => {
@@ -153,14 +166,21 @@ const cellUnder = (results, event) => {
 };
 const listenToPointer = (div, side) => {
   div.listening = true;
+  let clicked = null;  // is described below; its tooltip stays away until the pointer has left it
+  div.addEventListener("pointerleave", () => { clicked = null; });
   div.on("plotly_hover", (event) => {
     const results = shown()[side], cell = cellUnder(results, event);
-    if (cell !== undefined) showTooltip(tooltip, results, cell, event.event);
+    if (cell === undefined || cell === clicked) return;
+    clicked = null;
+    const near = { x: event.event.clientX, y: event.event.clientY };
+    showTooltip(tooltip, results, cell, panelBox(div, event.points[0]), near);
   });
   div.on("plotly_unhover", () => { tooltip.hidden = true; });
   div.on("plotly_click", (event) => {
     const results = shown()[side], cell = cellUnder(results, event);
     if (cell === undefined) return;
+    clicked = cell;
+    tooltip.hidden = true;
     choose(results, cell);
     moveCursor();
   });
@@ -181,6 +201,13 @@ const listenToKeys = (div, side) => {
     } else return;
     event.preventDefault();
   });
+};
+
+// On a phone the controls fold into one line, and stay open elsewhere.
+const foldOnPhones = () => {
+  const narrow = matchMedia("(max-width: 800px)"), fold = () => { byId("steer").open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
 };
 
 // The first two to lie side by side: a dense model and a mixture of the same n and m, where there are such.
@@ -205,7 +232,18 @@ const start = async () => {
     const order = Array.from({ length: results.cells }, (_, i) => (middle + i) % results.cells);
     choose(results, order.find((cell) => results.trained(cell)) ?? middle);
   }
-  await changeSide(0, sides[0]);
+  addresses.start = stateNow();
+  const take = async (address) => {
+    await readAddress(address);
+    await changeSide(0, state.sides[0]);
+  };
+  await take(location.hash);
+  addEventListener("popstate", async () => {
+    Object.assign(state, structuredClone(addresses.start));
+    await take(location.hash);
+  });
+  prefersDark.addEventListener("change", () => redraw({}));
+  foldOnPhones();
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return;  // a phone's address bar changes the height alone
@@ -216,6 +254,7 @@ const start = async () => {
 };
 
 // For the browser's console: the results, what is shown, and the measures.
-window.phasegrid = { state, featureNorm, interference, dimensionality, score, gram, route, routerRegions, expertUsage, panelsOf,
-  scalesOf, coloursOf, placeOf, busy: () => pending !== null || working > 0 };
+window.phasegrid = { state, featureNorm, interference, dimensionality, score, gram, routerRegions, panelsOf,
+  scalesOf, coloursOf, placeOf, usageOf, turned,
+  busy: () => pending !== null || working > 0 || addresses.timer !== null };
 start();

@@ -1,12 +1,6 @@
 // The chosen model: directions of its features in every expert, and W W^T.
 
-const MOST_SCENES = 4;  // 3D drawings a side: browsers allow few at once
 const MOST_LETTERS = 5;  // features whose numbers stand inside the panels of W W^T
-
-const hasWebGL = (() => {
-  let answer = null;
-  return () => answer ??= Boolean(document.createElement("canvas").getContext("webgl"));
-})();
 
 const largestWeight = (results, cells) => {
   let largest = 1;
@@ -77,7 +71,7 @@ const drawFlat = (div, results, cell, make, look) => {
   for (let e = 0; e < results.E; ++e) {
     const made = make(results, results.expert(cell, e, snapshotOf(results)), e, look.reach), domain = grid.domain(e);
     const ticks = { ticks: "outside", ticklen: 3, tickcolor: FRAME };
-    layout[axisKey("x", e)] = { ...frame, ...ticks, ...made.x, domain: domain.x, anchor: axisRef("y", e),
+    layout[axisKey("x", e)] = { ...frame, ...ticks, tickangle: 0, ...made.x, domain: domain.x, anchor: axisRef("y", e),
       title: domain.last && look.xTitle ? { text: look.xTitle, standoff: 4 } : undefined };
     layout[axisKey("y", e)] = { ...frame, ...ticks, ...made.y, domain: domain.y, anchor: axisRef("x", e),
       showticklabels: domain.first,
@@ -88,36 +82,9 @@ const drawFlat = (div, results, cell, make, look) => {
   return plot(div, traces, layout);
 };
 
-// m = 3: arrows in space, one scene an expert; drag to turn.
-const drawSpace = (div, results, cell, reach) => {
-  const grid = panelGrid(div.clientWidth, results.E, {
-    least: 170, most: 380, aspect: 0.9, gapX: 10, gapY: 30, margin: { l: 4, r: 4, b: 8 },
-  });
-  const layout = baseLayout(grid), traces = [];
-  for (let e = 0; e < results.E; ++e) {
-    const W = results.expert(cell, e, snapshotOf(results)), scene = `scene${e ? e + 1 : ""}`;
-    for (let i = 0; i < results.n; ++i) {
-      const color = featureColour(state, i, results.n), heavy = i === featureOf(results);
-      const [x, y, z] = [0, 1, 2].map((h) => [0, W[3 * i + h]]);
-      traces.push({
-        type: "scatter3d", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x, y, z, scene,
-        line: { color, width: heavy ? 9 : 6 }, marker: { color, size: [0.1, heavy ? 5 : 4] }, text: ["", `${i + 1}`],
-        textfont: { color, size: 13 }, hovertemplate: featureWords(results, W, i),
-      });
-    }
-    const { x, y } = grid.domain(e);
-    const axis = (title) => ({ title: { text: title }, range: [-reach, reach], nticks: 3, showspikes: false,
-      gridcolor: FAINT, zerolinecolor: FRAME, tickfont: { size: 10 } });
-    layout[scene] = { domain: { x, y }, aspectmode: "cube", xaxis: axis("h₁"), yaxis: axis("h₂"), zaxis: axis("h₃"),
-      dragmode: "orbit", camera: { eye: { x: 1.3, y: 1.25, z: 0.85 } } };
-    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
-  }
-  return plot(div, traces, layout);
-};
-
 const drawDirections = (div, results, cell, reach) => {
   const { n, m, E } = results;
-  if (m === 3 && E <= MOST_SCENES && hasWebGL()) return drawSpace(div, results, cell, reach * 1.05);
+  if (m === 3) return drawSpace(div, results, cell, reach);
   if (m === 1 && n <= 24) {
     return drawFlat(div, results, cell, lines, { reach: reach * 1.12, aspect: 0.62, most: 380, tallest: 60 + 26 * n,
       columns: 5, gapX: 14, margin: { l: 58 }, yTitle: "feature" });
@@ -148,7 +115,7 @@ const drawGram = (div, results, cell, reach) => {
     const domain = grid.domain(e);
     const common = { type: "heatmap", zmin: -reach, zmax: reach, colorscale: stops(palette(state).signed),
       xaxis: axisRef("x", e), yaxis: axisRef("y", e), showscale: false,
-      ...(n <= MOST_LETTERS && wide > 30 ? { texttemplate: "%{z:.2f}", textfont: { size: 11 } } : {}) };
+      ...(n <= MOST_LETTERS && wide > 36 ? { texttemplate: "%{z:.2f}", textfont: { size: 11 } } : {}) };
     traces.push({ ...common, z: grams[e], showscale: e === E - 1, xgap: n <= 24 ? 1 : 0, ygap: n <= 24 ? 1 : 0,
       colorbar: barIn(grid.inner),
       x: features, y: features, customdata: grams[e].map((row, i) => row.map((_, j) => [i + 1, j + 1])),

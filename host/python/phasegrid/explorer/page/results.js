@@ -2,6 +2,12 @@
 
 const TYPES = { f4: Float32Array, i4: Int32Array };
 
+// The arrays of each kind of loss: of the kept model, of every restart, and of those at the snapshots.
+const LOSSES = {
+  reconstruction: { kept: "reconstruction_losses", every: "all_reconstruction_losses", snapshots: "snapshot_reconstruction_losses" },
+  training: { kept: "final_losses", every: "all_losses", snapshots: "snapshot_losses" },
+};
+
 // "0.1", "1.2e-5": at most four digits.
 const short = (value) => value === null || value === undefined ? "own" : Number.isNaN(value) ? "–" :
   Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 || value === 0 ? String(Number(value.toPrecision(4))) :
@@ -10,7 +16,7 @@ const words = (name) => name.replaceAll("_", " ");
 
 class Results {
   constructor(header, at) {
-    Object.assign(this, { at, name: header.name, dimensions: header.dimensions, config: header.config });
+    Object.assign(this, { at, name: header.name, title: header.title, dimensions: header.dimensions, config: header.config });
     const { E, n, m, k = 0, T = 0 } = header.extents;
     Object.assign(this, { E, n, m, restarts: k, layout: header.arrays });
     this.topK = this.config.model?.top_k ?? 1;
@@ -41,11 +47,10 @@ class Results {
 
   has(key) { return key in this.layout; }
   get hasSnapshots() { return this.has("snapshot_steps") && this.has("snapshot_losses"); }
-  get hasRouter() { return this.E > 1 && this.has("router_weights"); }
-  get shapeWords() {
-    const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
-    const experts = this.E === 1 ? "dense" : `${count(this.E, "expert")}, top ${this.topK}`;
-    return `${count(this.n, "feature")}, ${count(this.m, "hidden unit")}, ${experts}`;
+  // Kinds of loss of which the file has all that it has of training losses; the first is shown first.
+  get lossKinds() {
+    const whole = ["kept", "every", "snapshots"].every((of) => !this.has(LOSSES.training[of]) || this.has(LOSSES.reconstruction[of]));
+    return whole ? ["reconstruction", "training"] : ["training"];
   }
 
   dimension(name) { return this.dimensions.find((dimension) => dimension.name === name); }
@@ -103,27 +108,31 @@ class Results {
 
   // The kept restart; -1 where none was, or where the file does not say.
   kept(cell) { return this.has("kept") ? this.arrays.kept[cell] : -1; }
-  // The loss of the kept model.
-  loss(cell, snapshot = null) {
-    if (snapshot === null) return this.arrays.final_losses[cell];
+  // The loss of the kept model; NaN where the file has none of that kind.
+  loss(cell, snapshot = null, kind = this.lossKinds[0]) {
+    const { kept: final, snapshots } = LOSSES[kind];
+    if (snapshot === null) return this.has(final) ? this.arrays[final][cell] : NaN;
     const kept = this.kept(cell);
-    return kept < 0 ? NaN : this.arrays.snapshot_losses[(cell * this.restarts + kept) * this.snapshots + snapshot];
+    return kept < 0 || !this.has(snapshots) ? NaN : this.arrays[snapshots][(cell * this.restarts + kept) * this.snapshots + snapshot];
   }
-  // The losses of all restarts; NaN where not trained.
+  // The losses of all restarts; NaN where not trained. These and all below are of the first kind that the file has.
   losses(cell, snapshot = null) {
-    if (!this.has("all_losses")) return [this.loss(cell)];
+    const { every, snapshots } = LOSSES[this.lossKinds[0]];
+    if (!this.has(every)) return [this.loss(cell)];
     return Array.from({ length: this.restarts }, (_, k) => snapshot === null ?
-      this.arrays.all_losses[cell * this.restarts + k] :
-      this.arrays.snapshot_losses[(cell * this.restarts + k) * this.snapshots + snapshot]);
+      this.arrays[every][cell * this.restarts + k] :
+      this.arrays[snapshots][(cell * this.restarts + k) * this.snapshots + snapshot]);
   }
   // The losses of one restart at every snapshot.
   history(cell, restart) {
     const at = cell * this.restarts + restart;
-    return this.arrays.snapshot_losses.subarray(at * this.snapshots, (at + 1) * this.snapshots);
+    return this.arrays[LOSSES[this.lossKinds[0]].snapshots].subarray(at * this.snapshots, (at + 1) * this.snapshots);
   }
+  // "reconstruction loss"
+  get lossWords() { return `${this.lossKinds[0]} loss`; }
   // Whether the cell holds a model.
   trained(cell, snapshot = null) {
-    return Number.isFinite(this.loss(cell, snapshot)) && Number.isFinite(this.weights(cell, snapshot)[0]);
+    return Number.isFinite(this.loss(cell, snapshot, "training")) && Number.isFinite(this.weights(cell, snapshot)[0]);
   }
   // Why a cell holds none.
   reason(cell) {

@@ -35,14 +35,13 @@ const drawRegions = (div, results, G) => {
 
 // Any n: router weights, and how much of the inputs each expert gets.
 const drawWeights = (div, results, cell, G) => {
-  const { n, E, topK } = results, width = div.clientWidth, sparsities = results.sparsities(cell);
-  const usage = sparsities ? expertUsage(G, E, n, topK, sparsities) : null;
+  const { n, E } = results, width = div.clientWidth, usage = usageOf(results, cell, snapshotOf(results));
   const rows = Array.from({ length: E }, (_, e) => Array.from(G.subarray(e * n, (e + 1) * n)));
   const reach = Math.max(0.1, ...rows.flat().map(Math.abs));
   const experts = rows.map((_, e) => e + 1), height = Math.max(150, 18 * E + 40) + 40;
   const layout = baseLayout({ width, height, margin: { l: 52, r: 70, t: 26, b: 42 } });
   const share = usage ? 0.64 : 1;
-  layout.xaxis = { ...frame, domain: [0, share], title: { text: "feature", standoff: 4 }, nticks: 8, range: [0.5, n + 0.5] };
+  layout.xaxis = { ...frame, domain: [0, share], title: { text: "feature", standoff: 4 }, nticks: width < 520 ? 4 : 8, tickangle: 0, range: [0.5, n + 0.5] };
   layout.yaxis = { ...frame, range: [E + 0.5, 0.5], title: { text: "expert", standoff: 4 }, nticks: Math.min(E, 10), dtick: E <= 10 ? 1 : 5, tick0: E <= 10 ? 1 : 5 };
   const title = (text, x) => ({ text, x, y: 1, xref: "paper", yref: "paper", xanchor: "left", yanchor: "bottom", yshift: 3,
     showarrow: false, font: { size: 12, color: INK } });
@@ -54,12 +53,12 @@ const drawWeights = (div, results, cell, G) => {
   }];
   if (usage) {
     layout.xaxis2 = { ...frame, domain: [share + 0.05, 1], anchor: "y2", title: { text: "share of inputs", standoff: 4 },
-      rangemode: "tozero", nticks: 4, tickformat: ".0%" };
+      range: [0, 1.05 * Math.max(...usage.active)], nticks: width < 520 ? 2 : 4, tickformat: ".0%", tickangle: 0 };
     layout.yaxis2 = { ...layout.yaxis, anchor: "x2", showticklabels: false, title: undefined };
     layout.annotations.push(title("active for", share + 0.05));
     traces.push({ type: "bar", orientation: "h", x: usage.active, y: experts, xaxis: "x2", yaxis: "y2",
-      customdata: usage.gate, hovertemplate: "expert %{y}: active for %{x:.1%} of inputs<br>mean gate %{customdata:.3f}<extra></extra>",
-      marker: { color: experts.map((_, e) => E <= 8 ? seriesColour(state, e) : palette(state).series[0]) } });
+      customdata: usage.gate, hovertemplate: "expert %{y}: active for %{x:.1%} of the non-zero inputs<br>mean gate %{customdata:.3f}<extra></extra>",
+      marker: { color: experts.map((_, e) => E <= 8 ? seriesColour(state, e) : seriesColour(state, 0)) } });
   }
   return plot(div, traces, layout);
 };
@@ -76,6 +75,6 @@ const routerNote = (list) => {
   const routed = list.filter((results) => results.E > 1), notes = [];
   if (routed.some((results) => results.n === 2)) notes.push("inputs in the unit square, and the share of it that each expert takes");
   if (routed.some((results) => results.n === 3)) notes.push("directions of positive inputs as a triangle, and the share of it that each expert takes");
-  if (routed.some((results) => !(results.n in DOMAINS))) notes.push("usage estimated from 2,000 inputs drawn as in training");
+  if (routed.some((results) => !(results.n in DOMAINS))) notes.push("usage estimated from inputs drawn as in training, without those that are all zero");
   return notes.join("; ");
 };

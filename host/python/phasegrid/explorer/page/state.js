@@ -10,7 +10,12 @@ const state = {
   feature: null,  // null: the last of each model
   shared: false,  // one colour scale for all panels of both sides
   safe: false,
+  theme: "auto",  // or light, dark
+  turn: [0.6, 0.45],  // how models of three hidden units are turned: around the upright axis, and up; radians
 };
+
+// Phases are each on a scale of their own, as published; numbers on one for all panels.
+const sharedAtFirst = (quantity) => quantity !== "phase";
 
 const sideNames = ["left", "right"];
 const shown = () => state.sides.map((at) => at === null ? null : state.all[at]);

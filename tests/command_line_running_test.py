@@ -1,14 +1,18 @@
-"""While the program trains: signals, output that cannot be written, threads that cannot be had.
+"""While the program trains: signals, stops within a step, output that cannot be written, threads that cannot be had,
+and the time that it says is left.
 
 Usage: command_line_running_test.py PATH-OF-PHASEGRID
 """
 
 import os
+import pty
+import re
 import resource
 import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 import numpy as np
 from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
@@ -105,8 +109,7 @@ class Signals(CommandLineCase):
 class Output(CommandLineCase):
     def setUp(self):
         super().setUp()
-        self.full = open("/dev/full", "wb")
-        self.addCleanup(self.full.close)
+        self.full = self.enterContext(open("/dev/full", "wb"))
 
     def run_it(self, *words, **options):
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options}
@@ -204,6 +207,78 @@ class Threads(CommandLineCase):
                 self.assertEqual(process.returncode, 130, errors)
                 self.assertIn(b"could be started", errors)
                 self.assertLess(time.monotonic() - began, 2)
+
+
+class Stopping(CommandLineCase):
+    def seconds_to_stop(self, text, *words, after=1.0):
+        """Of a processor, so that what else the machine does counts for nothing, after so many of the training."""
+        process = subprocess.Popen([PROGRAM, "run", str(self.write("vast.toml", text)), "--out", str(self.out),
+                                    "--device", "cpu", "--fresh", "--threads", "1", *words],
+                                   stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        ticks = os.sysconf("SC_CLK_TCK")
+        before = 0
+        while before < after:
+            time.sleep(0.05)
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            self.assertNotEqual(fields[0], "Z", "too short a training to test with")
+            before = (int(fields[11]) + int(fields[12])) / ticks
+        process.send_signal(signal.SIGINT)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 130)
+        return used.ru_utime + used.ru_stime - before
+
+    def test_within_a_step_of_the_largest_models_and_batches(self):
+        # A step of each takes seconds to minutes.
+        head = "[data]\nsparsity = 0.5\n[train]\nsteps = 1000\nbatch = 16777216\n"
+        cases = {
+            "dense": "[model]\nn_features = 256\nn_hidden = 64\n",
+            "mixture": "[model]\nn_features = 256\nn_hidden = 64\nn_experts = 8\ntop_k = 2\n",
+            "balanced": "[model]\nn_features = 256\nn_hidden = 64\nn_experts = 64\ntop_k = 64\n",
+            "tiny": "[model]\nn_features = 4\nn_hidden = 3\nn_experts = 4\ntop_k = 2\n",
+        }
+        for name, model in cases.items():
+            for isa in ("auto", "baseline"):
+                for watched in (False, True):  # the batch's loss too
+                    text = head + ("load_balance = 0.01\n" if name != "dense" else "")
+                    text += ("stop_below = 1e-9\n" if watched else "") + model
+                    with self.subTest(name=name, isa=isa, watched=watched):
+                        self.assertLess(self.seconds_to_stop(text, "--isa", isa), 1)
+
+    def test_within_the_last_loss(self):
+        # Of one step alone, and its evaluation batch: nothing that was left off may pass for a finished model.
+        text = ("[data]\nsparsity = 0.5\n[train]\nsteps = 1\nbatch = 16777216\nload_balance = 0.1\n"
+                "[model]\nn_features = 256\nn_hidden = 64\nn_experts = 4\ntop_k = 4\n")
+        for after in (1.0, 4.0):
+            with self.subTest(after=after):
+                self.assertLess(self.seconds_to_stop(text, after=after), 1)
+                for path in (self.out, self.out.with_name("out.npz.partial")):
+                    if path.exists():
+                        with np.load(path) as file:
+                            self.assertTrue((file["status"] == -1).all())
+
+
+class TimeLeft(CommandLineCase):
+    def test_it_falls_while_few_long_models_train(self):
+        leader, follower = pty.openpty()
+        words = ("--set", "restarts=1", "--set", "axes.sparsity=[0.5]", "--set", "axes.last_importance=[0.5, 1, 2]",
+                 "--set", "train.steps=400000", "--threads", "1", "--device", "cpu")
+        process = subprocess.Popen([PROGRAM, "run", str(self.sweep), "--out", str(self.out), *words],
+                                   stdout=subprocess.DEVNULL, stderr=follower)
+        os.close(follower)
+        seen = b""
+        try:
+            while chunk := os.read(leader, 4096):
+                seen += chunk
+        except OSError:
+            pass  # the program closed its end
+        self.assertEqual(process.wait(), 0)
+        shares = [int(share) for share in re.findall(rb"(\d+) %", seen)]
+        left = [60 * int(m) + int(s) for m, s in re.findall(rb"(\d+):(\d\d) left", seen)]
+        self.assertGreater(len(left), 4, "too short a training to test with")
+        self.assertEqual(shares, sorted(shares))
+        self.assertGreater(len(set(shares)), 6)  # not only 0, 33, 67 and 100
+        self.assertEqual(left, sorted(left, reverse=True))
 
 
 if __name__ == "__main__":

@@ -201,18 +201,25 @@ def train(
         files = _core.TrainingFiles([s.core for s in sweeps], _paths(out, sweeps, single), shard)
     if files is not None and not earlier:
         earlier = [Results(core) for core in files.earlier()]
-    with _progress(progress) as report:
-        trained, interrupted = _core.train(
-            [s.core for s in sweeps],
-            device=device,
-            threads=int(threads),
-            instruction_set=instruction_set,
-            progress=report,
-            files=files,
-            checkpoint_seconds=float(checkpoint_seconds),
-            resume=[results.core for results in earlier],
-            shard=shard,
-        )
+    trained: Sequence[_core.Results] = []
+    interrupted = False
+    try:
+        with _progress(progress) as report:
+            trained, interrupted = _core.train(
+                [s.core for s in sweeps],
+                device=device,
+                threads=int(threads),
+                instruction_set=instruction_set,
+                progress=report,
+                files=files,
+                checkpoint_seconds=float(checkpoint_seconds),
+                resume=[results.core for results in earlier],
+                shard=shard,
+            )
+    except KeyboardInterrupt:  # where there are results, it came while the bar was taken away
+        if not trained:
+            raise
+        interrupted = True
     results = [Results(core) for core in trained]
     answer = results[0] if single else results
     if interrupted:

@@ -18,7 +18,12 @@ namespace phasegrid {
 using Monitor = std::function<bool()>;
 constexpr int kMonitorMilliseconds = 50;
 
-void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor);
+// Says what does not end a training, in one sentence, from the calling thread. Never empty.
+using Warn = std::function<void(const std::string&)>;
+
+// With as many threads as can be had, and with none in the calling thread.
+void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor,
+                  const Warn& warn);
 
 // "" where this build and machine can train on a GPU, else one sentence that says why not.
 std::string cuda_problem();

@@ -209,6 +209,11 @@ phasegrid::TrainOptions options_of(const phasegrid_train_options* given, std::si
       if (callback(&progress, user) != 0) stop.request_stop();
     };
   }
+  if (o.warning != nullptr) {
+    options.warning = [callback = o.warning, user = o.user](const std::string& sentence) {
+      callback(sentence.c_str(), user);
+    };
+  }
   for (std::size_t s = 0; o.resume != nullptr && s < n_sweeps; ++s) {
     need(o.resume[s], "phasegrid_train", "an entry of options.resume");
     earlier.push_back(o.resume[s]->results);

@@ -1,17 +1,12 @@
-#include <fmt/format.h>
-
 #include "commands.hpp"
 #include "compare.hpp"
+#include "output.hpp"
 
 namespace phasegrid {
 
 int command_compare(const CompareArguments& arguments) {
   const Comparison comparison = compare(arguments.ours, arguments.reference);
-  if (arguments.markdown) {
-    fmt::print("{}", to_markdown(comparison));
-  } else {
-    print(comparison, stdout);
-  }
+  write_text(stdout, arguments.markdown ? to_markdown(comparison) : to_text(comparison));
   return comparison.within_tolerance ? 0 : 1;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "commands.hpp"
+#include "output.hpp"
 
 namespace phasegrid {
 namespace {
@@ -74,9 +75,9 @@ int command_merge(const MergeArguments& arguments) {
     const std::string path = path_of(key);
     const Results& results = merger.results();
     save_results(results, path, arguments.layout);
-    fmt::print("{}: {} of {} models from {} files\n", path, results.models_done(), results.status.size(), parts[key]);
+    say(stdout, "{}: {} of {} models from {} files\n", path, results.models_done(), results.status.size(), parts[key]);
   }
-  for (const std::string& sentence : missing) fmt::print("{}\n", sentence);
+  for (const std::string& sentence : missing) say(stdout, "{}\n", sentence);
   return 0;
 }
 

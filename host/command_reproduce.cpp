@@ -6,6 +6,7 @@
 #include <set>
 
 #include "commands.hpp"
+#include "output.hpp"
 #include "python_module.hpp"
 #include "reproduce/fig4_fig8.hpp"
 #include "reproduce/figures.hpp"
@@ -135,11 +136,11 @@ int command_reproduce(const ReproduceArguments& arguments) {
     std::vector<std::string> drawn = {"paper"};
     for (Report& report : reports) {
       report.preset = arguments.training.preset;
-      print(report, stdout);
+      write_text(stdout, to_text(report));
       const std::string path = save(report, out.string());
       if (!report.picture.is_null()) drawn.push_back(path);
     }
-    std::fflush(stdout);
+    flush_text(stdout);
     int status = is_fig4 ? draw_fig4(files, arguments.reference, out.string(), arguments.score) : 0;
     if (status == 0 && drawn.size() > 1) {
       drawn.insert(drawn.end(), {"--out", out.string()});
@@ -153,7 +154,7 @@ int command_reproduce(const ReproduceArguments& arguments) {
   }
   if (arguments.figure == "all") {
     write_reproduction(out.string(), fmt::format("phasegrid reproduce all --preset {}", arguments.training.preset));
-    fmt::print("\n{}\n", (out / "REPRODUCTION.md").string());
+    say(stdout, "\n{}\n", (out / "REPRODUCTION.md").string());
   }
   return result;
 }

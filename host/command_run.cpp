@@ -5,9 +5,11 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <stop_token>
 
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "output.hpp"
 #include "phasegrid/metrics.hpp"
 #include "training_files.hpp"
 
@@ -30,11 +32,11 @@ void print_summary(const Results& results, const ModelsDone& done, const std::st
   training /= static_cast<double>(cells);
   const std::string minimised =
       training != reconstruction && cells > 0 ? fmt::format(" (training loss {:.6g})", training) : "";
-  fmt::print("{}: {} of {} models, {} cells, mean reconstruction loss {:.6g}{}, {} on {}\n", path, done.models, done.of,
-             cells, reconstruction, minimised, duration_text(seconds), results.device);
+  say(stdout, "{}: {} of {} models, {} cells, mean reconstruction loss {:.6g}{}, {} on {}\n", path, done.models, done.of,
+      cells, reconstruction, minimised, duration_text(seconds), results.device);
   const TrainingHealth health = training_health(results);
   auto warn = [&](std::int64_t count, const char* what) {
-    if (count > 0) fmt::print("{}: warning: {} {}\n", path, count, what);
+    if (count > 0) say(stdout, "{}: warning: {} {}\n", path, count, what);
   };
   warn(health.diverged, "restarts diverged: their loss stopped being finite, and they are not kept");
   warn(health.empty, "cells have no model: every restart diverged");
@@ -67,21 +69,21 @@ std::vector<Sweep> read_sweeps_for(const std::string& path, const TrainingArgume
 
 int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::string>& paths,
                      const TrainingArguments& arguments) {
+  const InterruptWatch interrupt;  // before files are made that a signal would leave behind
   TrainingFiles files(sweeps, paths, {.layout = arguments.layout, .shard = arguments.shard, .fresh = arguments.fresh});
   const std::vector<Results> earlier = files.take_earlier();
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     const ModelsDone done = files.done(s, earlier[s]);
     if (files.finished(s)) {
-      fmt::print("{}: holds all {} models of this sweep already; --fresh trains them again\n", paths[s], done.of);
+      say(stdout, "{}: holds all {} models of this sweep already; --fresh trains them again\n", paths[s], done.of);
     } else if (!files.from(s).empty()) {
-      fmt::print("{}: going on from {} of {} models\n", files.from(s), done.models, done.of);
+      say(stdout, "{}: going on from {} of {} models\n", files.from(s), done.models, done.of);
     }
   }
   if (files.all_finished()) return 0;
   std::vector<bool> before;
   for (std::size_t s = 0; s < sweeps.size(); ++s) before.push_back(files.finished(s));
 
-  const InterruptWatch interrupt;
   ProgressLine line(arguments.progress);
   double seconds = 0;
   bool checkpoint_failed = false;
@@ -90,18 +92,24 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   options.threads = arguments.threads;
   options.instruction_set = arguments.instruction_set;
   options.shard = arguments.shard;
-  options.stop = interrupt.token();
+  std::stop_source stop;
+  options.stop = stop.get_token();
   options.resume = earlier;
   options.checkpoint_seconds = arguments.checkpoint_seconds;
   options.progress = [&](const Progress& progress) {
+    if (interrupt.requested()) stop.request_stop();
     seconds = progress.seconds;
     line.show(progress);
+  };
+  options.warning = [&](const std::string& sentence) {
+    line.clear();
+    say(stderr, "phasegrid: {}\n", sentence);
   };
   options.checkpoint = [&](std::span<const Results> so_far) {
     try {
       files.save(so_far);
     } catch (const InputError& error) {  // the training is worth more than its checkpoint
-      if (!checkpoint_failed) fmt::print(stderr, "phasegrid: no checkpoint: {}\n", error.what());
+      if (!checkpoint_failed) say(stderr, "phasegrid: no checkpoint: {}\n", error.what());
       checkpoint_failed = true;
     }
   };
@@ -117,7 +125,7 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   }
   if (unfinished.empty()) return 0;
   std::erase(unfinished, "");
-  fmt::print(stderr, "phasegrid: interrupted; {}\n",
+  say(stderr, "phasegrid: interrupted; {}\n",
              unfinished.empty()
                  ? "no model was finished"
                  : fmt::format("what was finished is in {}, and the same command goes on from there",

@@ -1,5 +1,5 @@
 // The commands of the program: each returns its exit status. 0 done, 1 out of tolerance or failed, 2 bad input (thrown
-// as InputError), 130 interrupted.
+// as InputError), 130 interrupted. The program adds kOutputLost (output.hpp).
 #pragma once
 
 #include <cstdint>

@@ -143,14 +143,14 @@ std::string amount(const ComparisonRow& row, double value, bool sign) {
 }
 }  // namespace
 
-void print(const Comparison& comparison, std::FILE* stream) {
-  fmt::print(stream, "{}, {} cells\n", comparison.shape, comparison.cells);
-  fmt::print(stream, "{:<48}{:>12}{:>12}{:>12}{:>12}\n", "", "ours", "reference", "difference", "allowed");
+std::string to_text(const Comparison& comparison) {
+  std::string text = fmt::format("{}, {} cells\n", comparison.shape, comparison.cells);
+  text += fmt::format("{:<48}{:>12}{:>12}{:>12}{:>12}\n", "", "ours", "reference", "difference", "allowed");
   for (const ComparisonRow& row : comparison.rows) {
-    fmt::print(stream, "{:<48}{:>12.6f}{:>12.6f}{:>12}{:>12}  {}\n", row.what, row.ours, row.reference,
-               amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
+    text += fmt::format("{:<48}{:>12.6f}{:>12.6f}{:>12}{:>12}  {}\n", row.what, row.ours, row.reference,
+                        amount(row, row.difference, true), amount(row, row.tolerance, false), row.within ? "ok" : "OUT");
   }
-  fmt::print(stream, "{}\n", comparison.within_tolerance ? "within tolerance" : "OUT OF TOLERANCE");
+  return text + (comparison.within_tolerance ? "within tolerance\n" : "OUT OF TOLERANCE\n");
 }
 
 std::string to_markdown(const Comparison& comparison) {

@@ -1,7 +1,6 @@
 // Holds a phase diagram against a reference: the fidelity table of Figure 4.
 #pragma once
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -39,7 +38,7 @@ constexpr double kClassAgreementTwo = 0.92, kClassAgreementMore = 0.85;
 // it is added to these. Throws InputError where a file is broken, the shapes differ or no cell is common.
 Comparison compare(const std::string& ours, const std::string& reference);
 
-void print(const Comparison& comparison, std::FILE* stream);
+std::string to_text(const Comparison& comparison);
 std::string to_markdown(const Comparison& comparison);
 
 }  // namespace phasegrid

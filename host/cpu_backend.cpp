@@ -1,5 +1,8 @@
 // Threads that take models from one queue. A model belongs to one thread from its first step to its last, so results
 // do not depend on how many there are.
+#include <fmt/format.h>
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -7,6 +10,8 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "backend.hpp"
@@ -18,6 +23,8 @@ namespace {
 struct AlignedFree {
   void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
+
+using Workspace = std::unique_ptr<float[], AlignedFree>;
 
 // One sweep, and how a thread trains a model of it.
 struct Training {
@@ -39,6 +46,7 @@ struct Training {
     job.corrections = corrections.data();
     job.snapshots = sweep.snapshots.data();
     job.stop = stop;
+    job.steps_done = sweep.steps_done.data();
     job.losses = sweep.losses.data();
     job.parameters = sweep.parameters.data();
     job.snapshot_losses = sweep.snapshot_losses.data();
@@ -77,57 +85,134 @@ struct Queue {
   void request_stop() { std::atomic_ref<std::int32_t>(stop).store(1, std::memory_order_relaxed); }
   bool stopping() { return std::atomic_ref<std::int32_t>(stop).load(std::memory_order_relaxed) != 0; }
 
-  void work(float* mine) {
-    while (!stopping()) {
-      const std::size_t position = next.fetch_add(1, std::memory_order_relaxed);
-      if (position >= size) return;
-      const Training& training = *(std::ranges::upper_bound(trainings, position, {}, &Training::first) - 1);
-      const std::size_t index = position - training.first;
-      const std::int32_t status = training.train(index, mine);
-      // Release: whoever sees the status sees the model's loss and parameters.
-      std::atomic_ref<std::int32_t>(training.sweep.status[index]).store(status, std::memory_order_release);
+  Workspace make_workspace() const {
+    return Workspace(static_cast<float*>(
+        ::operator new (std::max<std::size_t>(workspace, 1) * sizeof(float), std::align_val_t{64})));
+  }
+
+  // Trains the next model; false where there is none, or a stop was asked for.
+  bool train_next(float* mine) {
+    if (stopping()) return false;
+    const std::size_t position = next.fetch_add(1, std::memory_order_relaxed);
+    if (position >= size) return false;
+    const Training& training = *(std::ranges::upper_bound(trainings, position, {}, &Training::first) - 1);
+    const std::size_t index = position - training.first;
+    const std::int32_t status = training.train(index, mine);
+    // Release: whoever sees the status sees the model's loss and parameters.
+    std::atomic_ref<std::int32_t>(training.sweep.status[index]).store(status, std::memory_order_release);
+    return true;
+  }
+};
+
+// Addresses kept free while threads are made: where `ulimit -v` is the limit, they would take all that there are, and
+// nothing could be saved any more.
+class SpareAddresses {
+ public:
+  SpareAddresses() : at_(mmap(nullptr, kSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {}
+  ~SpareAddresses() {
+    if (at_ != MAP_FAILED) munmap(at_, kSize);
+  }
+  SpareAddresses(const SpareAddresses&) = delete;
+  SpareAddresses& operator=(const SpareAddresses&) = delete;
+
+ private:
+  static constexpr std::size_t kSize = std::size_t{256} << 20;
+  void* at_;
+};
+
+// Threads that take models until none is left.
+class Workers {
+ public:
+  // As many as can be had of `wanted`; problem() says why there are not more.
+  Workers(Queue& queue, std::size_t wanted) {
+    const SpareAddresses spare;
+    workspaces_.reserve(wanted);
+    threads_.reserve(wanted);
+    while (threads_.size() < wanted && problem_.empty()) {
+      try {
+        workspaces_.push_back(queue.make_workspace());
+        add_running(1);
+        try {
+          threads_.emplace_back([this, &queue, mine = workspaces_.back().get()] {
+            while (queue.train_next(mine)) {
+            }
+            add_running(-1);
+          });
+        } catch (...) {
+          add_running(-1);
+          throw;
+        }
+      } catch (const std::system_error& error) {
+        problem_ = error.code().message();
+      } catch (const std::bad_alloc&) {
+        problem_ = "not enough memory";
+      }
     }
   }
+
+  std::size_t size() const { return threads_.size(); }
+  const std::string& problem() const { return problem_; }
+
+  // Whether all are done, after waiting for it for some time.
+  bool done() {
+    std::unique_lock lock(mutex_);
+    return ended_.wait_for(lock, std::chrono::milliseconds(kMonitorMilliseconds), [&] { return running_ == 0; });
+  }
+
+ private:
+  void add_running(int change) {
+    // Notified under the lock: the waiting thread may end, and the condition with it, as soon as it is let go.
+    const std::lock_guard lock(mutex_);
+    running_ += change;
+    ended_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int running_ = 0;
+  std::string problem_;
+  std::vector<Workspace> workspaces_;
+  std::vector<std::jthread> threads_;  // last, so that they end before what they use
 };
 
 }  // namespace
 
-void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor) {
+void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor,
+                  const Warn& warn) {
   Queue queue(sweeps, set);
-  const std::size_t n_workers = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
-  std::vector<std::unique_ptr<float[], AlignedFree>> workspaces;  // all of them before the first model is begun
-  for (std::size_t t = 0; t < n_workers; ++t) {
-    workspaces.emplace_back(static_cast<float*>(
-        ::operator new (std::max<std::size_t>(queue.workspace, 1) * sizeof(float), std::align_val_t{64})));
-  }
-
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::size_t running = n_workers;
-  std::vector<std::jthread> workers;
-  for (std::size_t t = 0; t < n_workers; ++t) {
-    workers.emplace_back([&, mine = workspaces[t].get()] {
-      queue.work(mine);
-      // Notified under the lock: the waiting thread may end, and the condition with it, as soon as it is let go.
-      const std::lock_guard lock(mutex);
-      --running;
-      ended.notify_one();
-    });
-  }
+  const std::size_t wanted = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
   std::exception_ptr failure;
-  std::unique_lock lock(mutex);
-  while (!ended.wait_for(lock, std::chrono::milliseconds(kMonitorMilliseconds), [&] { return running == 0; })) {
-    if (failure) continue;
-    lock.unlock();
+  // The workers must end before what they use does, whatever a callback throws.
+  const auto call = [&](auto&& callback) {
+    if (failure) return;
     try {
-      if (monitor()) queue.request_stop();
-    } catch (...) {  // the workers must end before their storage does
+      callback();
+    } catch (...) {
       failure = std::current_exception();
       queue.request_stop();
     }
-    lock.lock();
+  };
+  const auto look = [&] {
+    if (monitor()) queue.request_stop();
+  };
+  {
+    Workers workers(queue, wanted);
+    if (workers.size() == 0) {
+      call([&] {
+        warn(fmt::format("no thread could be started to train with ({}); models are trained one after the other, and a "
+                         "stop waits for the one in training",
+                         workers.problem()));
+      });
+      const Workspace mine = queue.make_workspace();
+      while (queue.train_next(mine.get())) call(look);
+    } else if (workers.size() < wanted) {
+      call([&] {
+        warn(fmt::format("{} of {} threads could be started ({}); training goes on with them", workers.size(), wanted,
+                         workers.problem()));
+      });
+    }
+    while (!workers.done()) call(look);
   }
-  lock.unlock();
   if (failure) std::rethrow_exception(failure);
 }
 

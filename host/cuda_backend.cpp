@@ -68,6 +68,7 @@ class Launch {
         snapshot_losses_(models() * shots(), {kNan, kNan}),
         snapshot_parameters_(models() * shots() * parameter_count(), kNan),
         status_(models(), kNotTrained),
+        steps_done_(models(), 0),
         collected_(models(), false) {}
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
@@ -86,6 +87,7 @@ class Launch {
     job.corrections = corrections_.data();
     job.snapshots = snapshots_.data();
     job.stop = stop_.device();
+    job.steps_done = steps_done_.device();
     job.losses = losses_.device();
     job.parameters = parameters_.device();
     job.snapshot_losses = snapshot_losses_.device();
@@ -104,14 +106,15 @@ class Launch {
   // Throws where the kernel failed.
   bool finished() const { return stream_.finished(); }
 
-  // Copies what has finished since the last call to the sweeps that it belongs to.
+  // Copies what has finished since the last call, and how far the others are, to the sweeps that it belongs to.
   void collect(std::span<PlannedSweep> sweeps) {
     for (std::size_t i = 0; i < models(); ++i) {
       if (collected_[i]) continue;
-      const auto now = std::atomic_ref<std::int32_t>(status_.host()[i]).load(std::memory_order_acquire);
-      if (now == kNotTrained) continue;
       PlannedSweep& sweep = sweeps[plan_.origins[i].sweep];
       const std::size_t model = plan_.origins[i].model;
+      sweep.steps_done[model] = std::atomic_ref<std::int32_t>(steps_done_.host()[i]).load(std::memory_order_relaxed);
+      const auto now = std::atomic_ref<std::int32_t>(status_.host()[i]).load(std::memory_order_acquire);
+      if (now == kNotTrained) continue;
       copy_model(losses_, i, 1, sweep.losses, model);
       copy_model(parameters_, i, parameter_count(), sweep.parameters, model);
       copy_model(snapshot_losses_, i, shots(), sweep.snapshot_losses, model);
@@ -150,7 +153,7 @@ class Launch {
   MappedArray<float> parameters_;
   MappedArray<Losses> snapshot_losses_;
   MappedArray<float> snapshot_parameters_;
-  MappedArray<std::int32_t> status_;
+  MappedArray<std::int32_t> status_, steps_done_;
   std::vector<bool> collected_;
   Stream stream_;
 };

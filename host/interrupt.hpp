@@ -1,26 +1,28 @@
-// Ctrl-C and SIGTERM as a stop token.
+// Ctrl-C, SIGTERM and SIGHUP (a terminal that goes away) as a request to stop.
 #pragma once
 
+#include <array>
 #include <csignal>
-#include <stop_token>
-#include <thread>
 
 namespace phasegrid {
 
-// Construct before any other thread starts: it blocks both signals in this thread and so in those it starts, and
-// waits for them in one of its own. The first asks for a stop, the second ends the process with status 130.
+// While one lives, the first of these signals asks for a stop. Repeats within a second are the same request (`timeout`
+// and a closing terminal send two); one that comes later ends the process at once, with status 130. A signal that was
+// ignored stays so (nohup, a job in the background). It needs no thread, so it works where none can be had.
 class InterruptWatch {
  public:
   InterruptWatch();
+  // After a request the process is about to end, so what still comes is a repeat: it stays without effect.
   ~InterruptWatch();
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;
-  std::stop_token token() const { return source_.get_token(); }
+
+  // Whether a stop was asked for.
+  bool requested() const;
 
  private:
-  sigset_t before_;
-  std::stop_source source_;
-  std::jthread waiter_;
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace phasegrid

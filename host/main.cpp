@@ -7,9 +7,11 @@
 #include <cmath>
 #include <map>
 #include <new>
+#include <sstream>
 
 #include "commands.hpp"
 #include "near_names.hpp"
+#include "output.hpp"
 
 namespace phasegrid {
 namespace {
@@ -98,6 +100,9 @@ std::string sentence_for(const CLI::App& app, const CLI::ParseError& error, int 
 int run(int argc, char** argv) {
   CLI::App app{"phasegrid: trains tiny mixture-of-experts autoencoders by the thousand and maps phase diagrams"};
   app.require_subcommand(1);
+  app.footer(
+      "Exit status: 0 done; 1 out of tolerance, or failed; 2 bad input; 3 done, but something that it had to say could "
+      "not be\nwritten; 130 stopped by Ctrl-C, SIGTERM or SIGHUP, what was finished is saved.");
   app.set_version_flag("--version", std::string("phasegrid ") + std::string(version()));
   int status = 0;
 
@@ -167,33 +172,43 @@ int run(int argc, char** argv) {
 
   CLI::App* devices = app.add_subcommand("devices", "Say what this machine and build can train on");
   devices->callback([] {
-    for (const std::string& line : describe_devices()) fmt::print("{}\n", line);
+    for (const std::string& line : describe_devices()) say(stdout, "{}\n", line);
   });
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (error.get_exit_code() == 0) {  // --help, --version
+      std::ostringstream text;
+      app.exit(error, text, text);
+      write_text(stdout, text.str());
+      return 0;
+    }
     throw InputError(
         fmt::format("{} (phasegrid --help lists commands and options)", sentence_for(app, error, argc, argv)));
   }
   return status;
 }
 
+int run_reporting_errors(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const InputError& error) {
+    say(stderr, "phasegrid: {}\n", error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    say(stderr, "phasegrid: not enough memory for this sweep; use fewer cells or restarts\n");
+    return 1;
+  } catch (const std::exception& error) {
+    say(stderr, "phasegrid: {}\n", error_sentence(error.what()));
+    return 1;
+  }
+}
+
 }  // namespace
 }  // namespace phasegrid
 
 int main(int argc, char** argv) {
-  try {
-    return phasegrid::run(argc, argv);
-  } catch (const phasegrid::InputError& error) {
-    fmt::print(stderr, "phasegrid: {}\n", error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "phasegrid: not enough memory for this sweep; use fewer cells or restarts\n");
-    return 1;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "phasegrid: {}\n", phasegrid::error_sentence(error.what()));
-    return 1;
-  }
+  phasegrid::prepare_output();
+  return phasegrid::finish_output(phasegrid::run_reporting_errors(argc, argv));
 }

@@ -39,7 +39,8 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 
 // ---------------------------------------------------------------- .npy
 
-std::vector<std::byte> npy_bytes(const NpyArray& array) {
+// What stands before the array's own bytes.
+std::string npy_prefix(const NpyArray& array) {
   std::string header =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", array.type, shape_text(array.shape));
   // Version 1.0: magic, version and length take 10 bytes, and the data begins at a multiple of 64.
@@ -48,11 +49,7 @@ std::vector<std::byte> npy_bytes(const NpyArray& array) {
   std::string prefix("\x93NUMPY\x01\x00", 8);
   prefix += static_cast<char>(header.size() & 0xff);
   prefix += static_cast<char>(header.size() >> 8);
-  prefix += header;
-  std::vector<std::byte> bytes(prefix.size() + array.bytes.size());
-  std::memcpy(bytes.data(), prefix.data(), prefix.size());
-  std::ranges::copy(array.bytes, bytes.begin() + static_cast<std::ptrdiff_t>(prefix.size()));
-  return bytes;
+  return prefix + header;
 }
 
 // Bytes of an element; 0 where the type is none of ours.
@@ -149,7 +146,9 @@ NpyArray make_string(std::string_view ascii) {
   return array;
 }
 
-std::vector<std::byte> npz_bytes(const NpzArrays& arrays) {
+std::size_t npz_size_bound(std::size_t arrays, std::size_t bytes) { return bytes + 1024 * (arrays + 1); }
+
+std::vector<std::byte> npz_bytes(NpzArrays arrays) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* whole = zip_source_buffer_create(nullptr, 0, 0, &error);
@@ -159,12 +158,16 @@ std::vector<std::byte> npz_bytes(const NpzArrays& arrays) {
   zip_t* archive = zip_open_from_source(whole, ZIP_TRUNCATE, &error);
   check_zip(archive != nullptr, "zip_open_from_source");
   std::unique_ptr<zip_t, CloseZip> owner(archive);
-  std::vector<std::vector<std::byte>> entries;  // libzip reads them in zip_close
-  entries.reserve(arrays.size());
-  for (const auto& [key, array] : arrays) {
-    entries.push_back(npy_bytes(array));
-    zip_source_t* source = zip_source_buffer(archive, entries.back().data(), entries.back().size(), 0);
-    check_zip(source != nullptr, "zip_source_buffer");
+  std::vector<std::string> prefixes;  // libzip reads them and the arrays in zip_close
+  prefixes.reserve(arrays.size());
+  for (auto& [key, array] : arrays) {
+    std::string& prefix = prefixes.emplace_back(npy_prefix(array));
+    const zip_buffer_fragment_t parts[] = {
+        {reinterpret_cast<zip_uint8_t*>(prefix.data()), prefix.size()},
+        {reinterpret_cast<zip_uint8_t*>(array.bytes.data()), array.bytes.size()},
+    };
+    zip_source_t* source = zip_source_buffer_fragment(archive, parts, array.bytes.empty() ? 1 : 2, 0);
+    check_zip(source != nullptr, "zip_source_buffer_fragment");
     const zip_int64_t index = zip_file_add(archive, (key + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
     check_zip(index >= 0, "zip_file_add");
     const auto entry = static_cast<zip_uint64_t>(index);
@@ -172,6 +175,7 @@ std::vector<std::byte> npz_bytes(const NpzArrays& arrays) {
     check_zip(zip_file_set_dostime(archive, entry, kFixedTime, kFixedDate, 0) == 0, "zip_file_set_dostime");
   }
   check_zip(zip_close(owner.release()) == 0, "zip_close");
+  arrays = {};  // libzip has copied them
   check_zip(zip_source_open(whole) == 0 && zip_source_seek(whole, 0, SEEK_END) == 0, "reading the archive");
   std::vector<std::byte> bytes(static_cast<std::size_t>(zip_source_tell(whole)));
   check_zip(zip_source_seek(whole, 0, SEEK_SET) == 0 &&
@@ -271,6 +275,11 @@ std::vector<double> NpzFile::doubles(const std::string& key) const {
 }
 
 std::vector<float> NpzFile::floats(const std::string& key) const {
+  if (const NpyArray& a = array(key); a.type == "<f4") {
+    std::vector<float> values(a.size());
+    if (!values.empty()) std::memcpy(values.data(), a.bytes.data(), a.bytes.size());
+    return values;
+  }
   const std::vector<double> wide = doubles(key);
   std::vector<float> values;
   values.reserve(wide.size());

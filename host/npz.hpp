@@ -27,8 +27,10 @@ NpyArray make_string(std::string_view ascii);  // a scalar
 
 using NpzArrays = std::vector<std::pair<std::string, NpyArray>>;
 
-// The bytes of the file.
-std::vector<std::byte> npz_bytes(const NpzArrays& arrays);
+// The bytes of the file. At its peak that takes twice as much memory, the arrays included.
+std::vector<std::byte> npz_bytes(NpzArrays arrays);
+// What it has at most where its arrays hold so many bytes, each under a key of ours.
+std::size_t npz_size_bound(std::size_t arrays, std::size_t bytes);
 
 // A file read whole. Every error is an InputError that names the path, the key and what is wrong. An array of elements
 // that we do not read (pickled objects, records) is an error only where it is asked for; nothing is ever unpickled.

@@ -93,10 +93,16 @@ int cpu_tile(const Shape& shape, int batch) {
   return tile;
 }
 
-std::size_t PlannedSweep::workspace() const {
-  if (mapping == Mapping::tiny) return 0;
+BlockLayout cpu_layout(const Shape& shape, int largest_batch, Keep keep, bool load_balance) {
+  const int batch = std::max(largest_batch, keep != Keep::last_batch ? kEvaluationSamples : 1);
+  return block_layout(shape, cpu_tile(shape, batch), load_balance, 16, true);
+}
+
+std::size_t workspace_floats(const BlockLayout& layout) {
   return static_cast<std::size_t>(layout.size) + 2 * static_cast<std::size_t>(layout.parameter_floats);
 }
+
+std::size_t PlannedSweep::workspace() const { return mapping == Mapping::tiny ? 0 : workspace_floats(layout); }
 
 CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   const TrainSettings& train = cell.train;
@@ -163,6 +169,10 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector
   planned.mapping = mapping_of(shape, grid.cell(0));
   planned.snapshots.assign(sweep.train.snapshots.begin(), sweep.train.snapshots.end());
   planned.cells.reserve(grid.cells());
+  planned.models.reserve(finished.status.size());
+  if (planned.mapping == Mapping::block) {
+    planned.features.reserve(grid.cells() * static_cast<std::size_t>(shape.n_features));
+  }
   for (std::size_t c = 0; c < grid.cells(); ++c) {
     const Cell cell = grid.cell(c);
     planned.cells.push_back(cell_settings(shape, cell));
@@ -185,9 +195,9 @@ PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector
   planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), {kNan, kNan});
   planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
   planned.status.assign(planned.models.size(), kNotTrained);
+  planned.steps_done.assign(planned.models.size(), 0);
   if (planned.mapping == Mapping::block) {
-    const int batch = std::max(planned.largest_batch, sweep.train.keep != Keep::last_batch ? kEvaluationSamples : 1);
-    planned.layout = block_layout(shape, cpu_tile(shape, batch), planned.load_balance, 16, true);
+    planned.layout = cpu_layout(shape, planned.largest_batch, sweep.train.keep, planned.load_balance);
   }
   return planned;
 }

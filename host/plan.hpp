@@ -37,6 +37,7 @@ struct PlannedSweep : PlannedModels {
   std::vector<Losses> snapshot_losses;     // [model][snapshots]
   std::vector<float> snapshot_parameters;  // [model][snapshots][parameter_count]
   std::vector<std::int32_t> status;        // [model], kNotTrained until finished
+  std::vector<std::int32_t> steps_done;    // [model], of one in training, now and then
 
   // Floats that a CPU thread needs to train a model, 0 for mapping tiny.
   std::size_t workspace() const;
@@ -48,6 +49,11 @@ Mapping mapping_of(const Shape& shape, const Cell& cell);
 // Samples of a tile on the CPU: enough entries an expert to reuse its weights, and no more than the second-level cache
 // holds.
 int cpu_tile(const Shape& shape, int batch);
+
+// How the CPU lays out models of the block mapping, none of which trains on larger batches, and the floats that a thread
+// needs for one.
+BlockLayout cpu_layout(const Shape& shape, int largest_batch, Keep keep, bool load_balance);
+std::size_t workspace_floats(const BlockLayout& layout);
 
 // One cell's settings as the step sees them, its Philox key included. The key depends on the seed and on what the step
 // sees, in float32: not on the cell's place in a grid, the number of steps or restarts, the kind of router or schedule,

@@ -55,13 +55,13 @@ constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what 
 void append_parts(std::span<const float> models, std::size_t stride, const std::vector<Part>& parts,
                   std::string_view prefix, const Extents& outer, NpzArrays& arrays) {
   for (const Part& part : parts) {
-    std::vector<float> values;
-    for (std::size_t at = 0; at < models.size(); at += stride) {
-      const auto from = models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset;
-      values.insert(values.end(), from, from + part.count);
+    const std::size_t size = static_cast<std::size_t>(part.count) * sizeof(float);
+    NpyArray array{"<f4", with(outer, part.extents), std::vector<std::byte>(models.size() / stride * size)};
+    std::byte* to = array.bytes.data();
+    for (std::size_t at = 0; at < models.size(); at += stride, to += size) {
+      std::memcpy(to, models.data() + at + part.offset, size);
     }
-    arrays.emplace_back(fmt::format("{}{}", prefix, part.key),
-                        make_array(std::span<const float>(values), with(outer, part.extents)));
+    arrays.emplace_back(fmt::format("{}{}", prefix, part.key), std::move(array));
   }
 }
 
@@ -117,6 +117,25 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   }
   arrays.emplace_back("config", make_string(config_of(results)));
   return arrays;
+}
+
+// At least as many bytes as the file of a sweep will have, without its arrays being made for it.
+std::size_t most_bytes(const Sweep& sweep, Layout layout) {
+  const Grid grid(sweep);
+  constexpr std::size_t kForDevice = 1024;  // what the config may still grow by
+  const std::size_t cells = grid.cells(), models = cells * static_cast<std::size_t>(sweep.restarts);
+  const std::size_t shots = sweep.train.snapshots.size();
+  // The authors': a loss and two grid keys of eight bytes for each cell.
+  std::size_t numbers = cells * static_cast<std::size_t>(6 + sweep.shape.weight_count() + sweep.shape.router_count());
+  if (layout == Layout::phasegrid) {
+    const auto parameters = static_cast<std::size_t>(sweep.shape.parameter_count());
+    numbers = cells * (3 + (1 + shots) * parameters) + models * (3 + 2 * shots) + shots;
+    if (sweep.train.keep == Keep::all) numbers += models * parameters;
+    numbers += config_of(sweep).size() + kForDevice;  // four bytes a character
+  }
+  std::size_t values = 0;
+  for (const Grid::Dimension& dimension : grid.dimensions()) values += dimension.values.size();
+  return npz_size_bound(24 + grid.dimensions().size(), numbers * sizeof(float) + values * sizeof(double));
 }
 
 void check_layout(const Sweep& sweep, Layout layout) {
@@ -223,8 +242,7 @@ ReservedFile::ReservedFile(std::string path, const Sweep& sweep, Layout layout)
     : path_(std::move(path)), layout_(layout) {
   check_layout(sweep, layout);
   temporary_ = std::make_unique<Temporary>(path_, OutputFile::Claim::sole);
-  constexpr std::size_t kForDevice = 1024;  // what the config may still grow by, at four bytes a character
-  temporary_->reserve(npz_bytes(arrays_of(Results(sweep), layout)).size() + 4 * kForDevice);
+  temporary_->reserve(most_bytes(sweep, layout));
 }
 ReservedFile::~ReservedFile() = default;
 ReservedFile::ReservedFile(ReservedFile&&) noexcept = default;

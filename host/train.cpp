@@ -1,7 +1,6 @@
 #include "phasegrid/train.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "backend.hpp"
+#include "memory.hpp"
 #include "phasegrid/error.hpp"
 #include "results_check.hpp"
 
@@ -18,8 +18,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double kProgressSeconds = 0.2;
 
-// Takes finished models from a backend's arrays into results, each once. Progress is that of the cells which are
-// `mine`.
+// Takes finished models from a backend's arrays into results, each once, and counts the work done: that of finished
+// models, and of those in training what they say. Progress is that of the cells which are `mine`.
 class Collector {
  public:
   Collector(std::vector<Results>& results, std::span<PlannedSweep> planned, const std::vector<std::vector<bool>>& mine)
@@ -34,15 +34,20 @@ class Collector {
   }
 
   void collect() {
+    work_begun_ = 0;
     for (std::size_t s = 0; s < planned_.size(); ++s) {
       PlannedSweep& sweep = planned_[s];
       const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
       for (std::size_t i = 0; i < sweep.models.size(); ++i) {
         if (taken_[s][i]) continue;
         const auto status = std::atomic_ref<std::int32_t>(sweep.status[i]).load(std::memory_order_acquire);
-        if (status == kNotTrained) continue;
-        taken_[s][i] = true;
         const auto cell = static_cast<std::size_t>(sweep.models[i].cell);
+        if (status == kNotTrained) {
+          const auto steps = std::atomic_ref<std::int32_t>(sweep.steps_done[i]).load(std::memory_order_relaxed);
+          if (steps > 0) work_begun_ += work(s, cell) * steps / sweep.cells[cell].steps;
+          continue;
+        }
+        taken_[s][i] = true;
         const std::size_t shots = sweep.snapshots.size();
         results_[s].take(cell, sweep.models[i].restart, sweep.losses[i], status,
                          std::span(sweep.parameters).subspan(i * size, size),
@@ -55,7 +60,8 @@ class Collector {
   }
 
   Progress progress(Clock::time_point start) {
-    progress_.share_done = work_total_ > 0 ? std::min(1.0, work_done_ / work_total_) : 1.0;
+    const double share = work_total_ > 0 ? std::min(1.0, (work_done_ + work_begun_) / work_total_) : 1.0;
+    progress_.share_done = std::max(progress_.share_done, share);  // sums of another order may differ in the last bit
     progress_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     return progress_;
   }
@@ -77,7 +83,7 @@ class Collector {
   std::span<PlannedSweep> planned_;
   std::vector<std::vector<bool>> taken_;
   Progress progress_;
-  double work_done_ = 0, work_total_ = 0;
+  double work_done_ = 0, work_begun_ = 0, work_total_ = 0;
 };
 
 int thread_count(int asked) {
@@ -94,24 +100,6 @@ InstructionSet instruction_set(InstructionSet asked) {
                                  to_string(best_instruction_set())));
   }
   return asked;
-}
-
-// A sweep that the machine cannot hold is refused before it is begun, not killed for it on the way. Every model's
-// parameters are kept until its cell is finished, and then those of the kept one.
-void check_memory(std::span<const Sweep> sweeps) {
-  double bytes = 0;
-  for (const Sweep& sweep : sweeps) {
-    const double cells = static_cast<double>(Grid(sweep).cells()), models = cells * sweep.restarts;
-    const double parameters = sweep.shape.parameter_count(), shots = static_cast<double>(sweep.train.snapshots.size());
-    bytes += 4 * (models + cells) * (1 + shots) * (parameters + 4);
-    if (sweep.train.keep == Keep::all) bytes += 4 * models * parameters;
-  }
-  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (bytes > memory) {
-    throw InputError(fmt::format("the results of these sweeps need {:.3g} GB of memory and this machine has {:.3g} GB; "
-                                 "take fewer cells, restarts or snapshots, or smaller models",
-                                 bytes * 1e-9, memory * 1e-9));
-  }
 }
 
 // With `automatic`, a sweep that no GPU here can train makes it the CPU for all.
@@ -137,8 +125,13 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const InstructionSet set = instruction_set(options.instruction_set);
   if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
-  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks the sweeps
-  check_memory(sweeps);
+  for (const Sweep& sweep : sweeps) sweep.check();
+  MemoryUse use;
+  use.saves = options.checkpoint != nullptr;
+  use.gpu = options.device != DeviceChoice::cpu && cuda_problem().empty();
+  use.threads = threads;
+  check_memory(sweeps, use);  // before anything large is made
+  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);
   std::vector<Results> results;
   std::vector<PlannedSweep> planned;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
@@ -175,7 +168,9 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   if (cuda) {
     train_on_cuda(planned, monitor);
   } else {
-    train_on_cpu(planned, threads, set, monitor);
+    train_on_cpu(planned, threads, set, monitor, [&](const std::string& sentence) {
+      if (options.warning) options.warning(sentence);
+    });
   }
   collector.collect();
   if (options.progress) options.progress(collector.progress(start));

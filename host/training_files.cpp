@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "config_json.hpp"
+#include "memory.hpp"
 #include "output_file.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/merge.hpp"
@@ -72,12 +73,21 @@ void remove_partial(const std::string& target, const std::string& partial, const
   }
 }
 
+// Throws InputError where the sweeps cannot be used, or this process has not the memory to train them.
+void expect_memory(std::span<const Sweep> sweeps, std::span<const std::string> paths) {
+  for (const Sweep& sweep : sweeps) sweep.check();
+  const bool resumes = std::ranges::any_of(
+      paths, [](const std::string& path) { return fs::exists(path) || fs::exists(partial_path(path)); });
+  check_memory(sweeps, {.saves = true, .resumes = resumes});
+}
+
 }  // namespace
 
 TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string> paths,
                              const TrainingFilesOptions& options)
     : options_(options) {
-  std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);  // checks them, before a file is made
+  expect_memory(sweeps, paths);  // before a file is made for any, or anything large
+  std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     File& file = files_.emplace_back();
     file.sweep = std::move(sweeps[s]);

@@ -1,6 +1,7 @@
-// Which batch, by the counter words that its samples share, and how a word becomes a feature.
+// Which batch, by the counter words that its samples share; how a word becomes a feature; and when a batch is left off.
 #pragma once
 
+#include "machine/machine.hpp"
 #include "philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
@@ -10,7 +11,21 @@ struct Batch {
   uint32_t step;
   uint32_t stream;
   int samples;
+  const int32_t* stop = nullptr;  // Job::stop; none for a batch that is never left off
 };
+
+// Work, in samples times parameters, between two looks at the stop flag, which a GPU reads over the bus: some
+// milliseconds of training.
+constexpr int kWorkBetweenLooks = 1 << 22;
+
+// A batch of more samples than these is interrupted now and then, while it is summed, for a look at the flag. Where a
+// stop was asked for the rest is left off, and what was summed is of no use.
+PG_INLINE constexpr int samples_between_looks(int parameter_count) {
+  const int samples = kWorkBetweenLooks / parameter_count;
+  return samples > 0 ? samples : 1;
+}
+
+PG_INLINE bool stop_asked(const Batch& batch) { return batch.stop != nullptr && read_flag(batch.stop) != 0; }
 
 // A feature's value from one word: 0, or uniform in [0, 1); see CellSettings::present_limit.
 template <class Limit>

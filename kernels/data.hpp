@@ -88,6 +88,13 @@ PG_INLINE void for_each_stretch(const CellSettings& cell, const Batch& batch, in
 }
 #endif
 
+// Whether these lanes' samples of a batch are left off for a stop. The loops above stay without a look of their own: a
+// pass over the largest batch takes a warp under a second, and a CPU core looks before each of its groups of lanes.
+template <class S>
+PG_INLINE bool leaves_off(const Batch& batch) {
+  return batch.samples > samples_between_looks(S::kParameters) && Team::any(stop_asked(batch));
+}
+
 // body(x, valid) for every sample, Floats x[n].
 template <int n, class Body>
 PG_INLINE void for_each_sample(const CellSettings& cell, const Batch& batch, int first_lane, Body&& body) {

@@ -84,6 +84,7 @@ struct Job {
   const int32_t* snapshots;            // [n_snapshots] steps, ascending
   int32_t n_snapshots;
   const int32_t* stop;                 // becomes non-zero when training should end early
+  int32_t* steps_done;                 // [n_models] how far each model is, now and then: for progress alone
 
   // Results, by position in `models`.
   Losses* losses;                      // [n_models]

@@ -25,10 +25,8 @@ struct Outcome {
 // largest float, so the loss is finite without looking.
 constexpr float kSurelyFinite = 1e4f;
 
-// Steps between two looks at the stop flag, which a GPU reads over the bus: some milliseconds of training, and one step
-// where a step is longer than that.
+// Steps between two looks at the stop flag; one where a step is so long that the flag is looked at within it too.
 constexpr int kMostStepsBetweenLooks = 64;
-constexpr int kWorkBetweenLooks = 1 << 22;  // samples times parameters
 PG_INLINE int steps_between_looks(int batch, int parameter_count) {
   const int steps = kWorkBetweenLooks / batch / parameter_count;
   return steps < 1 ? 1 : steps > kMostStepsBetweenLooks ? kMostStepsBetweenLooks : steps;
@@ -53,16 +51,22 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
   Losses loss{0.0f, 0.0f};
   bool large = false, dropped = false, ended = false;
   int snapshots = 0, next_look = 0;
+  // Whether a batch of so many samples, just summed, may have been left off for a stop.
+  const auto left_off = [&](int samples) PG_INLINE_LAMBDA {
+    return samples > samples_between_looks(parameter_count) && model.any(read_flag(job.stop) != 0);
+  };
   PG_NO_UNROLL
   for (int step = 1; step <= cell.steps; ++step) {
     if (step >= next_look) {
       if (model.any(read_flag(job.stop) != 0)) return {loss, 0, true};
+      if (model.is_writer()) write_number(job.steps_done + index, step - 1);
       next_look = step + steps_between_looks(cell.batch, parameter_count);
     }
-    const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
+    const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch, job.stop};
     const bool snapshot = snapshots < job.n_snapshots && job.snapshots[snapshots] == step - 1;
     if (large || watched || snapshot || step == cell.steps) {
       loss = model.loss(batch, cell.loss_scale);
+      if (left_off(batch.samples)) return {loss, 0, true};
       if (!is_finite(loss.training)) return {loss, step, false};
       if (snapshot) take_snapshot(job, index, snapshots++, loss, parameter_count, model);
       dropped = dropped || loss.training < cell.drop_below;
@@ -73,6 +77,7 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
     const BiasCorrection correction = job.corrections[step < job.n_corrections ? step - 1 : job.n_corrections - 1];
     large = model.update(rate_at(cell, step, dropped), correction);
   }
+  if (left_off(cell.batch)) return {loss, 0, true};  // of the last step's gradient; the loop has looked at those before
   // Two more losses may be asked for: that of the last snapshot, of the batch that would come next, and that of the
   // evaluation batch, which is the cell's, the same for all its restarts. A model whose last step made it useless has
   // diverged too, though the loss of its last batch, taken before that step, is finite.
@@ -82,9 +87,12 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
     const bool snapshot = !ended && snapshots < job.n_snapshots && job.snapshots[snapshots] == cell.steps;
     if (evaluate ? !(large || cell.keep_evaluation) : !snapshot) continue;
     const Batch batch =
-        evaluate ? Batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples}
-                 : Batch{key, static_cast<uint32_t>(cell.steps) + 1u, static_cast<uint32_t>(kStreamTrain), cell.batch};
+        evaluate ? Batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples,
+                         job.stop}
+                 : Batch{key, static_cast<uint32_t>(cell.steps) + 1u, static_cast<uint32_t>(kStreamTrain), cell.batch,
+                         job.stop};
     const Losses fresh = model.loss(batch, evaluate ? cell.evaluation_scale : cell.loss_scale);
+    if (left_off(batch.samples)) return {fresh, 0, true};
     if (!is_finite(fresh.training)) return {fresh, cell.steps, false};
     if (!evaluate) take_snapshot(job, index, snapshots, fresh, parameter_count, model);
     if (evaluate && cell.keep_evaluation) loss = fresh;

@@ -26,7 +26,7 @@ struct Trained {
 struct Tables {
   std::vector<BiasCorrection> corrections = bias_corrections(100);
   std::vector<std::int32_t> snapshots = {0, 1, 2};
-  std::int32_t stop = 0;
+  std::int32_t stop = 0, steps_done = 0;
   ModelId id{0, 3};
 
   Job job(BlockTrial& trial, Trained& out) {
@@ -45,6 +45,7 @@ struct Tables {
     job.snapshots = snapshots.data();
     job.n_snapshots = 3;
     job.stop = &stop;
+    job.steps_done = &steps_done;
     job.losses = &out.loss;
     job.parameters = out.parameters.data();
     job.snapshot_losses = out.snapshot_losses.data();
@@ -118,6 +119,42 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
     expect_equal_bits(got.parameters, expected.parameters, "parameter");
     expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
     expect_equal_bits(got.snapshot_parameters, expected.snapshot_parameters, "snapshot parameter");
+  }
+}
+
+// The loss of so many samples in the emulated block; every thread's, which must be the same.
+float emulated_loss(BlockTrial& trial, int tile, int samples, const std::int32_t* stop) {
+  const BlockLayout layout = block_layout(trial.shape, tile, false, kLanes, false);
+  std::vector<float> arena(static_cast<std::size_t>(layout.size + 2 * layout.parameter_floats), NAN);
+  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size,
+                                   arena.data() + layout.size + layout.parameter_floats};
+  std::vector<float> losses(64, NAN);
+  emulated::run_block(2, [&] {
+    cuda::BlockModel model(trial.shape, trial.settings, trial.features.data(), cuda::BlockTeam{}, storage);
+    const cuda::Key key{5, 6};
+    model.initialise(key);
+    losses[threadIdx.x] = model.loss(cuda::Batch{key, 1, kStreamTrain, samples, stop}, 1.0f).reconstruction;
+  });
+  for (const float loss : losses) EXPECT_EQ(loss, losses[0]);
+  return losses[0];
+}
+
+// Models so large that the flag is looked at after 62 and 248 samples: at the first tile that begins there or later.
+TEST(EmulatedBlock, ALongBatchIsLeftOffBetweenItsTiles) {
+  std::mt19937 random(33);
+  struct Case {
+    Shape shape;
+    int tile, batch, summed;
+  };
+  for (const auto& [shape, tile, batch, summed] :
+       {Case{{256, 64, 4, 1}, 32, 160, 64}, Case{{256, 64, 1, 1}, kDenseTile, 300, 256}}) {
+    BlockTrial trial(shape, random, Loss::mean, 0.0, batch);
+    const std::int32_t go_on = 0, stop = 1;
+    const float whole = emulated_loss(trial, tile, batch, &go_on);
+    EXPECT_EQ(whole, emulated_loss(trial, tile, batch, nullptr));
+    EXPECT_EQ(emulated_loss(trial, tile, batch, &stop), emulated_loss(trial, tile, summed, nullptr));
+    EXPECT_LT(emulated_loss(trial, tile, batch, &stop), whole);
+    EXPECT_EQ(emulated_loss(trial, tile, summed, &stop), emulated_loss(trial, tile, summed, nullptr));
   }
 }
 

@@ -88,7 +88,7 @@ std::vector<void*> memory_of(const Job& job) {
   };
   add(job.cells), add(job.features), add(job.models), add(job.corrections), add(job.snapshots), add(job.stop);
   add(job.losses), add(job.parameters), add(job.snapshot_losses), add(job.snapshot_parameters);
-  add(job.status), add(job.next), add(job.moments);
+  add(job.status), add(job.steps_done), add(job.next), add(job.moments);
   return all;
 }
 

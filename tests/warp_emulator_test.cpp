@@ -39,6 +39,7 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   const ModelId id{0, 3};
   Losses loss{};
   std::vector<float> parameters(S::kParameters);
+  std::int32_t steps_done = 0;
   Job job{};
   job.n_models = 1;
   job.top_k = top_k;
@@ -47,6 +48,7 @@ void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep
   job.corrections = corrections.data();
   job.n_corrections = static_cast<std::int32_t>(corrections.size());
   job.stop = &stop;
+  job.steps_done = &steps_done;
   job.losses = &loss;
   job.parameters = parameters.data();
   const std::int32_t status = cpu_kernels(shape, best_instruction_set()).train(job, 0);
@@ -97,6 +99,29 @@ TEST(EmulatedWarp, GivesTheCpusBitsForSeveralActiveExperts) {
 TEST(EmulatedWarp, GivesTheCpusBitsWithoutLoadBalanceAndForEvaluation) {
   expect_cpu_bits<Top1<4, 3, 4>>(1, 64, 0.0);
   expect_cpu_bits<Top1<2, 1, 2>>(1, 64, 0.01, Keep::evaluation);
+}
+
+TEST(EmulatedWarp, ALongBatchIsLeftOffWhenAsked) {
+  using S = StaticShape<4, 3, 4, false>;
+  const Cell cell = small_cell({4, 3, 4, 2}, 64, 0.01);
+  const CellSettings settings = cell_settings({4, 3, 4, 2}, cell);
+  auto model = std::make_unique<cuda::ModelStorage<S>>();
+  auto loss = [&](int samples, std::int32_t stop) {
+    float found[kLanes];
+    emulated::run_warp([&] {
+      const cuda::Team team;
+      cuda::TinyModel<S> mine(settings, 2, team, *model);
+      const cuda::Key key{5, 6};
+      mine.initialise(key);
+      found[team.rank()] = mine.loss(cuda::Batch{key, 1, kStreamTrain, samples, &stop}, 1.0f).reconstruction;
+    });
+    for (const float one : found) EXPECT_EQ(one, found[0]);
+    return found[0];
+  };
+  const int longest = (1 << 22) / S::kParameters;
+  EXPECT_GT(loss(longest, 1), 0);  // not long: the flag is looked at between steps alone
+  EXPECT_GT(loss(longest + 1, 0), 0);
+  EXPECT_EQ(loss(longest + 1, 1), 0);
 }
 
 TEST(EmulatedWarp, StopsWhenAsked) {

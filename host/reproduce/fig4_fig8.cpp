@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "compare.hpp"
+#include "output.hpp"
 #include "phasegrid/results_file.hpp"
 #include "python_module.hpp"
 
@@ -39,8 +40,7 @@ Report compare_fig4(const std::vector<std::string>& files, const std::string& re
   for (const auto& [ours, theirs] : pairs(files, reference)) {
     if (preset != "paper") break;
     const Comparison comparison = compare(ours, theirs);
-    fmt::print("\n{} against {}\n", ours, theirs);
-    print(comparison, stdout);
+    say(stdout, "\n{} against {}\n{}", ours, theirs, to_text(comparison));
     for (const ComparisonRow& row : comparison.rows) {
       const double difference = row.relative ? 100 * row.difference : row.difference;
       report.add({fmt::format("{}: {}", comparison.shape, row.what), row.reference, row.ours, nullptr, 1,

@@ -51,7 +51,7 @@ Json numbers(const std::vector<double>& values) {
 
 Ruling met_if(bool met) { return met ? Ruling::met : Ruling::not_met; }
 
-void print(const Report& report, std::FILE* stream) {
+std::string to_text(const Report& report) {
   std::vector<std::vector<std::string>> rows = {{"claim", "published", "ours", "spread", "seeds", "verdict"}};
   for (const Verdict& v : report.verdicts) {
     rows.push_back({v.claim, cell(v.published), cell(v.ours), cell(v.spread), std::to_string(v.seeds),
@@ -61,10 +61,9 @@ void print(const Report& report, std::FILE* stream) {
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  fmt::print(stream, "\n{} (preset {}, {})\n", report.title, report.preset, report.device);
+  std::string text = fmt::format("\n{} (preset {}, {})\n", report.title, report.preset, report.device);
   if (report.preset != "paper") {
-    fmt::print(stream,
-               "trained for less than the paper's models, on fewer seeds: verdicts of preset paper may differ\n");
+    text += "trained for less than the paper's models, on fewer seeds: verdicts of preset paper may differ\n";
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
@@ -72,9 +71,10 @@ void print(const Report& report, std::FILE* stream) {
       line += i == 0 || i + 1 == rows[r].size() ? fmt::format("{:<{}}  ", rows[r][i], widths[i])
                                                 : fmt::format("{:>{}}  ", rows[r][i], widths[i]);
     }
-    fmt::print(stream, "{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
-    if (r > 0 && !report.verdicts[r - 1].note.empty()) fmt::print(stream, "    {}\n", report.verdicts[r - 1].note);
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    if (r > 0 && !report.verdicts[r - 1].note.empty()) text += fmt::format("    {}\n", report.verdicts[r - 1].note);
   }
+  return text;
 }
 
 Json to_json(const Report& report) {

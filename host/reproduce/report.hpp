@@ -33,7 +33,7 @@ struct Report {
 };
 
 // One line a verdict.
-void print(const Report& report, std::FILE* stream);
+std::string to_text(const Report& report);
 Json to_json(const Report& report);
 // Writes FOLDER/FIGURE.json, whole or not at all, and returns its path. Throws InputError naming the path.
 std::string save(const Report& report, const std::string& folder);

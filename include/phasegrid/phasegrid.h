@@ -67,6 +67,8 @@ typedef struct phasegrid_progress {
 /* Called from the thread that called phasegrid_train, a few times a second and once at the end; not 0 asks to stop. It
  * must return: no longjmp, no exception. */
 typedef int (*phasegrid_progress_callback)(const phasegrid_progress* progress, void* user);
+/* One sentence about what does not end a training: fewer threads than were asked for. */
+typedef void (*phasegrid_warning_callback)(const char* sentence, void* user);
 
 enum { PHASEGRID_DEVICE_AUTO = 0, PHASEGRID_DEVICE_CPU = 1, PHASEGRID_DEVICE_CUDA = 2 };
 enum { PHASEGRID_ISA_AUTO = 0, PHASEGRID_ISA_BASELINE = 1, PHASEGRID_ISA_AVX2 = 2, PHASEGRID_ISA_AVX512 = 3 };
@@ -82,6 +84,7 @@ typedef struct phasegrid_train_options {
   phasegrid_progress_callback progress;   /* or NULL */
   void* user;                             /* handed to the callback */
   const phasegrid_results* const* resume; /* or NULL: [n_sweeps], what an earlier call left; not trained again */
+  phasegrid_warning_callback warning;     /* or NULL */
 } phasegrid_train_options;
 
 /* Sets the defaults; `size` is sizeof(phasegrid_train_options). */

@@ -25,7 +25,7 @@ InstructionSet best_instruction_set();
 struct Progress {
   std::int64_t models_done = 0;  // of all sweeps together, resumed ones included; of the shard where there is one
   std::int64_t models_total = 0;
-  double share_done = 0;  // 0 .. 1, weighted by the work of each model
+  double share_done = 0;  // 0 .. 1, weighted by the work of each model; those in training count for the steps they did
   double seconds = 0;     // since train() began
 };
 
@@ -43,6 +43,10 @@ struct TrainOptions {
   // Called from the thread that called train() about every `checkpoint_seconds` with what is finished so far.
   std::function<void(std::span<const Results>)> checkpoint;
   double checkpoint_seconds = 30;
+
+  // Called from the thread that called train() with one sentence about what does not end a training: fewer threads than
+  // were asked for.
+  std::function<void(const std::string&)> warning;
 
   // Ask it to stop and train() returns within about a tenth of a second, with what was finished.
   std::stop_token stop;

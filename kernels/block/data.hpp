@@ -9,6 +9,23 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
+// body(first, samples): every tile of the batch, until a stop is asked for (samples_between_looks). Every thread hears of
+// it at the same tile.
+template <class Body>
+PG_INLINE void for_each_tile_of(const BlockStorage& s, const Batch& batch, BlockTeam team, Body&& body) {
+  const int between = samples_between_looks(s.l.E * s.l.expert_rows * s.l.n);
+  int next_look = between;
+  PG_NO_UNROLL
+  for (int first = 0; first < batch.samples; first += s.l.tile) {
+    if (first >= next_look) {
+      if (team.any(stop_asked(batch))) return;
+      next_look = first + between;
+    }
+    const int left = batch.samples - first;
+    body(first, left < s.l.tile ? left : s.l.tile);
+  }
+}
+
 // The Philox block that a tile begins with: it begins with a whole one (rows_per_draw).
 PG_INLINE uint32_t first_call_of(const BlockStorage& s, int first_row) {
   return static_cast<uint32_t>(first_row) * static_cast<uint32_t>(s.l.n) / 4u;

@@ -77,16 +77,14 @@ PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finis
 // the batch, and that many registers hold them.
 template <class Body>
 PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, BlockTeam team, Body&& body) {
-  PG_NO_UNROLL
-  for (int first = 0; first < batch.samples; first += s.l.tile) {
-    const int samples = smaller(s.l.tile, batch.samples - first), rows = (samples + kLanes - 1) / kLanes;
-    const int registers = registers_of(rows * kLanes);
+  for_each_tile_of(s, batch, team, [&](int first, int samples) PG_INLINE_LAMBDA {
+    const int rows = (samples + kLanes - 1) / kLanes, registers = registers_of(rows * kLanes);
     draw_columns(s, batch, first / kLanes, rows, team);
     through_dense_weights(
         s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.feature(f); },
         [=](int j) PG_INLINE_LAMBDA { return s.unit(j); });
     body(samples, registers);
-  }
+  });
 }
 
 // ---------------------------------------------------------------- the loss

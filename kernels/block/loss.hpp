@@ -13,13 +13,11 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // body(samples): every tile of the batch, drawn and routed; `samples` of it belong to the batch.
 template <class Body>
 PG_INLINE void for_each_tile(const BlockStorage& s, const Batch& batch, bool balance, BlockTeam team, Body&& body) {
-  PG_NO_UNROLL
-  for (int first = 0; first < batch.samples; first += s.l.tile) {
-    const int samples = smaller(s.l.tile, batch.samples - first);
+  for_each_tile_of(s, batch, team, [&](int first, int samples) PG_INLINE_LAMBDA {
     draw_rows(s, batch, first / kLanes, (samples + kLanes - 1) / kLanes, team);
     route_tile(s, samples, balance, team);
     body(samples);
-  }
+  });
 }
 
 PG_INLINE void add_counts(const BlockStorage& s, BlockTeam team) {

@@ -6,6 +6,7 @@ namespace phasegrid::PHASEGRID_MACHINE {
 PG_INLINE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 PG_INLINE float square_root(float a) { return __builtin_sqrtf(a); }
 PG_INLINE int32_t read_flag(const int32_t* flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
+PG_INLINE void write_number(int32_t* to, int32_t number) { __atomic_store_n(to, number, __ATOMIC_RELAXED); }
 PG_INLINE uint32_t float_bits(float a) {
   uint32_t word;
   __builtin_memcpy(&word, &a, sizeof word);

@@ -37,6 +37,7 @@ PG_INLINE float fma_if(bool m, float a, float b, float c) { return m ? fma(a, b,
 
 // The host writes the flag while the kernel runs.
 PG_INLINE int32_t read_flag(const int32_t* flag) { return *static_cast<const volatile int32_t*>(flag); }
+PG_INLINE void write_number(int32_t* to, int32_t number) { *static_cast<volatile int32_t*>(to) = number; }
 
 // ---------------------------------------------------------------- words
 // A word of a lane and a word of all lanes are of one type here, so Philox's operations are those of machine.hpp.

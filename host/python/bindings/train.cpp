@@ -22,20 +22,41 @@ class Listener {
   void run(Call&& call) {
     if (source_.stop_requested()) return;
     const nb::gil_scoped_acquire acquire;
-    try {
-      if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      call();
+    if (listen([&] {
+          check();
+          call();
+        })) {
       return;
-    } catch (nb::python_error& error) {
-      interrupted_ = error.matches(PyExc_KeyboardInterrupt);
-      if (!interrupted_) failure_ = std::current_exception();
-    } catch (...) {
-      failure_ = std::current_exception();
     }
     source_.request_stop();
   }
 
+  // After the training, with the GIL: Ctrl-C while it ended or was saved is a request to stop like any other, and a
+  // repeat is the same request. Left to Python, either would be raised in place of what carries the results.
+  void check_signals() { listen(check); }
+
  private:
+  static void check() {
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
+  // False, and what was thrown is noted, where it throws.
+  template <class Call>
+  bool listen(Call&& call) {
+    try {
+      call();
+      return true;
+    } catch (nb::python_error& error) {
+      if (error.matches(PyExc_KeyboardInterrupt)) {
+        interrupted_ = true;
+      } else {
+        failure_ = std::current_exception();
+      }
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    return false;
+  }
+
   std::stop_source source_;
   bool interrupted_ = false;
   std::exception_ptr failure_;
@@ -74,15 +95,18 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_swee
       if (!progress.is_none()) progress(p.models_done, p.models_total, p.share_done, p.seconds);
     });
   };
+  const auto warn = [&](const std::string& sentence) {
+    listener.run([&] {
+      if (PyErr_WarnEx(PyExc_RuntimeWarning, sentence.c_str(), 2) != 0) throw nb::python_error();
+    });
+  };
+  options.warning = warn;
   if (files != nullptr) {
     options.checkpoint = [&](std::span<const Results> so_far) {
       try {
         files->save(so_far);
       } catch (const InputError& error) {  // the training is worth more than its checkpoint
-        const std::string sentence = std::string("no checkpoint: ") + error.what();
-        listener.run([&] {
-          if (PyErr_WarnEx(PyExc_RuntimeWarning, sentence.c_str(), 1) != 0) throw nb::python_error();
-        });
+        warn(std::string("no checkpoint: ") + error.what());
       }
     };
   }
@@ -100,6 +124,7 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_swee
       unsaved = error.what();
     }
   }
+  listener.check_signals();
   listener.rethrow();
   nb::list list;
   for (Results& results : trained) list.append(nb::cast(std::move(results)));

@@ -29,13 +29,17 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, results: Results | list[Results], saved: Sequence[str] = ()) -> None:
-        parts = results if isinstance(results, list) else [results]
-        done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
-        super().__init__(
-            f"interrupted after {done} of {total} models; they are in the exception's .results{_also_in(saved)}"
-        )
+        super().__init__()
         self.results = results
         self.saved = list(saved)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.results, self.saved)
+
+    def __str__(self) -> str:  # not made before it is asked for: Ctrl-C once more must find no time to come between
+        parts = self.results if isinstance(self.results, list) else [self.results]
+        done, total = sum(r.models_done for r in parts), sum(r.sweep.models for r in parts)
+        return f"interrupted after {done} of {total} models; they are in the exception's .results{_also_in(self.saved)}"
 
 
 class NotSaved(ValueError):
@@ -43,10 +47,11 @@ class NotSaved(ValueError):
 
     def __init__(self, reason: str, results: Results | list[Results]) -> None:
         super().__init__(f"{reason}; the results are in the exception's .results")
+        self.reason = reason
         self.results = results
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Interrupted, (self.results,)
+        return NotSaved, (self.reason, self.results)
 
 
 @overload
@@ -186,7 +191,7 @@ def train(
     ValueError
         Where a setting cannot be used: one sentence with what is allowed.
     Interrupted
-        After Ctrl-C, within a second; it has what was finished.
+        After Ctrl-C, within a second; it has what was finished. Ctrl-C again meanwhile is the same request.
     NotSaved
         Where `out` could not be written in the end, say because its folder is gone; it has the results.
     RuntimeError
@@ -196,6 +201,8 @@ def train(
     -----
     TrainingWarning
         Where restarts diverged, cells have no model, or models are dead: no feature has a norm above 0.1.
+    RuntimeWarning
+        Of what does not end the training: fewer threads than asked for, a checkpoint that cannot be written.
 
     Notes
     -----
@@ -218,26 +225,33 @@ def train(
     earlier = [results.core for results in _earlier(resume, sweeps)]
 
     cores = [s.core for s in sweeps]
+    trained: Sequence[_core.Results] = []
+    interrupted, unsaved = False, ""
     files = _core.TrainingFiles(cores, _paths(out, sweeps, single), shard, fresh) if out is not None else None
     try:
         found = files.take_earlier() if files is not None else []
         if earlier and found:
             found = [_core.merge(pair) for pair in zip(earlier, found, strict=True)]
         if files is not None and files.all_finished:
-            trained, interrupted, unsaved = found, False, ""
+            trained = found
         else:
-            with _progress(progress) as report:
-                trained, interrupted, unsaved = _core.train(
-                    cores,
-                    device=device,
-                    threads=int(threads),
-                    instruction_set=instruction_set,
-                    progress=report,
-                    files=files,
-                    checkpoint_seconds=float(checkpoint_seconds),
-                    resume=found or earlier,
-                    shard=shard,
-                )
+            try:
+                with _progress(progress) as report:
+                    trained, interrupted, unsaved = _core.train(
+                        cores,
+                        device=device,
+                        threads=int(threads),
+                        instruction_set=instruction_set,
+                        progress=report,
+                        files=files,
+                        checkpoint_seconds=float(checkpoint_seconds),
+                        resume=found or earlier,
+                        shard=shard,
+                    )
+            except KeyboardInterrupt:  # where there are results, it came while the bar was taken away
+                if not trained:
+                    raise
+                interrupted = True
         saved = _saved(files, sweeps)
     except Exception as error:
         if saved := _saved(files, sweeps):
@@ -318,23 +332,37 @@ def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -
 
 @contextlib.contextmanager
 def _progress(choice: bool | ProgressCall | None) -> Iterator[ProgressCall | None]:
-    if choice is False or (choice is None and not (sys.stderr.isatty() or _in_notebook())):
-        yield None
-        return
     if callable(choice):
         yield choice
+        return
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if choice is False or sys.stderr is None or (choice is None and not (terminal or _in_notebook())):
+        yield None
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's, where a notebook has no widgets; it then writes text
         from tqdm.auto import tqdm
-    with tqdm(total=0, unit="model", leave=False) as bar:
+    # Its length is work, not models: a few long ones would hold it for long. A terminal that is gone or a log on a full
+    # disk raises OSError, and must not end a training.
+    bars: list[Any] = []
+    with contextlib.suppress(OSError):
+        bars.append(tqdm(total=1.0, bar_format="{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]", leave=False))
 
-        def show(models_done: int, models_total: int, share_done: float, seconds: float) -> None:
-            bar.total = models_total
-            bar.n = models_total if models_done == models_total else int(share_done * models_total)
-            bar.refresh()
+    def show(models_done: int, models_total: int, share_done: float, seconds: float) -> None:
+        try:
+            for bar in bars:
+                bar.n = share_done
+                bar.initial = share_done if bar.desc == "" else bar.initial  # what a resumed training began with
+                bar.set_description_str(f"{models_done:,} of {models_total:,} models")
+        except OSError:
+            bars.clear()
 
+    try:
         yield show
+    finally:
+        with contextlib.suppress(OSError):
+            for bar in bars:
+                bar.close()
 
 
 def _in_notebook() -> bool:

@@ -70,7 +70,7 @@ TEST_F(ResultsCheck, RealTrainingsAreTaken) {
   sweep.train.batch = 32;
   sweep.train.snapshots = {0, 1, 7, 29, 30};
   sweep.train.load_balance = 0.01;
-  sweep.axes = {{AxisName::learning_rate, {1e-3, 1, 1e3, 1e9, 1e18, 1e37}}};  // most of them diverge
+  sweep.axes = {{AxisName::learning_rate, {1e-3, 1, 1e3, 1e6, 1e9}}};  // the last ones diverge
   TrainOptions options;
   options.device = DeviceChoice::cpu;
   std::int64_t diverged = 0;

@@ -275,8 +275,9 @@ TEST_F(ResultsFileTest, PathsThatCannotBeWritten) {
   for (const std::string& path :
        {folder_.path(), folder_.path() + "/", folder_.file("absent/results.npz"), folder_.file("plain/results.npz"),
         folder_.file(std::string(300, 'x')), std::string()}) {
-    expect_refusal(path, "cannot be written", [&] { save_results(results, path); });
-    expect_refusal(path, "cannot be written", [&] { ReservedFile(path, results.sweep); });
+    const std::string named = path.substr(0, 100);  // a longer one loses its middle
+    expect_refusal(named, "cannot be written", [&] { save_results(results, path); });
+    expect_refusal(named, "cannot be written", [&] { ReservedFile(path, results.sweep); });
   }
   EXPECT_EQ(folder_.names(), std::vector<std::string>{"plain"});
 }

@@ -69,7 +69,8 @@ inline NpzArrays arrays_of(const Results& results) {
 inline std::vector<std::byte> edited(NpzArrays arrays, const std::uint8_t* data, std::size_t size) {
   static const float kNumbers[] = {NAN, INFINITY, -INFINITY, -1e30f, 1e30f, -0.0f, 0.0f, 0.25f, 0.5f, 1e-45f};
   for (; size >= 7; data += 7, size -= 7) {
-    auto& [key, array] = arrays[data[0] % arrays.size()];
+    std::string& key = arrays[data[0] % arrays.size()].first;
+    NpyArray& array = arrays[data[0] % arrays.size()].second;  // (clang 14 captures no structured binding)
     const std::size_t at = static_cast<std::size_t>(data[2] | data[3] << 8), words = array.bytes.size() / 4;
     auto put = [&](const auto& value) {
       if (words > 0) std::memcpy(array.bytes.data() + 4 * (at % words), &value, 4);

@@ -150,7 +150,7 @@ def test_bad_sources(tmp_path: Path) -> None:
         explorer.explore([3], tmp_path / "page.html")  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"none\.npz: no such file"):
         explorer.explore(tmp_path / "none.npz", tmp_path / "page.html")
-    with pytest.raises(ValueError, match=r"no/page\.html: cannot be written: No such file or directory"):
+    with pytest.raises(ValueError, match=r"no/page\.html: cannot be written: there is no folder"):
         explorer.explore(results("one", (2, 1, 1)), tmp_path / "no" / "page.html")
     with pytest.raises(ValueError, match="cannot be written: it is a folder"):
         explorer.explore(results("one", (2, 1, 1)), tmp_path)

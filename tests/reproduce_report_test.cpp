@@ -104,6 +104,8 @@ TEST(ReproduceReport, FilesOfTheAuthorsUnderTheirOwnNames) {
   for (const auto& [name, experts, hidden] : {std::tuple("fig4_211", 1, 1), {"fig4_212", 2, 1}, {"fig4_321", 1, 2}}) {
     Sweep sweep;
     sweep.shape = {hidden + 1, hidden, experts, 1};
+    sweep.data.sparsity = 0.5;
+    sweep.data.last_importance = 0.25;
     sweep.train.load_balance = 0.01;
     sweep.restarts = 1;
     Results results(sweep);

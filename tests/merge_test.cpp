@@ -154,7 +154,7 @@ TEST(Merge, RefusesPartsThatContradict) {
 TEST(Merge, RefusesOtherParametersOfARestartThatIsNotKept) {
   const Sweep sweep = every_restart();
   std::vector<Model> models = models_of(sweep, 2);
-  for (Model& model : models) model.status = kTrained, model.loss = 0.5f;
+  for (Model& model : models) make_trained(model);
   const Results first = taken(sweep, models);
   Results second = first, broken = first;
   second.all_parameters[48 * 4] += 1;  // restart 1 of cell 1

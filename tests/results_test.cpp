@@ -88,8 +88,8 @@ TEST(ResultsTest, KeepsTheLowestLossInAnyOrder) {
   for (const Model& m : models) {  // losses of every restart, kept or not
     const std::size_t at = 3 * (m.cell * 8 + static_cast<std::size_t>(m.restart));
     for (std::size_t t : {0u, 1u, 2u}) {
-      EXPECT_EQ(expected.snapshot_losses[at + t], m.snapshot_losses[t].training);
-      EXPECT_EQ(expected.snapshot_reconstruction_losses[at + t], m.snapshot_losses[t].reconstruction);
+      const Losses got{expected.snapshot_losses[at + t], expected.snapshot_reconstruction_losses[at + t]};
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(got), std::bit_cast<std::uint64_t>(m.snapshot_losses[t]));
     }
     const float reconstruction = expected.all_reconstruction_losses[at / 3];
     EXPECT_EQ(std::bit_cast<std::uint32_t>(reconstruction), std::bit_cast<std::uint32_t>(m.losses().reconstruction));

@@ -188,7 +188,7 @@ TEST_F(TrainingFilesTest, WhatIsNotOursIsRefusedAndStays) {
   write_bytes(partial_, Bytes(100));
   refused("cannot be read as .npz");
   save_results(testing::taken(testing::two_axes(), {}), partial_, Layout::authors);
-  refused("has no array 'config'");
+  refused("is in the authors' layout");
 }
 
 TEST_F(TrainingFilesTest, ModelsOfBothFilesCount) {

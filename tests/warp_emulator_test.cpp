@@ -102,7 +102,7 @@ TEST(EmulatedWarp, GivesTheCpusBitsWithoutLoadBalanceAndForEvaluation) {
 }
 
 TEST(EmulatedWarp, ALongBatchIsLeftOffWhenAsked) {
-  using S = StaticShape<4, 3, 4, false>;
+  using S = TopK<4, 3, 4>;
   const Cell cell = small_cell({4, 3, 4, 2}, 64, 0.01);
   const CellSettings settings = cell_settings({4, 3, 4, 2}, cell);
   auto model = std::make_unique<cuda::ModelStorage<S>>();

@@ -262,7 +262,7 @@ class TimeLeft(CommandLineCase):
     def test_it_falls_while_few_long_models_train(self):
         leader, follower = pty.openpty()
         words = ("--set", "restarts=1", "--set", "axes.sparsity=[0.5]", "--set", "axes.last_importance=[0.5, 1, 2]",
-                 "--set", "train.steps=400000", "--threads", "1", "--device", "cpu")
+                 "--set", "train.steps=3000000", "--threads", "1", "--device", "cpu")
         process = subprocess.Popen([PROGRAM, "run", str(self.sweep), "--out", str(self.out), *words],
                                    stdout=subprocess.DEVNULL, stderr=follower)
         os.close(follower)

@@ -356,7 +356,7 @@ class Command(FolderCase):
     def test_bad_arrays(self) -> None:
         nan, texts = np.full((3, 4), np.nan), np.array(["a", "b", "c"])
         for words, change in (
-            ("not a readable .npz", {"final_losses": np.array([[object()]])}),
+            ("'final_losses' is no array of numbers or text", {"final_losses": np.array([[object()]])}),
             ("sparsity_values holds <U1; allowed are real numbers", {"sparsity_values": texts}),
             ("sparsity_values has shape", {"sparsity_values": np.zeros((3, 1))}),
             ("importance_values must hold finite values, each once", {"importance_values": np.array([1, 2, 2, 3])}),

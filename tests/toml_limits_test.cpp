@@ -67,6 +67,15 @@ TEST(TomlLimits, NamesTheLineOfWhatTomlDoesNotAllow) {
   EXPECT_EQ(problem("\xef\xbb\xbfname = \"\u00e9\" # \U0001f600\n'\u0416' = '\u0416'"), "");
 }
 
+TEST(TomlLimits, AHeaderBeginsWithAName) {
+  for (const char* text : {"a = 1\n[# b]", "a = 1\n[[ #", "a = 1\n[ .b]", "a = 1\n[\nb]", "a = 1\n[=]"}) {
+    EXPECT_EQ(problem(text), "2: a table's header, [name], must begin with a name") << text;
+  }
+  for (const char* text : {"[a]", "[ a . b ]", "[[a]]", "[[ 'a b' ]]", "[\"\"]", "[-]", "[]", "[[]]", "["}) {
+    EXPECT_EQ(problem(text), "") << text;
+  }
+}
+
 TEST(TomlLimits, TakesEverySweepFileOfOurs) {
   for (const auto& entry : std::filesystem::directory_iterator(PHASEGRID_SOURCE_DIR "/experiments")) {
     if (entry.path().extension() != ".toml") continue;

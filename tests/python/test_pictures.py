@@ -239,7 +239,7 @@ def test_curves_over_sparsity() -> None:
         (lambda r, p: pictures.training(r), r"no key snapshot_reconstruction_losses; train with snapshots"),
         (lambda r, p: pictures.experts({**r.arrays(), "expert_weights": np.ones(3)}), r"must begin with"),
         (lambda r, p: pictures.router_regions({**r.arrays(), "router_weights": np.ones(3)}), r"numbers in 4 dim"),
-        (lambda r, p: pictures.losses({**r.arrays(), "config": "{"}), r"config is not a JSON table"),
+        (lambda r, p: pictures.losses({**r.arrays(), "config": "{"}), r"config is not JSON"),
         (lambda r, p: pictures.phase_diagram([3]), r"must be a path, a mapping of arrays or Results, not int"),
         (lambda r, p: pictures.experts(r, 20), r"index into the grid \(sparsity: 5, last_importance: 4\).* not 20$"),
         (lambda r, p: pictures.experts(r, (17,)), r"cell must be an index into the grid .* not \(17,\)$"),

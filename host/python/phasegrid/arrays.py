@@ -84,9 +84,15 @@ def numbers_of(arrays: Arrays, key: str, place: str) -> NDArray[Any]:
     return array
 
 
+def as_doubles(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Numbers in float64, without a warning for a NaN that signals, as a broken file may hold."""
+    with np.errstate(invalid="ignore"):
+        return array.astype(np.float64)
+
+
 def axis_of(arrays: Arrays, key: str, place: str) -> NDArray[np.float64]:
     """The values of an axis (values,). Raises ValueError, beginning with `place`, where it is no list of numbers."""
-    values = numbers_of(arrays, key, place).astype(np.float64)
+    values = as_doubles(numbers_of(arrays, key, place))
     if values.ndim != 1 or not values.size:
         raise InputError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
     return values

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Source, name_of, open_arrays
+from phasegrid.arrays import Source, as_doubles, name_of, open_arrays
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array, last_norm, last_score, starved_experts
 from phasegrid.pictures.opened import AXES, SHORT, Opened
@@ -124,7 +124,7 @@ def load_grid(source: Source) -> list[Grid]:
             raise InputError(f"{path}: {key} holds {array.dtype}; allowed are real numbers")
         if array.ndim != extent:
             raise InputError(f"{path}: {key} has shape {array.shape}; it must have {extent} dimension(s)")
-        data[key] = array.astype(np.float64)
+        data[key] = as_doubles(array)
     axes = {names[key]: data[key] for key in axis_keys}
     cells = tuple(map(len, axes.values()))
     letters = ", ".join(["S", "R", *"A" * (len(cells) - 2)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, axis_of, name_of, open_arrays, settings_of
+from phasegrid.arrays import Arrays, Source, as_doubles, axis_of, name_of, open_arrays, settings_of
 from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -81,7 +81,7 @@ class Opened:
             raise InputError(f"{self.place}: {key} must hold numbers in {len(extents) + MODEL_AXES[key]} dimensions")
         if values.shape[: len(extents)] != extents:
             raise InputError(f"{self.place}: {key} has shape {values.shape}; it must begin with {extents}")
-        return values.astype(np.float64)
+        return as_doubles(values)
 
     def cell(self, cell: Cell) -> tuple[int, ...]:
         """The index of a cell of the grid."""

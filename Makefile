@@ -27,7 +27,7 @@ help:
 	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
-	@echo "make sanitize-host      its part for host, files and program, which CI runs: a few minutes"
+	@echo "make sanitize-host      its part for host, files and program: a few minutes"
 	@echo "make coverage           lines of kernels/ that the tests execute"
 	@echo "make fuzz               what reads files, under libFuzzer for ten minutes (SECONDS=600), where there is clang"
 	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
@@ -103,7 +103,7 @@ sanitize: build sanitize-host
 	cmake --build $(BUILD)-tsan -j $(JOBS)
 	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
 
-# What CI runs of it: host, files and program under AddressSanitizer and UBSan, over the kernels of the ordinary build.
+# A part of it: host, files and program under AddressSanitizer and UBSan, over the kernels of the ordinary build.
 # Unoptimised: compiling takes longer than the tests.
 sanitize-host: build
 	cmake -S . -B $(BUILD)-asan-host $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined \

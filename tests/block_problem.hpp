@@ -33,6 +33,7 @@ class BlockTrial {
     }
     cell.seed = random();
     cell.train.loss = loss;
+    cell.train.keep = Keep::last_batch;  // an evaluation batch would take the emulated block minutes
     cell.train.load_balance = load_balance;
     cell.train.batch = batch;
     cell.train.steps = 6;

@@ -26,7 +26,6 @@ void copy_row(const std::vector<float>& from, std::vector<float>& to, std::size_
 bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
-bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
 // What every cell and model of a sweep takes in the arrays.
 struct Sizes {

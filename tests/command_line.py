@@ -1,6 +1,7 @@
 """What tests of the program from outside share: how to call it, and what a refusal must be like."""
 
 import os
+import pty
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,21 @@ last_importance = { start = 0.5, stop = 1.5, step = 0.5 }
 def phasegrid(*words, **options):
     return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
                           **options)
+
+
+def on_a_terminal(*words):
+    """The exit status, and the bytes that a terminal at stderr gets."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([PROGRAM, *map(str, words)], stdout=subprocess.DEVNULL, stderr=follower)
+    os.close(follower)
+    seen = b""
+    try:
+        while chunk := os.read(leader, 4096):
+            seen += chunk
+    except OSError:
+        pass  # the program closed its end
+    os.close(leader)
+    return process.wait(), seen
 
 
 class CommandLineCase(unittest.TestCase):

@@ -5,7 +5,6 @@ Usage: command_line_running_test.py PATH-OF-PHASEGRID
 """
 
 import os
-import pty
 import re
 import resource
 import signal
@@ -15,7 +14,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
+from command_line import PROGRAM, SWEEP, CommandLineCase, on_a_terminal, phasegrid
 
 LONG = SWEEP.replace("steps = 40", "steps = 20000").replace("restarts = 2", "restarts = 400")
 OUTPUT_LOST = 3
@@ -260,19 +259,10 @@ class Stopping(CommandLineCase):
 
 class TimeLeft(CommandLineCase):
     def test_it_falls_while_few_long_models_train(self):
-        leader, follower = pty.openpty()
         words = ("--set", "restarts=1", "--set", "axes.sparsity=[0.5]", "--set", "axes.last_importance=[0.5, 1, 2]",
                  "--set", "train.steps=3000000", "--threads", "1", "--device", "cpu")
-        process = subprocess.Popen([PROGRAM, "run", str(self.sweep), "--out", str(self.out), *words],
-                                   stdout=subprocess.DEVNULL, stderr=follower)
-        os.close(follower)
-        seen = b""
-        try:
-            while chunk := os.read(leader, 4096):
-                seen += chunk
-        except OSError:
-            pass  # the program closed its end
-        self.assertEqual(process.wait(), 0)
+        status, seen = on_a_terminal("run", self.sweep, "--out", self.out, *words)
+        self.assertEqual(status, 0)
         shares = [int(share) for share in re.findall(rb"(\d+) %", seen)]
         left = [60 * int(m) + int(s) for m, s in re.findall(rb"(\d+):(\d\d) left", seen)]
         self.assertGreater(len(left), 4, "too short a training to test with")

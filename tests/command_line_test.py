@@ -5,7 +5,6 @@ Usage: command_line_test.py PATH-OF-PHASEGRID
 
 import json
 import os
-import pty
 import resource
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from command_line import PROGRAM, SWEEP, CommandLineCase, phasegrid
+from command_line import PROGRAM, SWEEP, CommandLineCase, on_a_terminal, phasegrid
 
 LONG = SWEEP.replace("steps = 40", "steps = 20000\nsnapshots = [0, 100, 20000]").replace("restarts = 2",
                                                                                         "restarts = 200")
@@ -303,17 +302,9 @@ class CommandLine(CommandLineCase):
         self.assertEqual(sorted(p.name for p in target.iterdir()), ["long.npz", "small.npz"])
 
     def test_a_terminal_gets_a_progress_line(self):
-        leader, follower = pty.openpty()
-        process = subprocess.Popen([PROGRAM, "run", str(self.write("long.toml", LONG.replace("20000", "2000"))), "--out",
-                                    str(self.out)], stdout=subprocess.DEVNULL, stderr=follower)
-        os.close(follower)
-        seen = b""
-        try:
-            while chunk := os.read(leader, 4096):
-                seen += chunk
-        except OSError:
-            pass  # the program closed its end
-        self.assertEqual(process.wait(), 0)
+        sweep = self.write("long.toml", LONG.replace("20000", "2000"))
+        status, seen = on_a_terminal("run", sweep, "--out", self.out)
+        self.assertEqual(status, 0)
         self.assertIn(b"models", seen)
         self.assertIn(b"1,800 of 1,800 models  100 %", seen)
 

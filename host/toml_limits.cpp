@@ -16,7 +16,7 @@ constexpr std::size_t kDeepest = 64;
 class Walk {
  public:
   explicit Walk(std::string_view text) : text_(text) {
-    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
+    if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);  // a byte order mark
   }
 
   std::optional<TomlProblem> find() {
@@ -35,10 +35,9 @@ class Walk {
   void step() {
     const char c = text_[at_];
     if (c == '#') return comment();
-    if (c == '"' || c == '\'') return string(c);
+    if (c == '"' || c == '\'') return string_may_begin() ? string(c) : mistake("quotes must begin a name or a value");
     if (static_cast<unsigned char>(c) >= 0x80) {
-      problem_ = utf8_size(text_.substr(at_)) == 0 ? "it is not UTF-8" : "a letter beyond ASCII must stand in quotes";
-      return;
+      return mistake(utf8_size(text_.substr(at_)) == 0 ? "it is not UTF-8" : "a letter beyond ASCII must stand in quotes");
     }
     const bool line_begins = fresh_line_;
     if (c != ' ' && c != '\t') fresh_line_ = false;
@@ -52,6 +51,15 @@ class Walk {
     if (depth_ + parts_ > kDeepest) {
       problem_ = fmt::format("keys, tables and lists may lie {} deep within each other, and no deeper", kDeepest);
     }
+  }
+
+  void mistake(std::string problem) { problem_ = std::move(problem); }
+
+  // toml++ reads a quote within a bare value (0.5"..") as a part of that value.
+  bool string_may_begin() const {
+    if (at_ == 0) return true;
+    const char before = text_[at_ - 1];
+    return std::string_view(" \t\r\n=,[{").find(before) != std::string_view::npos || (before == '.' && is_key_);
   }
 
   void begin_line() {

@@ -67,6 +67,17 @@ TEST(TomlLimits, NamesTheLineOfWhatTomlDoesNotAllow) {
   EXPECT_EQ(problem("\xef\xbb\xbfname = \"\u00e9\" # \U0001f600\n'\u0416' = '\u0416'"), "");
 }
 
+// toml++ has read it as a part of the value, and there a letter beyond ASCII ends in undefined behaviour.
+TEST(TomlLimits, QuotesBeginANameOrAValue) {
+  for (const char* text : {"a = 0.a1e3\"\"\"\u049a\u00ad\"\"\"", "a = 0.'\u049a'", "a = [1\"\u049a\"]", "a = 'b''c'", "a\"b\" = 1",
+                           "a = 1979-05-27T'\u049a'", "[a]'b'"}) {
+    EXPECT_EQ(problem(text), "1: quotes must begin a name or a value") << text;
+  }
+  for (const char* text : {"'a'.\"b\" = 'c'", "a = {'b' = 'c','d'=[\"e\",'f']}", "[\"a\".'b']", "\xef\xbb\xbf'a' = 1", "a =\n'b'"}) {
+    EXPECT_EQ(problem(text), "") << text;
+  }
+}
+
 TEST(TomlLimits, AHeaderBeginsWithAName) {
   for (const char* text : {"a = 1\n[# b]", "a = 1\n[[ #", "a = 1\n[ .b]", "a = 1\n[\nb]", "a = 1\n[=]"}) {
     EXPECT_EQ(problem(text), "2: a table's header, [name], must begin with a name") << text;

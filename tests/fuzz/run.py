@@ -1,8 +1,9 @@
 """Builds the fuzz harnesses with clang and runs each for its share of the time.
 
-    python tests/fuzz/run.py --build DIR [--seconds 60] [--runs N] [HARNESS ..]
+    python tests/fuzz/run.py --build DIR [--seconds 60] [--runs N] [--fixed N] [HARNESS ..]
 
-What a harness finds stays in DIR/found; exit status 1 says so, and 77 that there is no clang to do it.
+libFuzzer's own inputs differ from run to run, whatever its seed. The tests take --fixed, whose inputs do not: the corpus
+and changes to it, drawn here. What a harness finds stays in DIR/found; exit status 1 says so, and 77 that there is no clang to do it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
@@ -28,6 +30,7 @@ def main() -> int:
     parser.add_argument("--build", type=Path, required=True, help="folder to build in")
     parser.add_argument("--seconds", type=int, default=60, help="of all harnesses together (default 60)")
     parser.add_argument("--runs", type=int, help="inputs for each harness, instead of a time")
+    parser.add_argument("--fixed", type=int, help="inputs for each harness, the same on every machine")
     parser.add_argument("harnesses", nargs="*", metavar="HARNESS", help=f"of {', '.join(HARNESSES)} (default all)")
     options = parser.parse_args()
     clang = shutil.which("clang++")
@@ -54,16 +57,21 @@ def has_libfuzzer(clang: str, build: Path) -> bool:
 
 def fuzz(name: str, options: argparse.Namespace, share: int) -> bool:
     """Runs a harness, says how far it came, and returns whether it found nothing."""
-    corpus, found = options.build / "corpus" / name, options.build / "found"
-    corpus.mkdir(parents=True, exist_ok=True)
+    found = options.build / "found"
     found.mkdir(exist_ok=True)
-    for stem, seed in seeds(name).items():
-        (corpus / stem).write_bytes(seed)
-    limit = f"-runs={options.runs}" if options.runs else f"-max_total_time={max(1, options.seconds // share)}"
-    command = [options.build / f"fuzz_{name}", limit, "-seed=1", "-timeout=20", f"-rss_limit_mb={MOST_MEMORY_MB}"]
-    command += ["-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/{name}-", corpus]
-    if (words := HERE / f"{name}.dict").exists():
-        command.append(f"-dict={words}")
+    command = [options.build / f"fuzz_{name}", "-seed=1", "-timeout=20", f"-rss_limit_mb={MOST_MEMORY_MB}"]
+    command += ["-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={found}/{name}-"]
+    if options.fixed:
+        corpus = options.build / "fixed" / name
+        shutil.rmtree(corpus, ignore_errors=True)
+        write(corpus, fixed_inputs(name, options.fixed))
+        command += ["-runs=0", corpus]
+    else:
+        corpus = options.build / "corpus" / name
+        write(corpus, seeds(name))
+        command += [f"-runs={options.runs}" if options.runs else f"-max_total_time={max(1, options.seconds // share)}", corpus]
+        if words(name):
+            command.append(f"-dict={HERE / f'{name}.dict'}")
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     inputs = re.search(r"number_of_executed_units: (\d+)", done.stderr)
     covered = re.findall(r"cov: (\d+)", done.stderr)
@@ -71,6 +79,53 @@ def fuzz(name: str, options: argparse.Namespace, share: int) -> bool:
     if done.returncode != 0:
         print(done.stderr[-6000:])
     return done.returncode == 0
+
+
+def write(folder: Path, inputs: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, content in inputs.items():
+        (folder / stem).write_bytes(content)
+
+
+def words(name: str) -> list[bytes]:
+    """The words of a harness's dictionary, if it has one."""
+    path = HERE / f"{name}.dict"
+    quoted = re.findall(r'"((?:[^"\\]|\\.)+)"', path.read_text()) if path.exists() else []
+    return [word.encode().decode("unicode_escape").encode() for word in quoted]
+
+
+def fixed_inputs(name: str, count: int) -> dict[str, bytes]:
+    """The corpus, then changes to it: bytes set, cut, doubled, words put in, two inputs joined."""
+    inputs = dict(sorted(seeds(name).items()))
+    corpus = list(inputs.values())
+    for at in range(len(inputs), count):
+        random = Random(f"{name} {at}")
+        text = bytearray(random.choice(corpus)[:4096])
+        for _ in range(random.choice((1, 1, 2, 4))):
+            change(text, random, corpus, words(name))
+        inputs[f"changed{at}"] = bytes(text)
+    return inputs
+
+
+def change(text: bytearray, random: Random, corpus: list[bytes], dictionary: list[bytes]) -> None:
+    here, there = sorted((random.randint(0, len(text)), random.randint(0, len(text))))
+    kind = random.choice(("set", "flip", "cut", "double", "join", "number") + ("word",) * 3 * bool(dictionary))
+    if kind == "set" and here < len(text):
+        text[here] = random.choice(b"\x00\x7f\x80\xff\"'[]{}=#.,\n") if random.random() < 0.7 else random.randrange(256)
+    if kind == "flip" and here < len(text):
+        text[here] ^= 1 << random.randrange(8)
+    if kind == "cut":
+        del text[here : min(there, here + 64)]
+    if kind == "double":
+        text[here:here] = text[here : min(there, here + 64)]
+    if kind == "join":
+        other = random.choice(corpus)
+        begin = random.randint(0, len(other))
+        text[here : min(there, here + 256)] = other[begin : begin + 256]
+    if kind == "number":
+        text[here:here] = random.choice((b"9" * 20, b"-1", b"1e308", b"nan", b"0x", b"2147483648"))
+    if kind == "word":
+        text[here : here + random.choice((0, 8))] = random.choice(dictionary)
 
 
 def seeds(name: str) -> dict[str, bytes]:

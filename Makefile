@@ -74,7 +74,7 @@ test: build
 # Without a failure this prints one line; a failure names the seed that repeats it.
 kill: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
-	$(PYTHON) tests/kill_test.py $(BUILD)/phasegrid --rounds $(KILLS)
+	$(PYTHON) tests/program/kill_test.py $(BUILD)/phasegrid --rounds $(KILLS)
 
 # For this platform alone: it needs the shared libraries that `auditwheel show` lists.
 wheel: deps

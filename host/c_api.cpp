@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "config_json.hpp"
+#include "sweep/config_json.hpp"
 #include "phasegrid/phasegrid.h"
 #include "phasegrid/phasegrid.hpp"
-#include "text_file.hpp"
+#include "text/text_file.hpp"
 
 using phasegrid::AxisName;
 using phasegrid::Grid;

@@ -68,7 +68,7 @@ def read_cuda(build: Path) -> dict[str, float]:
 def read_avx512(build: Path) -> dict[str, float]:
     """Vector instructions of the two loops over samples, of every shape with n = 2 and 3."""
     numbers: dict[str, float] = {}
-    for path in sorted(build.glob("CMakeFiles/phasegrid_avx512_[23].dir/kernels/tiny_cpu.cpp.o")):
+    for path in sorted(build.glob("kernels/CMakeFiles/phasegrid_avx512_[23].dir/tiny/tiny_cpu.cpp.o")):
         for shape, loops in machine_code.read_tiny_object(path).items():
             numbers[f"avx512/tiny/{shape}/draw/instructions"] = loops["draw"]
             numbers[f"avx512/tiny/{shape}/add/instructions"] = loops["add"]

@@ -74,7 +74,7 @@ RESOURCES = re.compile(r"REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)")
 
 
 def samples_of_round(features: int) -> int:
-    """Samples a thread draws at once: kernels/data.hpp, Round."""
+    """Samples a thread draws at once: kernels/common/data.hpp, Round."""
     return 1 if features % 4 == 0 else 2 if features % 2 == 0 else 4
 
 
@@ -135,10 +135,10 @@ def add_code(kernel: Kernel, instructions: list[Instruction]) -> None:
 
 
 def read_tiny_object(path: Path) -> dict[str, dict[str, Any]]:
-    """The loops of sum_gradients in an object of kernels/tiny_cpu.cpp, by shape ("211", or "211k" for any k).
+    """The loops of sum_gradients in an object of kernels/tiny/tiny_cpu.cpp, by shape ("211", or "211k" for any k).
 
     `draw` makes the inputs of a round, `add` is one sample's share of the sums; numbers are of vector instructions. Of a
-    mixture with k = 1, `add` is several loops (kernels/backward.hpp, add_samples_top1): it is routed, exponentiated,
+    mixture with k = 1, `add` is several loops (kernels/tiny/backward.hpp, add_samples_top1): it is routed, exponentiated,
     mixed and sloped, and for each expert its products are added, n x n of them.
     """
     text = run([find_tool("objdump"), "-d", "--no-show-raw-insn", "-w", str(path)])
@@ -272,7 +272,7 @@ def executed_in_all(program: Path, case: str, steps: tuple[int, int] = (2, 4)) -
 
 def build_objects(build: Path) -> list[Path]:
     """The CUDA objects of a build, empty where it has no CUDA."""
-    return sorted(build.glob("CMakeFiles/phasegrid_*cuda*.dir/kernels/**/*.cu.o"))
+    return sorted(build.glob("kernels/CMakeFiles/phasegrid_*cuda*.dir/**/*.cu.o"))
 
 
 VECTOR = ("fma", "arithmetic", "logic", "wide", "convert", "special", "shuffle")
@@ -300,7 +300,7 @@ def compare(build: Path, rows: list[dict[str, Any]], cases: list[str]) -> list[d
             elif kernel.name == "block" and not cases:
                 table.append({"machine": architecture, "case": "any", "mapping": "block", "what": "loops",
                               "registers": kernel.registers, "loops": kernel.loops})  # fmt: skip
-    for path in sorted(build.glob("CMakeFiles/phasegrid_avx512_[2-3].dir/kernels/tiny_cpu.cpp.o")):
+    for path in sorted(build.glob("kernels/CMakeFiles/phasegrid_avx512_[2-3].dir/tiny/tiny_cpu.cpp.o")):
         for case, loops in read_tiny_object(path).items():
             row = by_key.get(("tiny", "avx512", case))
             if row is not None and row in wanted:

@@ -1,7 +1,7 @@
 // The operations of rates_cpu on one instruction set, each in eight independent chains, from the kernels' own
 // vocabulary.
-#include "math.hpp"
-#include "philox.hpp"
+#include "common/math.hpp"
+#include "common/philox.hpp"
 #include "rates_cpu.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "philox.hpp"
+#include "common/philox.hpp"
 #include "rates_cuda.hpp"
 
 namespace phasegrid::bench {
@@ -84,7 +84,7 @@ struct Shared {
     asm volatile("ld.shared.u32 %0, [%0];" : "+r"(x));
   }
 };
-// Four words of kernels/philox.hpp with the counter of the tiny mapping: call, lane, step, stream.
+// Four words of kernels/common/philox.hpp with the counter of the tiny mapping: call, lane, step, stream.
 struct Philox {
   static constexpr double kOperations = 4;
   static __device__ __forceinline__ void next(uint32_t& x, uint32_t a, uint32_t b, uint32_t call) {

@@ -1,4 +1,4 @@
-// The tiny mapping: a register's lanes are samples of one model (kernels/backward.hpp and what it calls).
+// The tiny mapping: a register's lanes are samples of one model (kernels/tiny/backward.hpp and what it calls).
 #include <algorithm>
 
 #include "operations.hpp"
@@ -13,7 +13,7 @@ struct Counter {
   Machine machine;
 
   Operations random() const {
-    // Counter words: call, lane, step, stream (kernels/data.hpp).
+    // Counter words: call, lane, step, stream (kernels/common/data.hpp).
     const Operations block = philox_operations({{.by_call = true}, {.by_lane = true}, {}, {}}, machine);
     // A feature: compare, convert, multiply-add, keep. AVX-512 keeps in the multiply-add.
     const double keep = machine == Machine::avx512 ? 0 : 1;
@@ -30,7 +30,7 @@ struct Counter {
     return E * (Operations{.arithmetic = 1} + exponential()) + reciprocal() + Operations{.arithmetic = E - 1 + E};
   }
 
-  // The same for k = 1, from the terms of the experts not chosen (kernels/router.hpp, exponents_of_others).
+  // The same for k = 1, from the terms of the experts not chosen (kernels/tiny/router.hpp, exponents_of_others).
   Operations softmax_top1() const {
     if (E == 2) return softmax();
     double selections = E;  // of 1 for the expert chosen
@@ -63,7 +63,7 @@ struct Counter {
     return count;
   }
 
-  // kernels/router.hpp, choose_top_k.
+  // kernels/tiny/router.hpp, choose_top_k.
   Operations choose_top_k() const {
     Operations count = best() + softmax();
     if (E == 2) count.logic += 3;                                         // which of the two is the likelier

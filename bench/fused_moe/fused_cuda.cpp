@@ -5,9 +5,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "backend.hpp"
+#include "train/backend.hpp"
 #include "contestant.hpp"
-#include "cuda_memory.hpp"
+#include "train/cuda_memory.hpp"
 #include "fused_cuda_kernel.hpp"
 #include "phasegrid/error.hpp"
 #include "trainer.hpp"

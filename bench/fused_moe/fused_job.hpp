@@ -2,7 +2,7 @@
 #pragma once
 
 #include "block/layout.hpp"
-#include "job.hpp"
+#include "common/job.hpp"
 
 namespace phasegrid::fused_moe {
 

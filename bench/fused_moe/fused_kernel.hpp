@@ -1,4 +1,4 @@
-// Steps, or forward passes alone, of one model of the block mapping: the training loop of kernels/train.hpp with given
+// Steps, or forward passes alone, of one model of the block mapping: the training loop of kernels/common/train.hpp with given
 // parameters and without its bookkeeping, over the same stages.
 #pragma once
 

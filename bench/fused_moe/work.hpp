@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "plan.hpp"
+#include "train/plan.hpp"
 #include "points.hpp"
 
 namespace phasegrid::fused_moe {

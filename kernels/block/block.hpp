@@ -1,8 +1,8 @@
 // The block mapping: what a machine offers for any shape.
 #pragma once
 
-#include "block/layout.hpp"
-#include "job.hpp"
+#include "layout.hpp"
+#include "common/job.hpp"
 
 namespace phasegrid {
 

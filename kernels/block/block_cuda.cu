@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "block/block_cuda.hpp"
-#include "block/model.hpp"
-#include "tiny.hpp"
+#include "block_cuda.hpp"
+#include "model.hpp"
+#include "tiny/tiny.hpp"
 
 namespace phasegrid::cuda {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
-#include "block/layout.hpp"
-#include "job.hpp"
+#include "layout.hpp"
+#include "common/job.hpp"
 
 namespace phasegrid {
 

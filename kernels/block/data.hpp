@@ -3,9 +3,9 @@
 // of row first_row + r.
 #pragma once
 
-#include "batch.hpp"
-#include "block/storage.hpp"
-#include "philox.hpp"
+#include "common/batch.hpp"
+#include "storage.hpp"
+#include "common/philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 

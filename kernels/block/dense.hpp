@@ -3,12 +3,12 @@
 // and dL/db sum over lanes, once a tile.
 #pragma once
 
-#include "block/data.hpp"
-#include "block/rows.hpp"
-#include "block/storage.hpp"
-#include "block/totals.hpp"
-#include "job.hpp"
-#include "math.hpp"
+#include "data.hpp"
+#include "rows.hpp"
+#include "storage.hpp"
+#include "totals.hpp"
+#include "common/job.hpp"
+#include "common/math.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 

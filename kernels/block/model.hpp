@@ -1,10 +1,10 @@
 // The block mapping's model: one block of a GPU, or one CPU thread, trains it; a tile of the batch at a time.
 #pragma once
 
-#include "block/dense.hpp"
-#include "block/gradient.hpp"
-#include "block/loss.hpp"
-#include "train.hpp"
+#include "dense.hpp"
+#include "mixture_gradient.hpp"
+#include "mixture_loss.hpp"
+#include "common/train.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 

@@ -1,7 +1,7 @@
 // The arena of one model, by name.
 #pragma once
 
-#include "block/layout.hpp"
+#include "layout.hpp"
 #include "machine/machine.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {

@@ -2,7 +2,7 @@
 // expert e; 1 + E + e (lane 0) how many samples were routed to it.
 #pragma once
 
-#include "block/storage.hpp"
+#include "storage.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 

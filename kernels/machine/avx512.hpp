@@ -151,4 +151,4 @@ PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
 
 }  // namespace phasegrid::avx512
 
-#include "machine/cpu_team.hpp"
+#include "cpu_team.hpp"

@@ -157,4 +157,4 @@ PG_INLINE Floats sum_lanes(const Floats (&values)[kWidth]) {
 
 }  // namespace phasegrid::baseline
 
-#include "machine/cpu_team.hpp"
+#include "cpu_team.hpp"

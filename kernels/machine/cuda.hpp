@@ -1,7 +1,7 @@
 // Lanes on CUDA: one a thread, 32 a warp, and one warp works on one model. Shuffles and barriers stand here and in the
 // launchers alone. Compiled with -fmad=false, so that a * b + c is fused where the source says fma and nowhere else.
 //
-// tests/warp_emulator.hpp compiles this header with g++ and runs it on 32 threads, so that a machine without a GPU
+// tests/support/warp_emulator.hpp compiles this header with g++ and runs it on 32 threads, so that a machine without a GPU
 // executes it too.
 #pragma once
 

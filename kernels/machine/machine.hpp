@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "machine/lanes.hpp"
+#include "lanes.hpp"
 
 #if defined(__CUDACC__)
 #define PG_INLINE __device__ __forceinline__
@@ -29,13 +29,13 @@
 #endif
 
 #if defined(__CUDACC__) || defined(PHASEGRID_EMULATE_WARP)
-#include "machine/cuda.hpp"
+#include "cuda.hpp"
 #elif defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__AVX512BW__)
-#include "machine/avx512.hpp"
+#include "avx512.hpp"
 #elif defined(__AVX2__) && defined(__FMA__)
-#include "machine/avx2.hpp"
+#include "avx2.hpp"
 #else
-#include "machine/baseline.hpp"
+#include "baseline.hpp"
 #endif
 
 namespace phasegrid::PHASEGRID_MACHINE {

@@ -1,7 +1,7 @@
 // Checkpoints, which a training goes on from, with changes in them. What is taken could have come from a training, and
 // is saved and read again.
 #include "edited_results.hpp"
-#include "results_check.hpp"
+#include "results/results_check.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace phasegrid;

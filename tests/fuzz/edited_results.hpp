@@ -9,9 +9,9 @@
 #include <limits>
 #include <vector>
 
-#include "config_json.hpp"
+#include "sweep/config_json.hpp"
 #include "fuzz.hpp"
-#include "npz.hpp"
+#include "results/npz.hpp"
 #include "phasegrid/results_file.hpp"
 
 namespace phasegrid::fuzz {

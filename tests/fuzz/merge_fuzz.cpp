@@ -1,7 +1,7 @@
 // Two files of shards, with changes in both. What is merged could have come from a training.
 #include "edited_results.hpp"
 #include "phasegrid/merge.hpp"
-#include "results_check.hpp"
+#include "results/results_check.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace phasegrid;

@@ -1,6 +1,6 @@
 // Any bytes as an .npz, and every array of it in every way to ask for it.
 #include "fuzz.hpp"
-#include "npz.hpp"
+#include "results/npz.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace phasegrid;

@@ -1,5 +1,5 @@
 // Any text as a sweep file. What is taken is written and read again as a results file's config, to the same sweep.
-#include "config_json.hpp"
+#include "sweep/config_json.hpp"
 #include "fuzz.hpp"
 #include "phasegrid/sweep_file.hpp"
 

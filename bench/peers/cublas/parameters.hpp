@@ -12,7 +12,7 @@ namespace phasegrid::unfused {
 std::vector<float> to_peer(const Shape& shape, int models, const std::vector<float>& parameters);
 std::vector<float> from_peer(const Shape& shape, int models, const std::vector<float>& parameters);
 
-// Xavier normal as the paper's authors take it (kernels/init.hpp says it in full), in Shape's order.
+// Xavier normal as the paper's authors take it (kernels/common/init.hpp says it in full), in Shape's order.
 std::vector<float> xavier(const Shape& shape, int models, std::uint64_t seed);
 
 }  // namespace phasegrid::unfused

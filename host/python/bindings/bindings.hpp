@@ -10,7 +10,7 @@
 
 #include <vector>
 
-#include "config_json.hpp"
+#include "sweep/config_json.hpp"
 #include "phasegrid/phasegrid.hpp"
 
 namespace phasegrid::python {

@@ -1,7 +1,7 @@
 // Sweeps come from TOML, of a file or written by sweep.py from keyword arguments, so that there is one reader and one
 // set of messages.
 #include "bindings.hpp"
-#include "near_names.hpp"
+#include "text/near_names.hpp"
 
 namespace phasegrid::python {
 

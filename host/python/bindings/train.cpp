@@ -3,7 +3,7 @@
 
 #include "bindings.hpp"
 #include "phasegrid/error.hpp"
-#include "training_files.hpp"
+#include "train/training_files.hpp"
 
 namespace phasegrid::python {
 namespace {

@@ -1,6 +1,6 @@
 """Draws Figures 1, 2, 3, 5, 6, 7, Table 1 and the boundaries of Figure 4 from what `phasegrid reproduce` found.
 
-Each picture is made of a report that host/reproduce/ writes. A null there is NaN here: nothing is drawn for it.
+Each picture is made of a report that host/program/reproduce/ writes. A null there is NaN here: nothing is drawn for it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+#include "cpu_kernels.hpp"
+
+#include <stdexcept>
+
+namespace phasegrid {
+
+// Each compiled from kernels/tiny/tiny_cpu.cpp, the last from kernels/block/block_cpu.cpp.
+#define PHASEGRID_DECLARE(machine)         \
+  namespace machine {                      \
+  template <int n>                         \
+  TinyCpuKernels find(const Shape& shape); \
+  template <>                              \
+  TinyCpuKernels find<1>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<2>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<3>(const Shape&);    \
+  template <>                              \
+  TinyCpuKernels find<4>(const Shape&);    \
+  BlockCpuKernels block_kernels();         \
+  }
+PHASEGRID_DECLARE(baseline)
+PHASEGRID_DECLARE(avx2)
+PHASEGRID_DECLARE(avx512)
+#undef PHASEGRID_DECLARE
+
+std::string_view to_string(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::automatic:
+      return "auto";
+    case InstructionSet::baseline:
+      return "baseline";
+    case InstructionSet::avx2:
+      return "avx2";
+    case InstructionSet::avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+// In the build (CMake's PHASEGRID_MACHINES; the baseline always is) and in this CPU.
+bool is_supported(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::automatic:
+    case InstructionSet::baseline:
+      return true;
+    case InstructionSet::avx2:
+      return PHASEGRID_WITH_AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case InstructionSet::avx512:
+      return PHASEGRID_WITH_AVX512 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+  }
+  return false;
+}
+
+InstructionSet best_instruction_set() {
+  if (is_supported(InstructionSet::avx512)) return InstructionSet::avx512;
+  if (is_supported(InstructionSet::avx2)) return InstructionSet::avx2;
+  return InstructionSet::baseline;
+}
+
+namespace {
+template <int n>
+TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
+  if constexpr (PHASEGRID_WITH_AVX512) {
+    if (set == InstructionSet::avx512) return avx512::find<n>(shape);
+  }
+  if constexpr (PHASEGRID_WITH_AVX2) {
+    if (set == InstructionSet::avx2) return avx2::find<n>(shape);
+  }
+  return baseline::find<n>(shape);
+}
+}  // namespace
+
+TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set) {
+  static_assert(kMaxTinyFeatures == 4, "a case for every number of features");
+  switch (shape.n_features) {
+    case 1:
+      return find_for_features<1>(shape, set);
+    case 2:
+      return find_for_features<2>(shape, set);
+    case 3:
+      return find_for_features<3>(shape, set);
+    case 4:
+      return find_for_features<4>(shape, set);
+  }
+  throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
+}
+
+BlockCpuKernels block_cpu_kernels(InstructionSet set) {
+  if constexpr (PHASEGRID_WITH_AVX512) {
+    if (set == InstructionSet::avx512) return avx512::block_kernels();
+  }
+  if constexpr (PHASEGRID_WITH_AVX2) {
+    if (set == InstructionSet::avx2) return avx2::block_kernels();
+  }
+  return baseline::block_kernels();
+}
+
+}  // namespace phasegrid

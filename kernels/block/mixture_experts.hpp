@@ -1,0 +1,132 @@
+// The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs y = ReLU(W h + b), and the errors
+// x' - x of a tile. Entries of one expert go four at a time, so that a weight read is used four times; past an expert's
+// last entry a four repeats it.
+#pragma once
+
+#include "mixture_router.hpp"
+#include "rows.hpp"
+#include "storage.hpp"
+#include "common/math.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+
+// body(e, first, last): fours of entries of one expert, shared out to the workers; last is the expert's last entry.
+template <class Body>
+PG_INLINE void for_each_four(const BlockStorage& s, BlockTeam team, Body&& body) {
+  int four = 0;
+  PG_NO_UNROLL
+  for (int e = 0; e < s.l.E; ++e) {
+    const int end = s.first()[e + 1];
+    PG_NO_UNROLL
+    for (int p = s.first()[e]; p < end; p += 4) {
+      if (four++ % team.workers() == team.worker()) body(e, p, end - 1);
+    }
+  }
+}
+
+// out(entry)[j] = rows(entry) . W_j for the m columns W_j of the entry's expert: h = W^T x, and dL/dh = W^T g.
+template <class Rows, class Out>
+PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out) {
+  const int registers = registers_of(s.l.n);
+  for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
+    FourRows a[1], w[1];
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) a[0].row[i] = rows(smaller(first + i, last));
+    PG_NO_UNROLL
+    for (int j = 0; j < s.l.m; j += 4) {
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, smaller(j + i, s.l.m - 1));
+      Floats sums[16];
+      dot_four_by_four(a, w, s.l.m - j, registers, sums);
+      team.sum_sixteen(sums, last - first + 1, [&](int i) PG_INLINE_LAMBDA { return out(first + i) + j; });
+    }
+  });
+  team.barrier();
+}
+
+PG_STAGE void hidden_units(BlockStorage s, BlockTeam team) {
+  through_weights(
+      s, team, [=](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
+      [=](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
+}
+
+// finish(to, x, column, z) for z = W h + b of every entry and register of columns; to and x are at that column of row
+// to(entry, sample) and of the sample's input.
+template <class To, class Finish>
+PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
+  const int registers = registers_of(s.l.n), m = s.l.m;
+  for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
+    const float *h[4], *x[4];
+    float* row[4];
+    PG_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      const int p = smaller(first + i, last), sample = s.sample()[p];
+      h[i] = s.hidden(p);
+      x[i] = s.x(sample);
+      row[i] = to(p, sample);
+    }
+    for_each_block<kBlockRegisters>(registers, [&](int r, auto count) PG_INLINE_LAMBDA {
+      constexpr int kCount = decltype(count)::value;
+      Floats z[4][kCount];
+      PG_UNROLL
+      for (int c = 0; c < kCount; ++c) {
+        const Floats bias = load(s.parameter_row(e, m) + column_of(r + c));
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) z[i][c] = bias;
+      }
+      const float* w = s.parameter_row(e, 0);
+      PG_NO_UNROLL
+      for (int j = 0; j < m; ++j, w += s.l.n_padded) {
+        Floats unit[4];
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) unit[i] = h[i][j];
+        PG_UNROLL
+        for (int c = 0; c < kCount; ++c) {
+          const Floats weight = load(w + column_of(r + c));
+          PG_UNROLL
+          for (int i = 0; i < 4; ++i) z[i][c] = fma(weight, unit[i], z[i][c]);
+        }
+      }
+      PG_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        PG_UNROLL
+        for (int c = 0; c < kCount; ++c) {
+          const int column = column_of(r + c);
+          finish(row[i] + column, x[i] + column, column, z[i][c]);
+        }
+      }
+    });
+  });
+  team.barrier();
+}
+
+// k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
+template <class Weigh>
+PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh weigh) {
+  outputs(
+      s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
+      [](float* y, const float*, int, Floats z) PG_INLINE_LAMBDA { store(y, keep(is_open(z), z)); });
+  const int registers = registers_of(s.l.n), k = s.l.k;
+  PG_NO_UNROLL
+  for (int sample = team.worker(); sample < samples; sample += team.workers()) {
+    const int32_t* slots = s.slots(sample);
+    for_each_block<kBlockRegisters>(registers, [&](int r, auto count) PG_INLINE_LAMBDA {
+      constexpr int kCount = decltype(count)::value;
+      Floats error[kCount];
+      PG_UNROLL
+      for (int c = 0; c < kCount; ++c) error[c] = Floats(0.0f) - load(s.x(sample) + column_of(r + c));
+      PG_NO_UNROLL
+      for (int slot = 0; slot < k; ++slot) {
+        const int p = slots[slot];
+        const Floats gate = s.entry_gate()[p];
+        PG_UNROLL
+        for (int c = 0; c < kCount; ++c) error[c] = fma(gate, load(s.row(p) + column_of(r + c)), error[c]);
+      }
+      PG_UNROLL
+      for (int c = 0; c < kCount; ++c) store(s.error(sample) + column_of(r + c), weigh(error[c], column_of(r + c)));
+    });
+  }
+  team.barrier();
+}
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

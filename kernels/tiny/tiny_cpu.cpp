@@ -1,0 +1,93 @@
+// The tiny mapping on the CPU: one thread trains one model. This file is compiled once for every number of features
+// (PHASEGRID_FEATURES) and instruction set.
+#include "tiny.hpp"
+#include "model.hpp"
+
+namespace phasegrid::PHASEGRID_MACHINE {
+namespace {
+
+template <class S>
+int32_t train(const Job& job, int index) {
+  ModelStorage<S> storage;
+  const ModelId id = job.models[index];
+  const CellSettings& cell = job.cells[id.cell];
+  TinyModel<S> model(cell, job.top_k, Team{}, storage);
+  const Outcome outcome = train_model(job, index, cell, id.restart, S::kParameters, model);
+  if (outcome.stopped) return kStopped;
+  model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
+  job.losses[index] = outcome.loss;
+  return outcome.status;
+}
+
+PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step) {
+  return {model_key(cell, restart), static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
+}
+
+template <class S>
+void draw_batch(const CellSettings& cell, int restart, int step, float* inputs) {
+  const Batch batch = training_batch(cell, restart, step);
+  Team::for_each_group([&](int first_lane) {
+    int row = 0;
+    auto write = [&](const Floats(&x)[S::n], auto) {
+      for (int f = 0; f < S::n; ++f) {
+        float lanes[kWidth];
+        store(lanes, x[f]);
+        for (int l = 0; l < kWidth; ++l) {
+          const int sample = row * kLanes + first_lane + l;
+          if (sample < batch.samples) inputs[sample * S::n + f] = lanes[l];
+        }
+      }
+      ++row;
+    };
+    for_each_sample<S::n>(cell, batch, first_lane, write);
+  });
+}
+
+template <class S>
+void set_parameters(ModelStorage<S>& model, const float* parameters) {
+  for (int p = 0; p < ModelStorage<S>::kPadded; ++p) model.parameters[p] = p < S::kParameters ? parameters[p] : 0.0f;
+}
+
+template <class S>
+Losses loss(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) {
+  ModelStorage<S> storage;
+  set_parameters<S>(storage, parameters);
+  return TinyModel<S>(cell, top_k, Team{}, storage).loss(training_batch(cell, restart, step), cell.loss_scale);
+}
+
+template <class S>
+void gradient(const CellSettings& cell, int top_k, int restart, int step, const float* parameters, float* out) {
+  ModelStorage<S> storage;
+  set_parameters<S>(storage, parameters);
+  TinyModel<S>(cell, top_k, Team{}, storage).gradient(training_batch(cell, restart, step));
+  for (int p = 0; p < S::kParameters; ++p) out[p] = storage.gradient[p];
+}
+
+template <class S>
+void initial(const CellSettings& cell, int restart, float* parameters) {
+  const Key key = model_key(cell, restart);
+  for (int p = 0; p < S::kParameters; ++p) parameters[p] = initial_parameter(S::kShape, cell, key, p);
+}
+
+struct Find {
+  TinyCpuKernels found;
+  template <int n, int m, int E, bool top1>
+  void operator()() {
+    using S = StaticShape<n, m, E, top1>;
+    found = {train<S>, draw_batch<S>, loss<S>, gradient<S>, initial<S>};
+  }
+};
+
+}  // namespace
+
+// find<n>(shape): the functions of a shape with n features.
+template <int n>
+TinyCpuKernels find(const Shape& shape);
+template <>
+TinyCpuKernels find<PHASEGRID_FEATURES>(const Shape& shape) {
+  Find visit;
+  visit_shape<PHASEGRID_FEATURES>(shape, visit);
+  return visit.found;
+}
+
+}  // namespace phasegrid::PHASEGRID_MACHINE

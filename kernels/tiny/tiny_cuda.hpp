@@ -1,0 +1,27 @@
+// Launching the tiny mapping on a GPU.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "common/job.hpp"
+#include "phasegrid/shape.hpp"
+
+namespace phasegrid {
+
+// What a launch is made of, for reports and tests.
+struct TinyLaunch {
+  int blocks = 0;
+  int threads_per_block = 0;
+  int registers = 0;             // a thread
+  int local_bytes = 0;           // a thread: stack and spills
+  int shared_bytes = 0;          // a block
+};
+
+// Queues one persistent grid that trains every model of the job; all pointers of the job are device-accessible. The
+// launch's own error is returned; what goes wrong while it runs is found by the stream's next call.
+cudaError_t launch_tiny(const Shape& shape, const Job& job, cudaStream_t stream);
+
+// What launch_tiny would launch for so many models on the current device.
+cudaError_t describe_tiny(const Shape& shape, int n_models, TinyLaunch* launch);
+
+}  // namespace phasegrid

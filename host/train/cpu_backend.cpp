@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -16,6 +17,7 @@
 
 #include "backend.hpp"
 #include "cpu_kernels.hpp"
+#include "job_arrays.hpp"
 
 namespace phasegrid {
 namespace {
@@ -28,29 +30,20 @@ using Workspace = std::unique_ptr<float[], AlignedFree>;
 
 // One sweep, and how a thread trains a model of it.
 struct Training {
-  PlannedSweep& sweep;
+  const PlannedSweep& sweep;
   std::vector<BiasCorrection> corrections;
-  Job job;
+  JobInputs<View> inputs;
+  ModelSize size;
   TinyCpuKernels tiny;
   BlockCpuKernels block;
   std::size_t first;  // queue position of the first model
 
-  Training(PlannedSweep& planned, InstructionSet set, const std::int32_t* stop, std::size_t position)
+  Training(const PlannedSweep& planned, InstructionSet set, std::size_t position)
       : sweep(planned),
         corrections(bias_corrections(planned.most_steps)),
-        job(job_of(planned, corrections)),
+        inputs(planned, corrections),
+        size(size_of(planned)),
         first(position) {
-    job.cells = sweep.cells.data();
-    job.features = sweep.features.data();
-    job.models = sweep.models.data();
-    job.corrections = corrections.data();
-    job.snapshots = sweep.snapshots.data();
-    job.stop = stop;
-    job.steps_done = sweep.steps_done.data();
-    job.losses = sweep.losses.data();
-    job.parameters = sweep.parameters.data();
-    job.snapshot_losses = sweep.snapshot_losses.data();
-    job.snapshot_parameters = sweep.snapshot_parameters.data();
     if (sweep.mapping == Mapping::tiny) {
       tiny = cpu_kernels(sweep.shape, set);
     } else {
@@ -58,50 +51,91 @@ struct Training {
     }
   }
 
-  std::int32_t train(std::size_t index, float* workspace) const {
-    const int model = static_cast<int>(index);
-    return sweep.mapping == Mapping::tiny ? tiny.train(job, model)
-                                          : block.train(job, model, sweep.shape, sweep.layout, workspace);
+  // Trains the first model of a job.
+  std::int32_t train(const Job& job, float* workspace) const {
+    return sweep.mapping == Mapping::tiny ? tiny.train(job, 0) : block.train(job, 0, sweep.shape, sweep.layout, workspace);
+  }
+};
+
+// What a thread trains in, one model at a time.
+struct Bench {
+  Workspace workspace;
+  JobOutputs<Vector> outputs;
+  std::atomic<std::size_t> position{std::numeric_limits<std::size_t>::max()};  // of the model in training
+
+  Bench(std::size_t floats, const ModelSize& largest)
+      : workspace(static_cast<float*>(
+            ::operator new (std::max<std::size_t>(floats, 1) * sizeof(float), std::align_val_t{64}))),
+        outputs(1, largest) {}
+
+  std::atomic_ref<std::int32_t> steps_done() { return std::atomic_ref<std::int32_t>(outputs.steps_done[0]); }
+
+  void begin(std::size_t at) {
+    steps_done().store(0, std::memory_order_relaxed);
+    position.store(at, std::memory_order_relaxed);
+    // A training that ends early leaves its later snapshots as they are.
+    std::ranges::fill(outputs.snapshot_losses, Losses{outputs.kNan, outputs.kNan});
+    std::ranges::fill(outputs.snapshot_parameters, outputs.kNan);
   }
 };
 
 // Models of all sweeps in one line.
-struct Queue {
-  std::vector<Training> trainings;
-  std::size_t size = 0;
-  std::size_t workspace = 0;  // floats that a thread needs for any of them
-  std::atomic<std::size_t> next{0};
-  std::int32_t stop = 0;  // read by the kernels through Job::stop
-
-  Queue(std::span<PlannedSweep> sweeps, InstructionSet set) {
-    trainings.reserve(sweeps.size());
-    for (PlannedSweep& sweep : sweeps) {
-      trainings.emplace_back(sweep, set, &stop, size);
-      size += sweep.models.size();
-      workspace = std::max(workspace, sweep.workspace());
+class Queue {
+ public:
+  Queue(std::span<const PlannedSweep> sweeps, InstructionSet set, Sink& sink) : sink_(sink) {
+    trainings_.reserve(sweeps.size());
+    for (const PlannedSweep& sweep : sweeps) {
+      trainings_.emplace_back(sweep, set, size_);
+      size_ += sweep.models.size();
+      workspace_ = std::max(workspace_, sweep.workspace);
+      largest_.parameters = std::max(largest_.parameters, trainings_.back().size.parameters);
+      largest_.snapshots = std::max(largest_.snapshots, trainings_.back().size.snapshots);
     }
   }
 
-  void request_stop() { std::atomic_ref<std::int32_t>(stop).store(1, std::memory_order_relaxed); }
-  bool stopping() { return std::atomic_ref<std::int32_t>(stop).load(std::memory_order_relaxed) != 0; }
-
-  Workspace make_workspace() const {
-    return Workspace(static_cast<float*>(
-        ::operator new (std::max<std::size_t>(workspace, 1) * sizeof(float), std::align_val_t{64})));
-  }
+  std::size_t size() const { return size_; }
+  void request_stop() { std::atomic_ref<std::int32_t>(stop_).store(1, std::memory_order_relaxed); }
+  std::unique_ptr<Bench> make_bench() const { return std::make_unique<Bench>(workspace_, largest_); }
 
   // Trains the next model; false where there is none, or a stop was asked for.
-  bool train_next(float* mine) {
-    if (stopping()) return false;
-    const std::size_t position = next.fetch_add(1, std::memory_order_relaxed);
-    if (position >= size) return false;
-    const Training& training = *(std::ranges::upper_bound(trainings, position, {}, &Training::first) - 1);
-    const std::size_t index = position - training.first;
-    const std::int32_t status = training.train(index, mine);
-    // Release: whoever sees the status sees the model's loss and parameters.
-    std::atomic_ref<std::int32_t>(training.sweep.status[index]).store(status, std::memory_order_release);
+  bool train_next(Bench& bench) {
+    if (std::atomic_ref<std::int32_t>(stop_).load(std::memory_order_relaxed) != 0) return false;
+    const std::size_t position = next_.fetch_add(1, std::memory_order_relaxed);
+    if (position >= size_) return false;
+    const Training& training = training_at(position);
+    const std::size_t model = position - training.first;
+    bench.begin(position);
+    Job job = job_of(training.inputs, bench.outputs, &stop_);
+    job.models += model;
+    job.n_models = 1;
+    const std::int32_t status = training.train(job, bench.workspace.get());
+    if (status == kNotTrained) return false;  // it was stopped
+    sink_.finished(static_cast<std::size_t>(&training - trainings_.data()), model,
+                   bench.outputs.model(0, training.size, status));
     return true;
   }
+
+  // The work that was done on the model at a bench.
+  double begun(Bench& bench) const {
+    const std::size_t position = bench.position.load(std::memory_order_relaxed);
+    if (position >= size_) return 0;
+    const Training& training = training_at(position);
+    const auto cell = static_cast<std::size_t>(training.sweep.models[position - training.first].cell);
+    const double share = bench.steps_done().load(std::memory_order_relaxed);
+    return training.sweep.work(cell) * share / training.sweep.cells[cell].steps;
+  }
+
+ private:
+  const Training& training_at(std::size_t position) const {
+    return *(std::ranges::upper_bound(trainings_, position, {}, &Training::first) - 1);
+  }
+
+  Sink& sink_;
+  std::vector<Training> trainings_;
+  std::size_t size_ = 0, workspace_ = 0;
+  ModelSize largest_;
+  std::atomic<std::size_t> next_{0};
+  std::int32_t stop_ = 0;  // read by the kernels through Job::stop
 };
 
 // Addresses kept free while threads are made: where `ulimit -v` is the limit, they would take all that there are, and
@@ -120,24 +154,20 @@ class SpareAddresses {
   void* at_;
 };
 
-// Threads that take models until none is left.
+// Threads that take models until none is left, or one of them fails.
 class Workers {
  public:
   // As many as can be had of `wanted`; problem() says why there are not more.
-  Workers(Queue& queue, std::size_t wanted) {
+  Workers(Queue& queue, std::size_t wanted) : queue_(queue) {
     const SpareAddresses spare;
-    workspaces_.reserve(wanted);
+    benches_.reserve(wanted);
     threads_.reserve(wanted);
     while (threads_.size() < wanted && problem_.empty()) {
       try {
-        workspaces_.push_back(queue.make_workspace());
+        benches_.push_back(queue.make_bench());
         add_running(1);
         try {
-          threads_.emplace_back([this, &queue, mine = workspaces_.back().get()] {
-            while (queue.train_next(mine)) {
-            }
-            add_running(-1);
-          });
+          threads_.emplace_back([this, bench = benches_.back().get()] { work(*bench); });
         } catch (...) {
           add_running(-1);
           throw;
@@ -150,16 +180,37 @@ class Workers {
     }
   }
 
+  // The work done on models that are in training.
+  double begun() const {
+    double sum = 0;
+    for (const auto& bench : benches_) sum += queue_.begun(*bench);
+    return sum;
+  }
+  // What ended a thread, once all are done.
+  std::exception_ptr failure() const { return failure_; }
+
   std::size_t size() const { return threads_.size(); }
   const std::string& problem() const { return problem_; }
 
   // Whether all are done, after waiting for it for some time.
   bool done() {
     std::unique_lock lock(mutex_);
-    return ended_.wait_for(lock, std::chrono::milliseconds(kMonitorMilliseconds), [&] { return running_ == 0; });
+    return ended_.wait_for(lock, std::chrono::milliseconds(kLookMilliseconds), [&] { return running_ == 0; });
   }
 
  private:
+  void work(Bench& bench) {
+    try {
+      while (queue_.train_next(bench)) {
+      }
+    } catch (...) {
+      queue_.request_stop();
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+    }
+    bench.position = std::numeric_limits<std::size_t>::max();
+    add_running(-1);
+  }
   void add_running(int change) {
     // Notified under the lock: the waiting thread may end, and the condition with it, as soon as it is let go.
     const std::lock_guard lock(mutex_);
@@ -167,20 +218,21 @@ class Workers {
     ended_.notify_one();
   }
 
+  Queue& queue_;
   std::mutex mutex_;
   std::condition_variable ended_;
   int running_ = 0;
   std::string problem_;
-  std::vector<Workspace> workspaces_;
+  std::exception_ptr failure_;
+  std::vector<std::unique_ptr<Bench>> benches_;
   std::vector<std::jthread> threads_;  // last, so that they end before what they use
 };
 
 }  // namespace
 
-void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet set, const Monitor& monitor,
-                  const Warn& warn) {
-  Queue queue(sweeps, set);
-  const std::size_t wanted = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size, 1));
+void train_on_cpu(std::span<const PlannedSweep> sweeps, int threads, InstructionSet set, Sink& sink) {
+  Queue queue(sweeps, set, sink);
+  const std::size_t wanted = std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(queue.size(), 1));
   std::exception_ptr failure;
   // The workers must end before what they use does, whatever a callback throws.
   const auto call = [&](auto&& callback) {
@@ -192,26 +244,29 @@ void train_on_cpu(std::span<PlannedSweep> sweeps, int threads, InstructionSet se
       queue.request_stop();
     }
   };
-  const auto look = [&] {
-    if (monitor()) queue.request_stop();
+  const auto look = [&](double begun) {
+    call([&] {
+      if (sink.look(begun)) queue.request_stop();
+    });
   };
   {
     Workers workers(queue, wanted);
     if (workers.size() == 0) {
       call([&] {
-        warn(fmt::format("no thread could be started to train with ({}); models are trained one after the other, and a "
-                         "stop waits for the one in training",
-                         workers.problem()));
+        sink.warn(fmt::format("no thread could be started to train with ({}); models are trained one after the other, "
+                              "and a stop waits for the one in training",
+                              workers.problem()));
       });
-      const Workspace mine = queue.make_workspace();
-      while (queue.train_next(mine.get())) call(look);
+      const std::unique_ptr<Bench> mine = queue.make_bench();
+      while (queue.train_next(*mine)) look(0);
     } else if (workers.size() < wanted) {
       call([&] {
-        warn(fmt::format("{} of {} threads could be started ({}); training goes on with them", workers.size(), wanted,
-                         workers.problem()));
+        sink.warn(fmt::format("{} of {} threads could be started ({}); training goes on with them", workers.size(), wanted,
+                              workers.problem()));
       });
     }
-    while (!workers.done()) call(look);
+    while (!workers.done()) look(workers.begun());
+    if (!failure) failure = workers.failure();
   }
   if (failure) std::rethrow_exception(failure);
 }

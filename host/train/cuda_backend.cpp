@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <limits>
 #include <memory>
 #include <thread>
 
 #include "backend.hpp"
 #include "block/block_cuda.hpp"
 #include "cuda_memory.hpp"
+#include "job_arrays.hpp"
 #include "launch_plan.hpp"
 #include "tiny/tiny_cuda.hpp"
 
@@ -52,24 +52,16 @@ class Launch {
   Launch(int device, LaunchPlan from)
       : device_(device),
         plan_(std::move(from)),
-        correction_table_(bias_corrections(plan_.most_steps)),
-        cells_(plan_.cells),
-        features_(plan_.features),
-        models_(plan_.models),
-        snapshots_(plan_.snapshots),
-        corrections_(correction_table_),
+        size_(size_of(plan_)),
+        inputs_(plan_, bias_corrections(plan_.most_steps)),
         next_(std::span<const std::int32_t>(&kZero, 1)),
         block_(plan_.mapping == Mapping::block ? block_launch(plan_) : BlockLaunch{}),
         moments_(static_cast<std::size_t>(block_.blocks) * 2 *
                  static_cast<std::size_t>(block_.layout.parameter_floats)),
         stop_(1, 0),
-        losses_(models(), {kNan, kNan}),
-        parameters_(models() * parameter_count(), kNan),
-        snapshot_losses_(models() * shots(), {kNan, kNan}),
-        snapshot_parameters_(models() * shots() * parameter_count(), kNan),
+        outputs_(models(), size_),
         status_(models(), kNotTrained),
-        steps_done_(models(), 0),
-        collected_(models(), false) {}
+        handed_over_(models(), false) {}
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   // The kernel must end before its memory does.
@@ -80,18 +72,7 @@ class Launch {
 
   void start() {
     const CurrentDevice current(device_);
-    Job job = job_of(plan_, correction_table_);
-    job.cells = cells_.data();
-    job.features = features_.data();
-    job.models = models_.data();
-    job.corrections = corrections_.data();
-    job.snapshots = snapshots_.data();
-    job.stop = stop_.device();
-    job.steps_done = steps_done_.device();
-    job.losses = losses_.device();
-    job.parameters = parameters_.device();
-    job.snapshot_losses = snapshot_losses_.device();
-    job.snapshot_parameters = snapshot_parameters_.device();
+    Job job = job_of(inputs_, outputs_, stop_.device());
     job.status = status_.device();
     job.next = next_.data();
     job.moments = moments_.data();
@@ -106,55 +87,42 @@ class Launch {
   // Throws where the kernel failed.
   bool finished() const { return stream_.finished(); }
 
-  // Copies what has finished since the last call, and how far the others are, to the sweeps that it belongs to.
-  void collect(std::span<PlannedSweep> sweeps) {
+  // Hands over what has finished since the last call, and returns the work done on models that are in training.
+  double hand_over(std::span<const PlannedSweep> sweeps, Sink& sink) {
+    double begun = 0;
     for (std::size_t i = 0; i < models(); ++i) {
-      if (collected_[i]) continue;
-      PlannedSweep& sweep = sweeps[plan_.origins[i].sweep];
-      const std::size_t model = plan_.origins[i].model;
-      sweep.steps_done[model] = std::atomic_ref<std::int32_t>(steps_done_.host()[i]).load(std::memory_order_relaxed);
-      const auto now = std::atomic_ref<std::int32_t>(status_.host()[i]).load(std::memory_order_acquire);
-      if (now == kNotTrained) continue;
-      copy_model(losses_, i, 1, sweep.losses, model);
-      copy_model(parameters_, i, parameter_count(), sweep.parameters, model);
-      copy_model(snapshot_losses_, i, shots(), sweep.snapshot_losses, model);
-      copy_model(snapshot_parameters_, i, shots() * parameter_count(), sweep.snapshot_parameters, model);
-      sweep.status[model] = now;
-      collected_[i] = true;
+      if (handed_over_[i]) continue;
+      const ModelOrigin& origin = plan_.origins[i];
+      const PlannedSweep& sweep = sweeps[origin.sweep];
+      // Acquire: whoever sees the status sees the model.
+      const auto status = std::atomic_ref<std::int32_t>(status_.host()[i]).load(std::memory_order_acquire);
+      if (status == kNotTrained) {
+        const auto cell = static_cast<std::size_t>(sweep.models[origin.model].cell);
+        const auto steps = std::atomic_ref<std::int32_t>(outputs_.steps_done.host()[i]).load(std::memory_order_relaxed);
+        if (steps > 0) begun += sweep.work(cell) * steps / sweep.cells[cell].steps;
+        continue;
+      }
+      sink.finished(origin.sweep, origin.model, outputs_.model(i, size_, status));
+      handed_over_[i] = true;
     }
+    return begun;
   }
 
  private:
-  // Numbers [model][size] of model i.
-  template <class T>
-  static void copy_model(const MappedArray<T>& from, std::size_t i, std::size_t size, std::vector<T>& to,
-                         std::size_t model) {
-    std::copy_n(from.host() + i * size, size, to.begin() + static_cast<std::ptrdiff_t>(model * size));
-  }
   std::size_t models() const { return plan_.models.size(); }
-  std::size_t parameter_count() const { return static_cast<std::size_t>(plan_.shape.parameter_count()); }
-  std::size_t shots() const { return plan_.snapshots.size(); }
 
   static constexpr std::int32_t kZero = 0;
-  static constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const int device_;
   const LaunchPlan plan_;
-  const std::vector<BiasCorrection> correction_table_;
-  DeviceArray<CellSettings> cells_;
-  DeviceArray<FeatureSettings> features_;
-  DeviceArray<ModelId> models_;
-  DeviceArray<std::int32_t> snapshots_;
-  DeviceArray<BiasCorrection> corrections_;
+  const ModelSize size_;
+  JobInputs<DeviceArray> inputs_;
   DeviceArray<std::int32_t> next_;
   BlockLaunch block_;
   DeviceArray<float> moments_;
   MappedArray<std::int32_t> stop_;
-  MappedArray<Losses> losses_;
-  MappedArray<float> parameters_;
-  MappedArray<Losses> snapshot_losses_;
-  MappedArray<float> snapshot_parameters_;
-  MappedArray<std::int32_t> status_, steps_done_;
-  std::vector<bool> collected_;
+  JobOutputs<MappedArray> outputs_;
+  MappedArray<std::int32_t> status_;
+  std::vector<bool> handed_over_;
   Stream stream_;
 };
 
@@ -214,7 +182,7 @@ std::string cuda_device_name() {
   return names;
 }
 
-void train_on_cuda(std::span<PlannedSweep> sweeps, const Monitor& monitor) {
+void train_on_cuda(std::span<const PlannedSweep> sweeps, Sink& sink) {
   const std::vector<int> devices = usable_devices();
   std::vector<std::unique_ptr<Launch>> launches;
   for (const LaunchPlan& plan : plan_launches(sweeps)) {
@@ -229,17 +197,21 @@ void train_on_cuda(std::span<PlannedSweep> sweeps, const Monitor& monitor) {
   // All memory is had by now: an allocation between two launches would keep them from running side by side.
   for (auto& launch : launches) launch->start();
 
-  auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kMonitorMilliseconds);
+  auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLookMilliseconds);
   auto running = [&] { return !std::ranges::all_of(launches, [](const auto& launch) { return launch->finished(); }); };
+  const auto hand_over = [&] {
+    double begun = 0;
+    for (auto& launch : launches) begun += launch->hand_over(sweeps, sink);
+    return begun;
+  };
   while (running()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (std::chrono::steady_clock::now() < next_look) continue;
-    next_look += std::chrono::milliseconds(kMonitorMilliseconds);
-    for (auto& launch : launches) launch->collect(sweeps);
-    if (!monitor()) continue;
+    next_look += std::chrono::milliseconds(kLookMilliseconds);
+    if (!sink.look(hand_over())) continue;
     for (auto& launch : launches) launch->request_stop();
   }
-  for (auto& launch : launches) launch->collect(sweeps);
+  hand_over();
 }
 
 }  // namespace phasegrid

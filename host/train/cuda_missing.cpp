@@ -11,6 +11,6 @@ std::string cuda_problem() {
 }
 std::string cuda_device_name() { return ""; }
 std::string cuda_problem(const PlannedSweep&) { return cuda_problem(); }
-void train_on_cuda(std::span<PlannedSweep>, const Monitor&) { throw std::runtime_error(cuda_problem()); }
+void train_on_cuda(std::span<const PlannedSweep>, Sink&) { throw std::runtime_error(cuda_problem()); }
 
 }  // namespace phasegrid

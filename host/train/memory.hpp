@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "phasegrid/sweep.hpp"
+#include "plan.hpp"
 
 namespace phasegrid {
 
@@ -16,9 +16,9 @@ struct MemoryUse {
   int threads = 1;
 };
 
-// Bytes that a training of checked sweeps takes at its peak. It is an upper bound, at most 1.5 times too high for what is
+// Bytes that a training of these sweeps takes at its peak; they need not be expanded. It is an upper bound, at most 1.5 times too high for what is
 // large (tests/train/memory_test.cpp). Makes nothing large itself.
-double training_memory(std::span<const Sweep> sweeps, const MemoryUse& use);
+double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use);
 
 struct MemoryLimit {
   double bytes;      // in all
@@ -29,8 +29,8 @@ struct MemoryLimit {
 // it, version 1 or 2, and of setrlimit. Files are read below `root`, for tests.
 MemoryLimit memory_limit(const std::string& root = "");
 
-// Throws InputError unless these checked sweeps can be trained within the limit.
-void check_memory(std::span<const Sweep> sweeps, const MemoryUse& use);
-void check_memory(std::span<const Sweep> sweeps, const MemoryUse& use, const MemoryLimit& limit);
+// Throws InputError unless these sweeps can be trained within the limit.
+void check_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use);
+void check_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use, const MemoryLimit& limit);
 
 }  // namespace phasegrid

@@ -122,7 +122,7 @@ MemoryLimit memory_limit(const std::string& root) {
   return limit;
 }
 
-void check_memory(std::span<const Sweep> sweeps, const MemoryUse& use, const MemoryLimit& limit) {
+void check_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use, const MemoryLimit& limit) {
   const double bytes = training_memory(sweeps, use);
   if (bytes <= limit.left) return;
   throw InputError(fmt::format("training takes {:.3g} GB of memory; {} {:.3g} GB, of which {:.3g} GB are left; take fewer "
@@ -131,6 +131,6 @@ void check_memory(std::span<const Sweep> sweeps, const MemoryUse& use, const Mem
                                use.threads > 1 ? ", threads" : ""));
 }
 
-void check_memory(std::span<const Sweep> sweeps, const MemoryUse& use) { check_memory(sweeps, use, memory_limit()); }
+void check_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use) { check_memory(sweeps, use, memory_limit()); }
 
 }  // namespace phasegrid

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 
 #include "tiny/tiny.hpp"
 
@@ -59,6 +58,24 @@ bool features_alike(const Cell& cell) {
   return std::ranges::all_of(cell.sparsity, [&](double s) { return s == cell.sparsity.front(); });
 }
 
+// The values of an axis, or what stands in its place.
+std::vector<double> values_of(const Grid& grid, AxisName name, double otherwise) {
+  for (const Grid::Dimension& dimension : grid.dimensions()) {
+    if (dimension.name == name) return dimension.values;
+  }
+  return {otherwise};
+}
+
+// The value of an axis at a cell of the row-major grid.
+double value_at(const Grid& grid, std::size_t cell, AxisName name, double otherwise) {
+  std::size_t inner = grid.cells();
+  for (const Grid::Dimension& dimension : grid.dimensions()) {
+    inner /= dimension.values.size();
+    if (dimension.name == name) return dimension.values[cell / inner % dimension.values.size()];
+  }
+  return otherwise;
+}
+
 static_assert(kStopped == kNotTrained, "a kernel's status is stored as a model's");
 static_assert(kScheduleLinear == static_cast<int>(Schedule::linear) &&
               kScheduleCosine == static_cast<int>(Schedule::cosine));
@@ -101,8 +118,6 @@ BlockLayout cpu_layout(const Shape& shape, int largest_batch, Keep keep, bool lo
 std::size_t workspace_floats(const BlockLayout& layout) {
   return static_cast<std::size_t>(layout.size) + 2 * static_cast<std::size_t>(layout.parameter_floats);
 }
-
-std::size_t PlannedSweep::workspace() const { return mapping == Mapping::tiny ? 0 : workspace_floats(layout); }
 
 CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   const TrainSettings& train = cell.train;
@@ -161,45 +176,48 @@ double model_work(const Shape& shape, Mapping mapping, int steps, int batch) {
   return sample * steps * (batch + 64.0);
 }
 
-PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector<bool>& mine) {
-  const Grid grid(sweep);
-  const Shape& shape = sweep.shape;
-  PlannedSweep planned;
-  planned.shape = shape;
-  planned.mapping = mapping_of(shape, grid.cell(0));
-  planned.snapshots.assign(sweep.train.snapshots.begin(), sweep.train.snapshots.end());
-  planned.cells.reserve(grid.cells());
-  planned.models.reserve(finished.status.size());
-  if (planned.mapping == Mapping::block) {
-    planned.features.reserve(grid.cells() * static_cast<std::size_t>(shape.n_features));
-  }
+PlannedSweep::PlannedSweep(const Sweep& sweep)
+    : grid(sweep),
+      restarts(sweep.restarts),
+      keep(sweep.train.keep),
+      steps_(sweep.train.steps),
+      batch_(sweep.train.batch) {
+  shape = sweep.shape;
+  mapping = mapping_of(shape, grid.cell(0));
+  largest_batch = static_cast<int>(std::ranges::max(values_of(grid, AxisName::batch, batch_)));
+  most_steps = static_cast<int>(std::ranges::max(values_of(grid, AxisName::steps, steps_)));
+  load_balance = std::ranges::max(values_of(grid, AxisName::load_balance, sweep.train.load_balance)) != 0;
+  snapshots.assign(sweep.train.snapshots.begin(), sweep.train.snapshots.end());
+  if (mapping == Mapping::tiny) return;
+  layout = cpu_layout(shape, largest_batch, keep, load_balance);
+  workspace = workspace_floats(layout);
+}
+
+void PlannedSweep::expand() {
+  cells.reserve(grid.cells());
+  if (mapping == Mapping::block) features.reserve(grid.cells() * static_cast<std::size_t>(shape.n_features));
   for (std::size_t c = 0; c < grid.cells(); ++c) {
     const Cell cell = grid.cell(c);
-    planned.cells.push_back(cell_settings(shape, cell));
-    planned.load_balance = planned.load_balance || cell.train.load_balance != 0;
-    planned.largest_batch = std::max(planned.largest_batch, cell.train.batch);
-    planned.most_steps = std::max(planned.most_steps, cell.train.steps);
-    if (planned.mapping == Mapping::block) {
-      const std::vector<FeatureSettings> features = feature_settings(shape, cell);
-      planned.features.insert(planned.features.end(), features.begin(), features.end());
-    }
-    for (int restart = 0; mine[c] && restart < sweep.restarts; ++restart) {
-      const std::size_t model = c * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
-      if (finished.status[model] == kNotTrained) planned.models.push_back({static_cast<std::int32_t>(c), restart});
-    }
+    cells.push_back(cell_settings(shape, cell));
+    if (mapping == Mapping::tiny) continue;
+    const std::vector<FeatureSettings> of_cell = feature_settings(shape, cell);
+    features.insert(features.end(), of_cell.begin(), of_cell.end());
   }
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  const auto parameters = static_cast<std::size_t>(shape.parameter_count());
-  planned.losses.assign(planned.models.size(), {kNan, kNan});
-  planned.parameters.assign(planned.models.size() * parameters, kNan);
-  planned.snapshot_losses.assign(planned.models.size() * planned.snapshots.size(), {kNan, kNan});
-  planned.snapshot_parameters.assign(planned.models.size() * planned.snapshots.size() * parameters, kNan);
-  planned.status.assign(planned.models.size(), kNotTrained);
-  planned.steps_done.assign(planned.models.size(), 0);
-  if (planned.mapping == Mapping::block) {
-    planned.layout = cpu_layout(shape, planned.largest_batch, sweep.train.keep, planned.load_balance);
+}
+
+void PlannedSweep::choose_models(std::span<const std::int32_t> status, const std::vector<bool>& mine) {
+  models.clear();
+  models.reserve(static_cast<std::size_t>(std::ranges::count(mine, true)) * static_cast<std::size_t>(restarts));
+  for (std::size_t i = 0; i < status.size(); ++i) {
+    const std::size_t cell = i / static_cast<std::size_t>(restarts), restart = i % static_cast<std::size_t>(restarts);
+    if (!mine[cell] || status[i] != kNotTrained) continue;
+    models.push_back({static_cast<std::int32_t>(cell), static_cast<std::int32_t>(restart)});
   }
-  return planned;
+}
+
+double PlannedSweep::work(std::size_t cell) const {
+  return model_work(shape, mapping, static_cast<int>(value_at(grid, cell, AxisName::steps, steps_)),
+                    static_cast<int>(value_at(grid, cell, AxisName::batch, batch_)));
 }
 
 std::vector<BiasCorrection> bias_corrections(int steps) {
@@ -210,15 +228,6 @@ std::vector<BiasCorrection> bias_corrections(int steps) {
     corrections[i].second = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(0.999, step)));
   }
   return corrections;
-}
-
-Job job_of(const PlannedModels& planned, std::span<const BiasCorrection> corrections) {
-  Job job{};
-  job.n_models = static_cast<std::int32_t>(planned.models.size());
-  job.top_k = planned.shape.top_k;
-  job.n_corrections = static_cast<std::int32_t>(corrections.size());
-  job.n_snapshots = static_cast<std::int32_t>(planned.snapshots.size());
-  return job;
 }
 
 }  // namespace phasegrid

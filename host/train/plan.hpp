@@ -8,6 +8,7 @@
 #include "block/layout.hpp"
 #include "common/job.hpp"
 #include "phasegrid/results.hpp"
+#include "phasegrid/shard.hpp"
 #include "phasegrid/sweep.hpp"
 
 namespace phasegrid {
@@ -28,19 +29,28 @@ struct PlannedModels {
   std::vector<ModelId> models;            // those still to train
 };
 
-// A sweep ready to train, and the results of its models as a backend leaves them.
+// A sweep on its way to a backend. It is made once; shares, the memory check and backends read it.
 struct PlannedSweep : PlannedModels {
+  // What follows from shape, settings and axes of a checked sweep alone: everything but cells, features and models, which
+  // may be large.
+  explicit PlannedSweep(const Sweep& sweep);
+
+  // Puts the axes into every cell: `cells` and `features`.
+  void expand();
+  // Lists in `models` those that have no `status` yet ([cell][restart]) and whose cell is `mine` ([cell]).
+  void choose_models(std::span<const std::int32_t> status, const std::vector<bool>& mine);
+
+  // About what a model of a cell costs; before expand(), too.
+  double work(std::size_t cell) const;
+
+  Grid grid;
+  int restarts;
+  Keep keep;
   BlockLayout layout{};       // mapping block: as the CPU lays a model out
+  std::size_t workspace = 0;  // floats that a CPU thread needs to train a model
 
-  std::vector<Losses> losses;              // [model]
-  std::vector<float> parameters;           // [model][parameter_count]
-  std::vector<Losses> snapshot_losses;     // [model][snapshots]
-  std::vector<float> snapshot_parameters;  // [model][snapshots][parameter_count]
-  std::vector<std::int32_t> status;        // [model], kNotTrained until finished
-  std::vector<std::int32_t> steps_done;    // [model], of one in training, now and then
-
-  // Floats that a CPU thread needs to train a model, 0 for mapping tiny.
-  std::size_t workspace() const;
+ private:
+  int steps_, batch_;  // where they are no axis
 };
 
 // The planner's choice: tiny where it is compiled for the shape and all features are present alike.
@@ -64,13 +74,10 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
 // About what one model costs, in tenths of a nanosecond on one core: for progress, and for shards of equal work.
 double model_work(const Shape& shape, Mapping mapping, int steps, int batch);
 
-// Leaves out the models that `finished` has already, and those of cells that are not `mine` ([cell]).
-PlannedSweep plan(const Sweep& sweep, const Results& finished, const std::vector<bool>& mine);
+// The cells of a shard, as the function of that name in shard.hpp.
+std::vector<std::vector<bool>> shard_cells(std::span<const PlannedSweep> sweeps, const Shard& shard);
 
 // AdamW's bias corrections for steps 1 .. min(steps, 20000): beyond, both are 1 in float32.
 std::vector<BiasCorrection> bias_corrections(int steps);
-
-// The job of these models with everything but its pointers.
-Job job_of(const PlannedModels& planned, std::span<const BiasCorrection> corrections);
 
 }  // namespace phasegrid

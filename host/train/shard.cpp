@@ -72,20 +72,24 @@ Shard parse_shard(std::string_view text) {
 }
 
 std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, const Shard& shard) {
+  std::vector<PlannedSweep> planned;
+  for (const Sweep& sweep : sweeps) {
+    sweep.check();
+    planned.emplace_back(sweep);
+  }
+  return shard_cells(planned, shard);
+}
+
+std::vector<std::vector<bool>> shard_cells(std::span<const PlannedSweep> sweeps, const Shard& shard) {
   shard.check();
   std::vector<std::vector<bool>> mine;
   std::vector<Piece> pieces;
   std::uint64_t number = 0;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    sweeps[s].check();
-    const Grid grid(sweeps[s]);
-    mine.emplace_back(grid.cells(), shard.count == 1);
-    if (shard.count == 1) continue;
-    const Mapping mapping = mapping_of(sweeps[s].shape, grid.cell(0));
-    for (std::size_t c = 0; c < grid.cells(); ++c) {
-      const TrainSettings train = grid.cell(c).train;
-      const double work = sweeps[s].restarts * model_work(sweeps[s].shape, mapping, train.steps, train.batch);
-      pieces.push_back({work, scattered(number++), s, c});
+    const std::size_t cells = sweeps[s].grid.cells();
+    mine.emplace_back(cells, shard.count == 1);
+    for (std::size_t c = 0; shard.count > 1 && c < cells; ++c) {
+      pieces.push_back({sweeps[s].restarts * sweeps[s].work(c), scattered(number++), s, c});
     }
   }
   // The heaviest first, each to the shard that has least so far.

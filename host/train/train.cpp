@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
+#include <mutex>
 #include <thread>
 
 #include "backend.hpp"
@@ -18,72 +18,79 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr double kProgressSeconds = 0.2;
 
-// Takes finished models from a backend's arrays into results, each once, and counts the work done: that of finished
-// models, and of those in training what they say. Progress is that of the cells which are `mine`.
-class Collector {
+// Takes finished models into results, counts the work done, and calls the caller back.
+class Collector : public Sink {
  public:
-  Collector(std::vector<Results>& results, std::span<PlannedSweep> planned, const std::vector<std::vector<bool>>& mine)
-      : results_(results), planned_(planned) {
+  Collector(std::vector<Results>& results, std::span<const PlannedSweep> planned,
+            const std::vector<std::vector<bool>>& mine, const TrainOptions& options, Clock::time_point start)
+      : results_(results), planned_(planned), options_(options), start_(start) {
+    next_checkpoint_ = options.checkpoint_seconds;
     for (std::size_t s = 0; s < planned.size(); ++s) {
-      taken_.emplace_back(planned[s].models.size(), false);
       for (std::size_t i = 0; i < results[s].status.size(); ++i) {
         const auto cell = i / static_cast<std::size_t>(results[s].sweep.restarts);
-        if (mine[s][cell]) add_work(s, cell, results[s].status[i] != kNotTrained);
+        if (!mine[s][cell]) continue;
+        work_total_ += planned[s].work(cell);
+        ++progress_.models_total;
+        if (results[s].status[i] != kNotTrained) add_done(planned[s].work(cell));
       }
     }
   }
 
-  void collect() {
-    work_begun_ = 0;
-    for (std::size_t s = 0; s < planned_.size(); ++s) {
-      PlannedSweep& sweep = planned_[s];
-      const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
-      for (std::size_t i = 0; i < sweep.models.size(); ++i) {
-        if (taken_[s][i]) continue;
-        const auto status = std::atomic_ref<std::int32_t>(sweep.status[i]).load(std::memory_order_acquire);
-        const auto cell = static_cast<std::size_t>(sweep.models[i].cell);
-        if (status == kNotTrained) {
-          const auto steps = std::atomic_ref<std::int32_t>(sweep.steps_done[i]).load(std::memory_order_relaxed);
-          if (steps > 0) work_begun_ += work(s, cell) * steps / sweep.cells[cell].steps;
-          continue;
-        }
-        taken_[s][i] = true;
-        const std::size_t shots = sweep.snapshots.size();
-        results_[s].take(cell, sweep.models[i].restart, sweep.losses[i], status,
-                         std::span(sweep.parameters).subspan(i * size, size),
-                         std::span(sweep.snapshot_losses).subspan(i * shots, shots),
-                         std::span(sweep.snapshot_parameters).subspan(i * shots * size, shots * size));
-        ++progress_.models_done;
-        work_done_ += work(s, cell);
-      }
-    }
+  void finished(std::size_t sweep, std::size_t model, const FinishedModel& result) override {
+    const ModelId id = planned_[sweep].models[model];
+    const auto cell = static_cast<std::size_t>(id.cell);
+    const double work = planned_[sweep].work(cell);
+    const std::lock_guard lock(mutex_);
+    results_[sweep].take(cell, id.restart, result.losses, result.status, result.parameters, result.snapshot_losses,
+                         result.snapshot_parameters);
+    add_done(work);
   }
 
-  Progress progress(Clock::time_point start) {
-    const double share = work_total_ > 0 ? std::min(1.0, (work_done_ + work_begun_) / work_total_) : 1.0;
-    progress_.share_done = std::max(progress_.share_done, share);  // sums of another order may differ in the last bit
-    progress_.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  bool look(double begun) override {
+    const double now = seconds();
+    if (options_.progress && now >= next_progress_) {
+      options_.progress(progress(begun));
+      next_progress_ = now + kProgressSeconds;
+    }
+    if (options_.checkpoint && now >= next_checkpoint_) {
+      const std::lock_guard lock(mutex_);  // meanwhile a thread that ends a model waits
+      options_.checkpoint(results_);
+      const double took = seconds() - now;
+      next_checkpoint_ = now + std::max(options_.checkpoint_seconds, took * kCheckpointShare);
+    }
+    return options_.stop.stop_requested();
+  }
+
+  void warn(const std::string& sentence) override {
+    if (options_.warning) options_.warning(sentence);
+  }
+
+  Progress progress(double begun) {
+    const std::lock_guard lock(mutex_);
+    const double share = work_total_ > 0 ? std::min(1.0, (work_done_ + begun) / work_total_) : 1.0;
+    progress_.share_done = std::max(progress_.share_done, share);  // what was begun is told a little later
+    progress_.seconds = seconds();
     return progress_;
   }
 
  private:
-  double work(std::size_t sweep, std::size_t cell) const {
-    const CellSettings& settings = planned_[sweep].cells[cell];
-    return model_work(planned_[sweep].shape, planned_[sweep].mapping, settings.steps, settings.batch);
-  }
-  void add_work(std::size_t sweep, std::size_t cell, bool done) {
-    work_total_ += work(sweep, cell);
-    ++progress_.models_total;
-    if (!done) return;
-    work_done_ += work(sweep, cell);
+  static constexpr double kCheckpointShare = 20;  // a checkpoint takes at most a twentieth of the time
+
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  void add_done(double work) {
+    work_done_ += work;
     ++progress_.models_done;
   }
 
   std::vector<Results>& results_;
-  std::span<PlannedSweep> planned_;
-  std::vector<std::vector<bool>> taken_;
+  std::span<const PlannedSweep> planned_;
+  const TrainOptions& options_;
+  const Clock::time_point start_;
+  double next_progress_ = 0, next_checkpoint_ = 0;  // calling thread alone
+  double work_total_ = 0;
+  std::mutex mutex_;  // of what follows, and of results_
   Progress progress_;
-  double work_done_ = 0, work_begun_ = 0, work_total_ = 0;
+  double work_done_ = 0;
 };
 
 int thread_count(int asked) {
@@ -125,15 +132,18 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const InstructionSet set = instruction_set(options.instruction_set);
   if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
 
-  for (const Sweep& sweep : sweeps) sweep.check();
+  std::vector<PlannedSweep> planned;
+  for (const Sweep& sweep : sweeps) {
+    sweep.check();
+    planned.emplace_back(sweep);
+  }
   MemoryUse use;
   use.saves = options.checkpoint != nullptr;
   use.gpu = options.device != DeviceChoice::cpu && cuda_problem().empty();
   use.threads = threads;
-  check_memory(sweeps, use);  // before anything large is made
-  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, options.shard);
+  check_memory(planned, use);  // before anything large is made
+  const std::vector<std::vector<bool>> mine = shard_cells(planned, options.shard);
   std::vector<Results> results;
-  std::vector<PlannedSweep> planned;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
@@ -141,7 +151,8 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       results[s].sweep = sweeps[s];
       check_results(results[s], fmt::format("resume: the results for sweep '{}'", sweeps[s].name));
     }
-    planned.push_back(plan(sweeps[s], results[s], mine[s]));
+    planned[s].expand();
+    planned[s].choose_models(results[s].status, mine[s]);
   }
   const bool cuda = use_cuda(options.device, planned);
   for (std::size_t s = 0; s < results.size(); ++s) {
@@ -149,31 +160,13 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
     results[s].device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
   }
 
-  Collector collector(results, planned, mine);
-  double next_progress = 0, next_checkpoint = options.checkpoint_seconds;
-  const Monitor monitor = [&] {
-    const double now = std::chrono::duration<double>(Clock::now() - start).count();
-    if (options.progress && now >= next_progress) {
-      collector.collect();
-      options.progress(collector.progress(start));
-      next_progress = now + kProgressSeconds;
-    }
-    if (options.checkpoint && now >= next_checkpoint) {
-      collector.collect();
-      options.checkpoint(results);
-      next_checkpoint = now + options.checkpoint_seconds;
-    }
-    return options.stop.stop_requested();
-  };
+  Collector collector(results, planned, mine, options, start);
   if (cuda) {
-    train_on_cuda(planned, monitor);
+    train_on_cuda(planned, collector);
   } else {
-    train_on_cpu(planned, threads, set, monitor, [&](const std::string& sentence) {
-      if (options.warning) options.warning(sentence);
-    });
+    train_on_cpu(planned, threads, set, collector);
   }
-  collector.collect();
-  if (options.progress) options.progress(collector.progress(start));
+  if (options.progress) options.progress(collector.progress(0));
   return results;
 }
 

@@ -202,7 +202,10 @@ TEST_F(CudaBackend, AKernelThatFailsIsReported) {
 // ---------------------------------------------------------------- plan_launches
 
 PlannedSweep planned(const Sweep& sweep) {
-  return plan(sweep, Results(sweep), std::vector<bool>(Grid(sweep).cells(), true));
+  PlannedSweep planned(sweep);
+  planned.expand();
+  planned.choose_models(Results(sweep).status, std::vector<bool>(planned.grid.cells(), true));
+  return planned;
 }
 
 TEST(LaunchPlan, HoldsEveryModelOnceTheLongestFirst) {

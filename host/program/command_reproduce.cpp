@@ -53,7 +53,7 @@ const std::vector<Figure>& figures() {
       {"a2", {}, [](const Trained&, const Json&) { return one(analyse_a2()); }},
       {"a3", {"fig3", "table1"}, [](const Trained& t, const Json&) { return one(analyse_a3(t)); }},
       {"findings",
-       {"findings", "selection", "fig5"},
+       {"findings", "selection"},
        [](const Trained& t, const Json&) { return one(analyse_findings(t)); }},
   };
   return kFigures;

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "program/reproduce/residue.hpp"
 #include "support/reproduce_models.hpp"
 
 namespace phasegrid::reproduce {
@@ -302,55 +301,6 @@ TEST(ReproduceAppendix, ConesOfRandomRouters) {
 
 // ---------------------------------------------------------------- findings
 
-TEST(ReproduceResidue, WithoutItTheRouterOnlyShrinksAndTheModelLearns) {
-  const Sweep zero = sweep_of("fig5", "zero", {}), diagonal = sweep_of("fig5", "diagonal", {});
-  const ResidueRun of_zero = train_with_residue(zero, 3, false);
-  for (int e = 0; e < 3; ++e) {
-    for (const float g : of_zero.model.view().router(e)) EXPECT_EQ(g, 0);
-  }
-  EXPECT_GT(of_zero.loss, 0.04);  // one expert with one unit for two features
-  EXPECT_LT(of_zero.loss, 0.13);
-  const ResidueRun of_diagonal = train_with_residue(diagonal, 3, false);
-  const float left = of_diagonal.model.view().router(0)[0];
-  EXPECT_GT(left, 0.8f);  // (1 - 1e-3 x 0.01)^10000 = 0.905, more where training stopped early
-  EXPECT_LE(left, 1.0f);
-  EXPECT_EQ(of_diagonal.model.view().router(2)[0], 0);
-  EXPECT_LT(of_diagonal.loss, 0.05);
-}
-
-TEST(ReproduceResidue, TheSameSeedGivesTheSameModelAndResidueMovesAZeroRouter) {
-  const Sweep zero = sweep_of("fig5", "zero", {"train.steps=500"});
-  EXPECT_EQ(train_with_residue(zero, 1, true).model.parameters, train_with_residue(zero, 1, true).model.parameters);
-  EXPECT_NE(train_with_residue(zero, 1, true).model.parameters, train_with_residue(zero, 2, true).model.parameters);
-  const ResidueRun run = train_with_residue(zero, 1, true);
-  EXPECT_NE(run.model.view().router(0)[0], 0);
-  EXPECT_LT(std::abs(run.model.view().router(0)[0]), 1);
-}
-
-// Our plain float32 trainer and the kernels train models of one distribution, where both are exact.
-TEST(ReproduceResidue, WithoutItLossesAreThoseOfTheKernels) {
-  Sweep sweep = sweep_of(
-      "fig5", "diagonal",
-      {"train.steps=1000", "axes.seed={ start = 0, stop = 39, step = 1 }", "train.stop_below=0", "train.drop_below=0"});
-  const Results kernels = train(sweep);
-  std::vector<double> ours, theirs(kernels.final_losses.begin(), kernels.final_losses.end());
-  for (int seed = 0; seed < 40; ++seed)
-    ours.push_back(train_with_residue(sweep, static_cast<std::uint64_t>(seed), false).loss);
-  double a = 0, b = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < 40; ++i) {
-    a += ours[i] / 40, b += theirs[i] / 40;
-    aa += ours[i] * ours[i] / 40, bb += theirs[i] * theirs[i] / 40;
-  }
-  const double error = std::sqrt((aa - a * a + bb - b * b) / 39);
-  EXPECT_NEAR(a, b, 4 * error) << "deviation of the difference: " << error;
-  EXPECT_LT(error, 0.3 * b);  // it says something
-}
-
-TEST(ReproduceResidue, OtherSettingsAreRefused) {
-  EXPECT_THROW(train_with_residue(sweep_of("table1", "xavier", {}), 0, true), std::invalid_argument);  // loss mean
-  EXPECT_THROW(train_with_residue(sweep_of("findings", "k2", {}), 0, true), std::invalid_argument);
-}
-
 TEST(ReproduceFindings, LearningAndSelection) {
   Trained trained;
   for (const Sweep& sweep : sweeps_of("findings", {"axes.seed=[0, 1]"})) {
@@ -372,9 +322,6 @@ TEST(ReproduceFindings, LearningAndSelection) {
       return fair ? 0.033f : 0.03f;
     });
   }
-  for (const Sweep& sweep : sweeps_of("fig5", {"axes.seed=[0]", "train.steps=50"})) {
-    add_results(trained, sweep, [](OwnedModel&, std::size_t) { return 0.05f; });
-  }
   const Report report = analyse_findings(trained);
   EXPECT_EQ(ruling_on(report, {"k = 1: inputs that training moves"}), Ruling::differs);
   EXPECT_EQ(verdict_on(report, {"k = 1: inputs that training moves"}).ours, 0.0);
@@ -384,7 +331,6 @@ TEST(ReproduceFindings, LearningAndSelection) {
   const Verdict& agreement = verdict_on(report, {"two seeds agree"});
   EXPECT_EQ(agreement.ours, 1.0);
   EXPECT_EQ(agreement.published, "0.000 (ours, last batch)");
-  EXPECT_EQ(verdict_on(report, {"zero router: models whose"}).seeds, 4);
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ Report analyse_fig5(const Trained& trained, const Json& published) {
                                 : Ruling::not_met,
                 fmt::format("seeds with 1, 2, 3 regions: {}, {}, {}{}", counts[1], counts[2], counts[3],
                             impossible ? "; with k = 1 no gradient reaches the router, whose third row stays 0 and so "
-                                         "never wins: exact training cannot make the published third region (the "
-                                         "findings try a rounding residue as its cause)"
+                                         "never wins: exact training cannot make the published third region, nor "
+                                         "does rounding (experiments/rounding_residue.py)"
                                        : "")});
     // Zero and diagonal routers start the same in every seed and never learn, so their regions do not vary.
     if (const double r = correlation(unevenness, loss);

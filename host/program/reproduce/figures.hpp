@@ -27,7 +27,7 @@ Report analyse_boundaries(const Trained& trained);
 Report analyse_fig8(const Trained& trained);
 // In how much of Figure 4 an expert hardly sees an input that is not all zero.
 Report analyse_starved(const Trained& trained);
-// Readings that no figure shows alone: routers that never learn, selection by a noisy batch, rounding residue.
+// Readings that no figure shows alone: routers that never learn, selection by a noisy batch.
 Report analyse_findings(const Trained& trained);
 Report analyse_a2();
 Report analyse_a3(const Trained& trained);  // with routers of fig3 and table1

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "figures.hpp"
-#include "residue.hpp"
 #include "statistics.hpp"
 
 namespace phasegrid::reproduce {
@@ -120,60 +119,17 @@ void add_selection(Report& report, const Trained& trained) {
                               : "")});
 }
 
-// ---------------------------------------------------------------- rounding residue
-
-// Experts with at least half a percent of the directions.
-int regions(const ModelView& model) {
-  const std::vector<double> shares = cone_shares(model, 2000, 3);
-  return static_cast<int>(std::ranges::count_if(shares, [](double s) { return s >= 0.005; }));
-}
-
-void add_residue(Report& report, const Trained& trained, int seeds) {
-  for (const char* router : {"zero", "diagonal"}) {
-    const Sweep& sweep = results_of(trained, std::string("fig5_") + router).sweep;
-    int more[2] = {};  // seeds with more regions than the exact router has: without, with residue
-    std::vector<double> loss[2];
-    std::string counts;
-    const int exact = std::string_view(router) == "zero" ? 1 : 2;
-    for (const bool residue : {false, true}) {
-      int by_regions[4] = {};
-      for (int seed = 0; seed < seeds; ++seed) {
-        const ResidueRun run = train_with_residue(sweep, static_cast<std::uint64_t>(seed), residue);
-        const int found = regions(run.model.view());
-        ++by_regions[found];
-        more[residue] += found > exact ? 1 : 0;
-        loss[residue].push_back(run.loss);
-      }
-      counts += fmt::format("; {} residue, seeds with 1, 2, 3 regions: {}, {}, {}", residue ? "with" : "without",
-                            by_regions[1], by_regions[2], by_regions[3]);
-    }
-    const Interval interval = wilson_interval(more[1], seeds);
-    report.add(
-        {fmt::format("Figure 5, {} router: models whose router's rounding residue makes a further region", router),
-         fmt::format("{} of {} (exact training)", more[0], seeds), fmt::format("{} of {}", more[1], seeds),
-         fmt::format("{:.0f}-{:.0f} %", 100 * interval.low, 100 * interval.high), seeds,
-         more[1] > more[0] ? Ruling::differs : Ruling::recorded,
-         fmt::format("float32, P / P differentiated as PyTorch does; final loss {:.4f} +- {:.4f} with, {:.4f} +- "
-                     "{:.4f} without{}{}",
-                     mean(loss[1]), standard_deviation(loss[1]), mean(loss[0]), standard_deviation(loss[0]), counts,
-                     exact == 2 && more[1] == 0 ? "; so this residue does not explain the third region of the "
-                                                  "published picture"
-                                                : "")});
-  }
-}
-
 }  // namespace
 
 Report analyse_findings(const Trained& trained) {
   const Results& first = results_of(trained, "findings_k1");
   Report report;
   report.figure = "findings";
-  report.title = "Findings: routers, selection and rounding";
+  report.title = "Findings: routers and selection";
   report.device = first.device;
   report.settings = settings_of(first.sweep);
   add_learning(report, trained);
   add_selection(report, trained);
-  add_residue(report, trained, 2 * seeds_of(first.sweep));
   return report;
 }
 

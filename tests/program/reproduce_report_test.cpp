@@ -97,6 +97,23 @@ TEST(Reproduction, HoldsEverySectionSummaryAndFinding) {
   EXPECT_NE(text.find("12 s of training"), std::string::npos);
 }
 
+TEST(Reproduction, NotesHaveAtMostTwentyFiveWordsAndTheJsonAll) {
+  const TemporaryFolder folder;
+  Report report = sample("fig1");
+  const std::string twenty = "one two three four five six seven eight nine ten 11 12 13 14 15 16 17 18 19 20";
+  report.verdicts[0].note = twenty + "; and this clause is one too long";
+  report.verdicts[1].note = twenty + " 21 22 23 24 25";
+  report.verdicts[2].note = twenty + " 21 22 23 24 25 26 27";
+  const std::string path = save(report, folder.path());
+  write_reproduction(folder.path(), "phasegrid reproduce all");
+  const std::string text = text_of(folder.file("REPRODUCTION.md"));
+  EXPECT_NE(text.find("| " + twenty + " |"), std::string::npos) << text;
+  EXPECT_NE(text.find("23 24 25 |"), std::string::npos);
+  EXPECT_EQ(text.find("23 24 25 26"), std::string::npos);
+  EXPECT_NE(text_of(path).find("one too long"), std::string::npos);
+  EXPECT_NE(text_of(path).find("25 26 27"), std::string::npos);
+}
+
 // Figure 4's comparison finds the authors' files under our names and under theirs, in their own layout or converted.
 TEST(ReproduceReport, FilesOfTheAuthorsUnderTheirOwnNames) {
   const TemporaryFolder out, reference;

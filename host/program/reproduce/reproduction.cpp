@@ -23,6 +23,21 @@ std::string cell(const Json& value) {
   return text;
 }
 
+// A note's first clauses, at most 25 words of them; the whole stands in the figure's JSON.
+std::string short_note(const std::string& note) {
+  constexpr int kMostWords = 25;
+  int words = 1;
+  std::size_t end = 0, weaker = 0;
+  for (std::size_t at = 0; at < note.size(); ++at) {
+    if (note[at] != ' ') continue;
+    const char before = at > 0 ? note[at - 1] : ' ';
+    if (before == ';' || before == '.') end = at - 1;
+    if (before == ':' || before == ',') weaker = at - 1;
+    if (++words > kMostWords) return note.substr(0, end > 0 ? end : weaker > 0 ? weaker : at);
+  }
+  return note;
+}
+
 constexpr int kMostListed = 4;  // findings of one figure at the top; all of them stand in its section
 
 struct Counts {
@@ -60,7 +75,7 @@ std::string section(const Json& report, const fs::path& folder) {
   for (const Json& v : report.at("verdicts")) {
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", cell(v.at("claim")), cell(v.at("published")),
                         cell(v.at("ours")), cell(v.at("spread")), v.at("seeds") == 0 ? "–" : cell(v.at("seeds")),
-                        cell(v.at("verdict")), cell(v.at("note")));
+                        cell(v.at("verdict")), cell(short_note(v.at("note"))));
   }
   return text + "\n";
 }
@@ -82,7 +97,7 @@ void write_reproduction(const std::string& folder, const std::string& command) {
     for (const Json& v : report.at("verdicts")) {
       if (v.at("verdict") != "differs" || ++listed > kMostListed) continue;
       findings += fmt::format("- {}: published {}, ours {}. {}\n", cell(v.at("claim")), cell(v.at("published")),
-                              cell(v.at("ours")), cell(v.at("note")));
+                              cell(v.at("ours")), cell(short_note(v.at("note"))));
     }
     if (listed > kMostListed) {
       findings +=
@@ -94,7 +109,8 @@ void write_reproduction(const std::string& folder, const std::string& command) {
       fmt::format("# Reproduction of \"Sparsity and Superposition in Mixture of Experts\"\n\n"
                   "Written by `{}`; {:.0f} s of training in that run, in which models that an earlier run had finished "
                   "count nothing. Published values are those of the paper, of the "
-                  "authors' data, or read off their pictures; each verdict's tolerance stands in its note.\n\n"
+                  "authors' data, or read off their pictures; each verdict's tolerance stands in its note. Notes are cut "
+                  "at 25 words here; `FIGURE.json` has them whole.\n\n"
                   "| figure or table | met | not met | differs | recorded |\n|---|---|---|---|---|\n{}\n"
                   "## Where paper, public code and we differ\n\n{}\n{}",
                   command, seconds, summary, findings, sections),

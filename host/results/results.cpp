@@ -4,7 +4,8 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <stdexcept>
+
+#include "phasegrid/error.hpp"
 
 namespace phasegrid {
 
@@ -61,7 +62,7 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
   const std::size_t shots = sweep.train.snapshots.size();
   if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride ||
       shot_losses.size() != shots || snapshots.size() != shots * stride) {
-    throw std::out_of_range("Results::take: no such model in this sweep");
+    throw InputError("Results::take: cell, restart or sizes are not those of a model of this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
   const float loss = losses.training;

@@ -44,7 +44,7 @@ std::string cuda_problem();
 std::string cuda_device_name();
 // The same for one sweep on the current GPU: its models may not fit.
 std::string cuda_problem(const PlannedSweep& sweep);
-// Throws std::runtime_error, naming the call, where CUDA fails.
+// Throws DeviceError, naming the call, where CUDA fails.
 void train_on_cuda(std::span<const PlannedSweep> sweeps, Sink& sink);
 
 }  // namespace phasegrid

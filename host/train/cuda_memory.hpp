@@ -7,14 +7,15 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
-#include <stdexcept>
 #include <utility>
+
+#include "phasegrid/error.hpp"
 
 namespace phasegrid {
 
 inline void check_cuda(cudaError_t error, const char* call) {
   if (error != cudaSuccess) {
-    throw std::runtime_error(fmt::format("{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error)));
+    throw DeviceError(fmt::format("{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error)));
   }
 }
 #define PHASEGRID_CUDA(call) ::phasegrid::check_cuda(call, #call)

@@ -1,7 +1,6 @@
 // Stands in for cuda_backend.cpp in a build without nvcc.
-#include <stdexcept>
-
 #include "backend.hpp"
+#include "phasegrid/error.hpp"
 
 namespace phasegrid {
 
@@ -11,6 +10,6 @@ std::string cuda_problem() {
 }
 std::string cuda_device_name() { return ""; }
 std::string cuda_problem(const PlannedSweep&) { return cuda_problem(); }
-void train_on_cuda(std::span<const PlannedSweep>, Sink&) { throw std::runtime_error(cuda_problem()); }
+void train_on_cuda(std::span<const PlannedSweep>, Sink&) { throw DeviceError(cuda_problem()); }
 
 }  // namespace phasegrid

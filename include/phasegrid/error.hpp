@@ -1,4 +1,4 @@
-// Errors that a person can mend.
+// The two errors of this library: what a caller can mend, and a device that failed.
 #pragma once
 
 #include <stdexcept>
@@ -17,6 +17,13 @@ std::string error_sentence(std::string_view text);
 class InputError : public std::runtime_error {
  public:
   explicit InputError(std::string_view sentence) : std::runtime_error(error_sentence(sentence)) {}
+};
+
+// A device failed while it worked: what() names the call and the device's own error. The command line exits with 1; what
+// was finished before is in the checkpoint.
+class DeviceError : public std::runtime_error {
+ public:
+  explicit DeviceError(std::string_view sentence) : std::runtime_error(error_sentence(sentence)) {}
 };
 
 }  // namespace phasegrid

@@ -60,7 +60,7 @@ struct Results {
 
   // Takes in one finished model. Keeps it when its training loss is finite and the lowest of its cell so far (the
   // lowest restart wins a tie, so the order of calls does not matter). `snapshot_losses` is [T], `snapshot_parameters`
-  // [T][parameter_count()].
+  // [T][parameter_count()]. Throws InputError where the sweep has no such model.
   void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> parameters,
             std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
 };

@@ -57,7 +57,7 @@ struct TrainOptions {
 
 // Trains every restart of every cell. The result depends on the sweep alone: not on the device's width, the threads,
 // the order, or on the other sweeps of the call. Throws InputError where a setting cannot be used, and
-// std::runtime_error where the device fails.
+// DeviceError where the device fails.
 Results train(const Sweep& sweep, const TrainOptions& options = {});
 std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options = {});
 

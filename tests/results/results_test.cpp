@@ -150,22 +150,22 @@ TEST(ResultsTest, ModelsOutsideTheSweepAreRefused) {
   Results results(small_sweep());
   const std::vector<float> model(6, 1.0f), longer(7, 1.0f);
   const std::vector<Losses> losses(3);
-  EXPECT_THROW(results.take(1, 0, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, -1, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, 2, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
-  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, longer), std::out_of_range);
+  EXPECT_THROW(results.take(1, 0, {0.1f, 0.1f}, kTrained, model), InputError);
+  EXPECT_THROW(results.take(0, -1, {0.1f, 0.1f}, kTrained, model), InputError);
+  EXPECT_THROW(results.take(0, 2, {0.1f, 0.1f}, kTrained, model), InputError);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, longer), InputError);
   // Snapshots, where the sweep has none; too few or too many, where it has two.
-  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(1), model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(1), model), InputError);
   Sweep sweep = small_sweep();
   sweep.train.snapshots = {0, 5};
   results = Results(sweep);
   const std::vector<float> shots(12, 1.0f);
-  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model), InputError);
   for (std::size_t count : {1u, 3u}) {
     EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(count), shots),
-                 std::out_of_range);
+                 InputError);
   }
-  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(2), model), std::out_of_range);
+  EXPECT_THROW(results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(2), model), InputError);
   EXPECT_EQ(results.status[0], kNotTrained);
   results.take(0, 0, {0.1f, 0.1f}, kTrained, model, std::span(losses).first(2), shots);
   EXPECT_EQ(results.kept[0], 0);

@@ -181,7 +181,7 @@ TEST_F(CudaBackend, EveryFailureIsReportedAndCleanedUp) {
     try {
       train(sweeps, on(DeviceChoice::cuda));
       ADD_FAILURE() << "call " << call << " failed unseen";
-    } catch (const std::runtime_error& error) {
+    } catch (const DeviceError& error) {
       EXPECT_NE(std::string(error.what()).find("an error of the fake runtime (cuda"), std::string::npos)
           << error.what();
     }
@@ -194,7 +194,7 @@ TEST_F(CudaBackend, AKernelThatFailsIsReported) {
   try {
     train(sweep_of({2, 1, 1, 1}), on(DeviceChoice::cuda));
     FAIL();
-  } catch (const std::runtime_error& error) {
+  } catch (const DeviceError& error) {
     EXPECT_TRUE(std::string(error.what()).starts_with("training kernel: ")) << error.what();
   }
 }

@@ -41,7 +41,7 @@ FusedLaunch launch_of(const Problem& problem, bool forward) {
              "description of the fused kernel");
   if (launch.layout.tile == 0) {
     throw InputError(fmt::format("the model needs {} KiB of shared memory, and {} has {} KiB a block",
-                                 (launch.shared_bytes + 1023) / 1024, cuda_device_name(), launch.shared_limit / 1024));
+                                 (launch.shared_bytes + 1023) / 1024, find_gpus().names, launch.shared_limit / 1024));
   }
   return launch;
 }
@@ -178,7 +178,7 @@ double cuda_peak() {
   return 2.0 * processors * lanes * kilohertz * 1e3;
 }
 
-std::string cuda_trouble() { return cuda_problem(); }
-std::string cuda_name() { return cuda_device_name(); }
+std::string cuda_trouble() { return find_gpus().problem; }
+std::string cuda_name() { return find_gpus().names; }
 
 }  // namespace phasegrid::fused_moe

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "phasegrid/train.hpp"
 #include "plan.hpp"
@@ -36,15 +37,23 @@ class Sink {
 };
 constexpr int kLookMilliseconds = 50;
 
-// With as many threads as can be had, and with none in the calling thread.
+// Trains the sweeps that are not `on_gpu`, with as many threads as can be had, and with none in the calling thread.
 void train_on_cpu(std::span<const PlannedSweep> sweeps, int threads, InstructionSet set, Sink& sink);
 
-// "" where this build and machine can train on a GPU, else one sentence that says why not.
-std::string cuda_problem();
-std::string cuda_device_name();
-// The same for one sweep on the current GPU: its models may not fit.
-std::string cuda_problem(const PlannedSweep& sweep);
-// Throws DeviceError, naming the call, where CUDA fails.
-void train_on_cuda(std::span<const PlannedSweep> sweeps, Sink& sink);
+// The GPUs that can train here, looked for once a call.
+struct Gpus {
+  std::vector<int> devices;         // their numbers in the CUDA runtime
+  std::string names;                // e.g. "2 x NVIDIA H200 (sm_90)"
+  std::string problem;              // why there is none, in one sentence; "" where there is
+  std::vector<std::string> faults;  // a sentence for each GPU, or the driver, that is there and fails
+};
+Gpus find_gpus();
+// Those that have room for these models, and why none has: "" where one has.
+std::vector<int> gpus_for(const Gpus& gpus, const PlannedModels& planned);
+std::string problem_with(const Gpus& gpus, const PlannedModels& planned);
+
+// Trains the sweeps that are `on_gpu`. Throws DeviceError, naming the call, where CUDA fails; what was finished is handed
+// over before.
+void train_on_cuda(const Gpus& gpus, std::span<const PlannedSweep> sweeps, Sink& sink);
 
 }  // namespace phasegrid

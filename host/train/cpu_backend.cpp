@@ -86,6 +86,7 @@ class Queue {
     trainings_.reserve(sweeps.size());
     for (const PlannedSweep& sweep : sweeps) {
       trainings_.emplace_back(sweep, set, size_);
+      if (sweep.on_gpu) continue;
       size_ += sweep.models.size();
       workspace_ = std::max(workspace_, sweep.workspace);
       largest_.parameters = std::max(largest_.parameters, trainings_.back().size.parameters);

@@ -17,51 +17,54 @@
 namespace phasegrid {
 namespace {
 
-// How the current GPU would train models of the block mapping.
+using Clock = std::chrono::steady_clock;
+
+// A GPU that also drives a display ends a kernel that runs for seconds. There a launch takes models for about this long,
+// and the next launch goes on; elsewhere one launch takes them all.
+constexpr double kDisplaySeconds = 0.5;
+
+bool drives_display(int device) {
+  int limited = 0;
+  PHASEGRID_CUDA(cudaDeviceGetAttribute(&limited, cudaDevAttrKernelExecTimeout, device));
+  return limited != 0;
+}
+
 BlockLaunch block_launch(const PlannedModels& planned) {
   BlockLaunch launch;
+  if (planned.mapping != Mapping::block) return launch;
   check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance,
                             static_cast<int>(planned.models.size()), &launch),
              "description of the block kernel");
   return launch;
 }
 
-// The GPUs that this build has code for.
-std::vector<int> usable_devices() {
-  int count = 0;
-  PHASEGRID_CUDA(cudaGetDeviceCount(&count));
-  std::vector<int> devices;
-  for (int device = 0; device < count; ++device) {
-    const CurrentDevice current(device);
-    TinyLaunch launch;
-    if (describe_tiny(Shape{}, 1, &launch) == cudaSuccess) devices.push_back(device);
-  }
-  return devices;
+TinyLaunch tiny_launch(const PlannedModels& planned) {
+  TinyLaunch launch;
+  if (planned.mapping != Mapping::tiny) return launch;
+  check_cuda(describe_tiny(planned.shape, static_cast<int>(planned.models.size()), &launch),
+             "description of the training kernel");
+  return launch;
 }
 
-bool device_fits(int device, const PlannedModels& planned) {
-  if (planned.mapping == Mapping::tiny) return true;
-  const CurrentDevice current(device);
-  return block_launch(planned).layout.tile > 0;
-}
-
-// What one launch owns while it runs.
+// Models that one GPU trains, and what it owns meanwhile.
 class Launch {
  public:
-  // `device` is the current one.
+  // `device` is the current one. The kernel is looked up here, before any runs: loading it later could wait for those.
   Launch(int device, LaunchPlan from)
       : device_(device),
         plan_(std::move(from)),
         size_(size_of(plan_)),
         inputs_(plan_, bias_corrections(plan_.most_steps)),
-        next_(std::span<const std::int32_t>(&kZero, 1)),
-        block_(plan_.mapping == Mapping::block ? block_launch(plan_) : BlockLaunch{}),
+        next_(1),
+        tiny_(tiny_launch(plan_)),
+        block_(block_launch(plan_)),
         moments_(static_cast<std::size_t>(block_.blocks) * 2 *
                  static_cast<std::size_t>(block_.layout.parameter_floats)),
         stop_(1, 0),
         outputs_(models(), size_),
         status_(models(), kNotTrained),
-        handed_over_(models(), false) {}
+        handed_over_(models(), false),
+        share_(drives_display(device) ? first_share() : models()) {}
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   // The kernel must end before its memory does.
@@ -70,22 +73,40 @@ class Launch {
     stream_.wait();
   }
 
+  // Launches the kernel for the next models, all that are left where no display waits.
   void start() {
     const CurrentDevice current(device_);
+    const auto begin = static_cast<std::int32_t>(taken_);
+    next_.write(std::span(&begin, 1));
+    taken_ = std::min(models(), taken_ + share_);
     Job job = job_of(inputs_, outputs_, stop_.device());
+    job.n_models = static_cast<std::int32_t>(taken_);
     job.status = status_.device();
     job.next = next_.data();
     job.moments = moments_.data();
+    started_ = Clock::now();
+    (void)cudaGetLastError();  // of whoever called this library: a launch would report it as its own
     if (plan_.mapping == Mapping::tiny) {
-      check_cuda(launch_tiny(plan_.shape, job, stream_.get()), "launch of the training kernel");
+      check_cuda(launch_tiny(plan_.shape, tiny_, job, stream_.get()), "launch of the training kernel");
     } else {
       check_cuda(launch_block(plan_.shape, block_, job, stream_.get()), "launch of the block kernel");
     }
   }
 
-  void request_stop() { std::atomic_ref<std::int32_t>(*stop_.host()).store(1, std::memory_order_relaxed); }
-  // Throws where the kernel failed.
-  bool finished() const { return stream_.finished(); }
+  void request_stop() {
+    stopping_ = true;
+    std::atomic_ref<std::int32_t>(*stop_.host()).store(1, std::memory_order_relaxed);
+  }
+  // Whether nothing is left to do; launches again where there is. Throws where the kernel failed.
+  bool finished() {
+    if (!stream_.finished()) return false;
+    if (taken_ == models() || stopping_) return true;
+    const double took = std::chrono::duration<double>(Clock::now() - started_).count();
+    share_ = std::max(first_share(), static_cast<std::size_t>(static_cast<double>(share_) * kDisplaySeconds / took));
+    start();
+    return false;
+  }
+  void wait() const noexcept { stream_.wait(); }
 
   // Hands over what has finished since the last call, and returns the work done on models that are in training.
   double hand_over(std::span<const PlannedSweep> sweeps, Sink& sink) {
@@ -110,106 +131,67 @@ class Launch {
 
  private:
   std::size_t models() const { return plan_.models.size(); }
+  // A model for every warp or block of the grid.
+  std::size_t first_share() const {
+    const int at_once = plan_.mapping == Mapping::tiny ? tiny_.blocks * tiny_.threads_per_block / kLanes : block_.blocks;
+    return static_cast<std::size_t>(std::max(1, at_once));
+  }
 
-  static constexpr std::int32_t kZero = 0;
   const int device_;
   const LaunchPlan plan_;
   const ModelSize size_;
   JobInputs<DeviceArray> inputs_;
   DeviceArray<std::int32_t> next_;
-  BlockLaunch block_;
+  const TinyLaunch tiny_;
+  const BlockLaunch block_;
   DeviceArray<float> moments_;
   MappedArray<std::int32_t> stop_;
   JobOutputs<MappedArray> outputs_;
   MappedArray<std::int32_t> status_;
   std::vector<bool> handed_over_;
+  std::size_t taken_ = 0, share_;  // models launched so far, and at once
+  bool stopping_ = false;
+  Clock::time_point started_;
   Stream stream_;
 };
 
-std::string name_of(int device) {
-  cudaDeviceProp properties{};
-  PHASEGRID_CUDA(cudaGetDeviceProperties(&properties, device));
-  return fmt::format("{} (sm_{}{})", properties.name, properties.major, properties.minor);
-}
-
 }  // namespace
 
-std::string cuda_problem() {
-  int devices = 0;
-  if (const cudaError_t error = cudaGetDeviceCount(&devices); error != cudaSuccess) {
-    return fmt::format("no usable NVIDIA GPU or driver on this machine ({})", cudaGetErrorString(error));
-  }
-  if (devices == 0) return "this machine has no NVIDIA GPU";
-  if (usable_devices().empty()) return fmt::format("this build has no code for {}", name_of(0));
-  return "";
-}
-
-std::string cuda_problem(const PlannedSweep& sweep) {
-  const std::vector<int> devices = usable_devices();
-  if (std::ranges::any_of(devices, [&](int device) { return device_fits(device, sweep); })) return "";
-  const CurrentDevice current(devices.front());
-  const BlockLaunch launch = block_launch(sweep);
-  // The largest of each number that would fit, the others as they are.
-  auto fitting = [&](int Shape::*number) {
-    PlannedModels smaller;
-    smaller.largest_batch = sweep.largest_batch;
-    smaller.load_balance = sweep.load_balance;
-    smaller.shape = sweep.shape;
-    while (--(smaller.shape.*number) > 0) {
-      smaller.shape.top_k = std::min(smaller.shape.top_k, smaller.shape.n_experts);
-      if (block_launch(smaller).layout.tile > 0) break;
-    }
-    return smaller.shape.*number;
-  };
-  return fmt::format(
-      "a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
-      "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
-      sweep.shape.n_features, sweep.shape.n_hidden, sweep.shape.n_experts, sweep.shape.top_k,
-      (launch.shared_bytes + 1023) / 1024, name_of(devices.front()), launch.shared_limit / 1024,
-      fitting(&Shape::n_features), fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
-}
-
-std::string cuda_device_name() {
-  std::string names;
-  const std::vector<int> devices = usable_devices();
-  for (auto device = devices.begin(); device != devices.end();) {
-    const std::string name = name_of(*device);
-    const auto other = std::find_if(device, devices.end(), [&](int d) { return name_of(d) != name; });
-    const auto alike = other - device;
-    names += fmt::format("{}{}{}", names.empty() ? "" : " + ", alike > 1 ? fmt::format("{} x ", alike) : "", name);
-    device = other;
-  }
-  return names;
-}
-
-void train_on_cuda(std::span<const PlannedSweep> sweeps, Sink& sink) {
-  const std::vector<int> devices = usable_devices();
+void train_on_cuda(const Gpus& gpus, std::span<const PlannedSweep> sweeps, Sink& sink) {
   std::vector<std::unique_ptr<Launch>> launches;
   for (const LaunchPlan& plan : plan_launches(sweeps)) {
-    std::vector<int> fitting;
-    std::ranges::copy_if(devices, std::back_inserter(fitting), [&](int device) { return device_fits(device, plan); });
+    const std::vector<int> fitting = gpus_for(gpus, plan);
     const std::size_t parts = std::min(fitting.size(), plan.models.size());
     for (std::size_t part = 0; part < parts; ++part) {
       const CurrentDevice current(fitting[part]);
       launches.push_back(std::make_unique<Launch>(fitting[part], part_of(plan, part, parts)));
     }
   }
-  // All memory is had by now: an allocation between two launches would keep them from running side by side.
-  for (auto& launch : launches) launch->start();
-
-  auto next_look = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLookMilliseconds);
-  auto running = [&] { return !std::ranges::all_of(launches, [](const auto& launch) { return launch->finished(); }); };
   const auto hand_over = [&] {
     double begun = 0;
     for (auto& launch : launches) begun += launch->hand_over(sweeps, sink);
     return begun;
   };
-  while (running()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (std::chrono::steady_clock::now() < next_look) continue;
-    next_look += std::chrono::milliseconds(kLookMilliseconds);
-    if (!sink.look(hand_over())) continue;
+  try {
+    // All memory is had by now: an allocation between two launches would keep them from running side by side.
+    for (auto& launch : launches) launch->start();
+    // Every launch is asked, so that one GPU's failure is seen while another still runs.
+    const auto running = [&] {
+      return std::ranges::count_if(launches, [](auto& launch) { return !launch->finished(); }) > 0;
+    };
+    auto next_look = Clock::now() + std::chrono::milliseconds(kLookMilliseconds);
+    while (running()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (Clock::now() < next_look) continue;
+      next_look += std::chrono::milliseconds(kLookMilliseconds);
+      if (!sink.look(hand_over())) continue;
+      for (auto& launch : launches) launch->request_stop();
+    }
+  } catch (...) {  // of a kernel, a launch or the caller: what is finished is not lost for it
     for (auto& launch : launches) launch->request_stop();
+    for (auto& launch : launches) launch->wait();
+    hand_over();
+    throw;
   }
   hand_over();
 }

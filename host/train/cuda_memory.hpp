@@ -15,6 +15,7 @@ namespace phasegrid {
 
 inline void check_cuda(cudaError_t error, const char* call) {
   if (error != cudaSuccess) {
+    (void)cudaGetLastError();  // it stays until it is read, and a later launch would be blamed for it
     throw DeviceError(fmt::format("{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error)));
   }
 }
@@ -56,6 +57,10 @@ class DeviceArray {
   }
   ~DeviceArray() { (void)cudaFree(data_); }  // an error here is one of an earlier call, reported there
   T* data() const { return data_; }
+  // While no kernel reads it.
+  void write(std::span<const T> from) {
+    PHASEGRID_CUDA(cudaMemcpy(data_, from.data(), from.size_bytes(), cudaMemcpyHostToDevice));
+  }
 
  private:
   T* data_ = nullptr;
@@ -111,7 +116,10 @@ class Stream {
   // False while its work runs; throws where the work failed.
   bool finished() const {
     const cudaError_t state = cudaStreamQuery(stream_);
-    if (state == cudaErrorNotReady) return false;
+    if (state == cudaErrorNotReady) {
+      (void)cudaGetLastError();  // the runtime keeps this one, too
+      return false;
+    }
     check_cuda(state, "training kernel");
     return true;
   }

@@ -1,15 +1,18 @@
-// Stands in for cuda_backend.cpp in a build without nvcc.
+// Stands in for cuda_backend.cpp and cuda_gpus.cpp in a build without nvcc.
 #include "backend.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid {
 
-std::string cuda_problem() {
-  return "this build has no CUDA backend, because nvcc was not found when it was configured (install the CUDA toolkit, "
-         "version 12 or newer, and build again)";
+Gpus find_gpus() {
+  Gpus none;
+  none.problem =
+      "this build has no CUDA backend, because nvcc was not found when it was configured (install the CUDA toolkit, "
+      "version 12 or newer, and build again)";
+  return none;
 }
-std::string cuda_device_name() { return ""; }
-std::string cuda_problem(const PlannedSweep&) { return cuda_problem(); }
-void train_on_cuda(std::span<const PlannedSweep>, Sink&) { throw DeviceError(cuda_problem()); }
+std::vector<int> gpus_for(const Gpus&, const PlannedModels&) { return {}; }
+std::string problem_with(const Gpus& gpus, const PlannedModels&) { return gpus.problem; }
+void train_on_cuda(const Gpus& gpus, std::span<const PlannedSweep>, Sink&) { throw DeviceError(gpus.problem); }
 
 }  // namespace phasegrid

@@ -56,7 +56,7 @@ double work(const LaunchPlan& plan) {
 std::vector<LaunchPlan> plan_launches(std::span<const PlannedSweep> sweeps) {
   std::vector<LaunchPlan> plans;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    if (sweeps[s].models.empty()) continue;
+    if (!sweeps[s].on_gpu || sweeps[s].models.empty()) continue;
     auto plan = std::ranges::find_if(plans, [&](const LaunchPlan& p) { return fits(p, sweeps[s]); });
     if (plan == plans.end()) {
       plans.emplace_back();

@@ -24,7 +24,7 @@ struct LaunchPlan : PlannedModels {
   std::vector<ModelOrigin> origins;  // [models]
 };
 
-// Every model of the sweeps, in one launch a kind; launches with the most work first. No sweep without models is in
+// Every model of the sweeps that are `on_gpu`, in one launch a kind; launches with the most work first. No sweep without models is in
 // one.
 std::vector<LaunchPlan> plan_launches(std::span<const PlannedSweep> sweeps);
 

@@ -46,6 +46,7 @@ struct PlannedSweep : PlannedModels {
   Grid grid;
   int restarts;
   Keep keep;
+  bool on_gpu = false;        // who trains it
   BlockLayout layout{};       // mapping block: as the CPU lays a model out
   std::size_t workspace = 0;  // floats that a CPU thread needs to train a model
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -65,6 +66,15 @@ class Collector : public Sink {
     if (options_.warning) options_.warning(sentence);
   }
 
+  // Saves what is finished, of a training that fails.
+  void save() noexcept {
+    if (!options_.checkpoint) return;
+    try {
+      options_.checkpoint(results_);
+    } catch (...) {  // the failure of the training is told
+    }
+  }
+
   Progress progress(double begun) {
     const std::lock_guard lock(mutex_);
     const double share = work_total_ > 0 ? std::min(1.0, (work_done_ + begun) / work_total_) : 1.0;
@@ -109,13 +119,35 @@ InstructionSet instruction_set(InstructionSet asked) {
   return asked;
 }
 
-// With `automatic`, a sweep that no GPU here can train makes it the CPU for all.
-bool use_cuda(DeviceChoice choice, std::span<const PlannedSweep> planned) {
-  if (choice == DeviceChoice::cpu) return false;
-  std::string problem = cuda_problem();
-  for (std::size_t s = 0; s < planned.size() && problem.empty(); ++s) problem = cuda_problem(planned[s]);
-  if (choice == DeviceChoice::cuda && !problem.empty()) throw InputError("device cuda cannot be used: " + problem);
-  return problem.empty();
+// The GPUs to train on: none where the CPU is asked for. Where they cannot be used, that is an error for `cuda`; for
+// `automatic` the CPU trains, and a GPU at fault is not passed over in silence.
+Gpus choose_gpus(const TrainOptions& options) {
+  if (options.device == DeviceChoice::cpu) return {};
+  Gpus gpus = find_gpus();
+  if (options.device == DeviceChoice::cuda && gpus.devices.empty()) {
+    const std::string sentence = "device cuda cannot be used: " + gpus.problem;
+    if (!gpus.faults.empty()) throw DeviceError(sentence);
+    throw InputError(sentence);
+  }
+  for (const std::string& fault : gpus.faults) {
+    if (options.warning) options.warning(fmt::format("{}; training goes on without it", fault));
+  }
+  return gpus;
+}
+
+// Leaves to the CPU the sweeps whose models no GPU here has room for.
+void choose_backends(const Gpus& gpus, std::span<PlannedSweep> planned, std::span<const Sweep> sweeps,
+                     const TrainOptions& options) {
+  for (std::size_t s = 0; s < planned.size() && !gpus.devices.empty(); ++s) {
+    const std::string problem = problem_with(gpus, planned[s]);
+    if (!problem.empty() && options.device == DeviceChoice::cuda) {
+      throw InputError("device cuda cannot be used: " + problem);
+    }
+    planned[s].on_gpu = problem.empty();
+    if (!problem.empty() && options.warning) {
+      options.warning(fmt::format("sweep '{}' is trained on the CPU: {}", sweeps[s].name, problem));
+    }
+  }
 }
 
 }  // namespace
@@ -130,7 +162,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const auto start = Clock::now();
   const int threads = thread_count(options.threads);
   const InstructionSet set = instruction_set(options.instruction_set);
-  if (options.device == DeviceChoice::cuda) use_cuda(options.device, {});  // a reason not to train is found first
+  const Gpus gpus = choose_gpus(options);  // a reason not to train is found first
 
   std::vector<PlannedSweep> planned;
   for (const Sweep& sweep : sweeps) {
@@ -139,7 +171,8 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   }
   MemoryUse use;
   use.saves = options.checkpoint != nullptr;
-  use.gpu = options.device != DeviceChoice::cpu && cuda_problem().empty();
+  choose_backends(gpus, planned, sweeps, options);
+  use.gpu = !gpus.devices.empty();
   use.threads = threads;
   check_memory(planned, use);  // before anything large is made
   const std::vector<std::vector<bool>> mine = shard_cells(planned, options.shard);
@@ -154,17 +187,19 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
     planned[s].expand();
     planned[s].choose_models(results[s].status, mine[s]);
   }
-  const bool cuda = use_cuda(options.device, planned);
   for (std::size_t s = 0; s < results.size(); ++s) {
     if (planned[s].models.empty() && !results[s].device.empty()) continue;  // another run trained all of it
-    results[s].device = cuda ? cuda_device_name() : fmt::format("cpu {}", to_string(set));
+    results[s].device = planned[s].on_gpu ? gpus.names : fmt::format("cpu {}", to_string(set));
   }
 
   Collector collector(results, planned, mine, options, start);
-  if (cuda) {
-    train_on_cuda(planned, collector);
-  } else {
-    train_on_cpu(planned, threads, set, collector);
+  try {
+    const auto gpus_part = std::ranges::count_if(planned, &PlannedSweep::on_gpu);
+    if (gpus_part > 0) train_on_cuda(gpus, planned, collector);
+    if (gpus_part < std::ssize(planned)) train_on_cpu(planned, threads, set, collector);
+  } catch (...) {
+    collector.save();
+    throw;
   }
   if (options.progress) options.progress(collector.progress(0));
   return results;
@@ -176,8 +211,11 @@ Results train(const Sweep& sweep, const TrainOptions& options) {
 
 std::vector<std::string> describe_devices() {
   std::vector<std::string> lines;
-  const std::string problem = cuda_problem();
-  lines.push_back(problem.empty() ? "cuda  " + cuda_device_name() : "cuda  cannot be used: " + problem);
+  const Gpus gpus = find_gpus();
+  lines.push_back(gpus.devices.empty() ? "cuda  cannot be used: " + gpus.problem : "cuda  " + gpus.names);
+  for (const std::string& fault : gpus.faults) {
+    if (fault != gpus.problem) lines.push_back("cuda  " + fault);
+  }
   std::string sets;
   for (InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512}) {
     if (is_supported(set)) sets += fmt::format("{}{}", sets.empty() ? "" : ", ", to_string(set));

@@ -97,15 +97,15 @@ struct Describe {
 };
 
 struct Launch {
+  const TinyLaunch& launch;
   const Job& job;
   cudaStream_t stream;
   cudaError_t error = cudaErrorInvalidValue;
   template <int n, int m, int E, bool top1>
   void operator()() {
     using S = StaticShape<n, m, E, top1>;
-    TinyLaunch launch;
-    error = describe<S>(job.n_models, &launch);
-    if (error != cudaSuccess || launch.blocks == 0) return;
+    error = cudaSuccess;
+    if (launch.blocks == 0) return;
     train_models<S><<<launch.blocks, launch.threads_per_block, 0, stream>>>(job);
     error = cudaGetLastError();
   }
@@ -114,10 +114,11 @@ struct Launch {
 }  // namespace
 
 template <int n>
-cudaError_t launch_features(const Shape& shape, const Job& job, cudaStream_t stream);
+cudaError_t launch_features(const Shape& shape, const TinyLaunch& launch, const Job& job, cudaStream_t stream);
 template <>
-cudaError_t launch_features<PHASEGRID_FEATURES>(const Shape& shape, const Job& job, cudaStream_t stream) {
-  Launch visit{job, stream};
+cudaError_t launch_features<PHASEGRID_FEATURES>(const Shape& shape, const TinyLaunch& launch, const Job& job,
+                                                cudaStream_t stream) {
+  Launch visit{launch, job, stream};
   visit_shape<PHASEGRID_FEATURES>(shape, visit);
   return visit.error;
 }

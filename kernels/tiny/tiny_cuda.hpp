@@ -17,11 +17,11 @@ struct TinyLaunch {
   int shared_bytes = 0;          // a block
 };
 
-// Queues one persistent grid that trains every model of the job; all pointers of the job are device-accessible. The
-// launch's own error is returned; what goes wrong while it runs is found by the stream's next call.
-cudaError_t launch_tiny(const Shape& shape, const Job& job, cudaStream_t stream);
+// Queues one persistent grid that trains the models of the job's queue; all pointers of the job are device-accessible.
+// The launch's own error is returned; what goes wrong while it runs is found by the stream's next call.
+cudaError_t launch_tiny(const Shape& shape, const TinyLaunch& launch, const Job& job, cudaStream_t stream);
 
-// What launch_tiny would launch for so many models on the current device.
+// How the current device would train so many models. Loads the kernel.
 cudaError_t describe_tiny(const Shape& shape, int n_models, TinyLaunch* launch);
 
 }  // namespace phasegrid

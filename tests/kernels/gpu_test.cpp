@@ -23,7 +23,7 @@ cudaError_t philox_on_gpu(int rounds, int count, const std::uint32_t* counters, 
 namespace {
 
 #define SKIP_WITHOUT_GPU()                                            \
-  if (const std::string problem = cuda_problem(); !problem.empty()) { \
+  if (const std::string problem = find_gpus().problem; !problem.empty()) { \
     GTEST_SKIP() << "not run on a GPU: " << problem;                  \
   }                                                                   \
   static_assert(true)
@@ -178,7 +178,7 @@ TEST(Gpu, NoKernelUsesLocalMemory) {
 }
 
 TEST(Gpu, WithoutOneTheProgramSaysSoAndUsesTheCpu) {
-  if (cuda_problem().empty()) GTEST_SKIP() << "this machine has a GPU";
+  if (find_gpus().problem.empty()) GTEST_SKIP() << "this machine has a GPU";
   Sweep sweep = sweep_of({2, 1, 1, 1});
   EXPECT_THROW(train(sweep, on(DeviceChoice::cuda)), InputError);
   EXPECT_TRUE(train(sweep, on(DeviceChoice::automatic)).device.starts_with("cpu"));

@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "block/block_cuda.hpp"
 #include "train/cpu_kernels.hpp"
@@ -31,6 +32,11 @@ void reset_fake_cuda() {
   fake.shared_limit.clear();
   fake.fail_call = -1;
   fake.kernels_fail = false;
+  fake.failing_device = -1;
+  fake.drives_display = false;
+  fake.look_fails.clear();
+  fake.count_fails = 0;
+  fake.last_error = 0;
   fake.calls = 0;
   fake.launches.clear();
   fake.mistakes.clear();
@@ -44,13 +50,19 @@ thread_local int current_device = 0;
 constexpr int kBlocks = 3;  // of a fake grid
 constexpr std::align_val_t kAlignment{64};
 
+// The runtime keeps an error until cudaGetLastError.
+cudaError_t keep(cudaError_t error) {
+  if (error != cudaSuccess) fake_cuda().last_error = error;
+  return error;
+}
+
 // Whether this call is the one that fails.
 bool fails() { return fake_cuda().calls++ == fake_cuda().fail_call; }
 
 cudaError_t allocate(void** to, std::size_t bytes, int device, cudaError_t failure) {
   FakeCuda& fake = fake_cuda();
   const std::lock_guard lock(fake.mutex);
-  if (fails()) return failure;
+  if (fails()) return keep(failure);
   *to = ::operator new(bytes, kAlignment);
   std::memset(*to, 0xcd, bytes);  // nobody may count on zeros
   fake.memory[*to] = {bytes, device};
@@ -96,9 +108,11 @@ std::vector<void*> memory_of(const Job& job) {
 cudaError_t launch(const Job& job, cudaStream_t opaque, std::function<std::int32_t(int)> train) {
   FakeCuda& fake = fake_cuda();
   auto* stream = reinterpret_cast<FakeStream*>(opaque);
+  const bool kernel_fails = fake.kernels_fail || fake.failing_device == current_device;
   {
     const std::lock_guard lock(fake.mutex);
-    if (fails()) return cudaErrorLaunchFailure;
+    if (fails()) return keep(cudaErrorLaunchFailure);
+    if (fake.last_error != 0) return cudaGetLastError();  // what an earlier call left is taken for the launch's own
     if (stream->device != current_device) return cudaErrorInvalidResourceHandle;
     fake.launches.push_back({current_device, job.n_models});
     for (void* pointer : memory_of(job)) {
@@ -113,10 +127,11 @@ cudaError_t launch(const Job& job, cudaStream_t opaque, std::function<std::int32
       ++found->second.users;
     }
   }
+  if (stream->kernel.joinable()) stream->kernel.join();  // the launch before on this stream
   stream->running = true;
   stream->kernel = std::thread([=, &fake] {
     std::vector<std::thread> grid;
-    for (int block = 0; block < kBlocks && !fake.kernels_fail; ++block) {
+    for (int block = 0; block < kBlocks && !kernel_fails; ++block) {
       grid.emplace_back([=] {
         for (;;) {
           const int index = std::atomic_ref<std::int32_t>(*job.next).fetch_add(1);
@@ -130,7 +145,7 @@ cudaError_t launch(const Job& job, cudaStream_t opaque, std::function<std::int32
     for (std::thread& thread : grid) thread.join();
     const std::lock_guard lock(fake.mutex);
     for (void* pointer : memory_of(job)) --fake.memory.at(pointer).users;
-    stream->outcome = fake.kernels_fail ? cudaErrorIllegalAddress : cudaSuccess;
+    stream->outcome = kernel_fails ? cudaErrorIllegalAddress : cudaSuccess;
     stream->running = false;
   });
   return cudaSuccess;
@@ -148,11 +163,17 @@ int shared_limit() {
 // ---------------------------------------------------------------- the runtime
 using phasegrid::testing::fake_cuda;
 using phasegrid::testing::FakeStream;
+using phasegrid::testing::keep;
 
 extern "C" {
 
+cudaError_t cudaGetLastError() { return static_cast<cudaError_t>(std::exchange(fake_cuda().last_error, 0)); }
 cudaError_t cudaGetDeviceCount(int* count) {
   *count = fake_cuda().devices;
+  return keep(static_cast<cudaError_t>(fake_cuda().count_fails));
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {  // cudaDevAttrKernelExecTimeout
+  *value = fake_cuda().drives_display ? 1 : 0;
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
@@ -160,7 +181,7 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  if (device < 0 || device >= fake_cuda().devices) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= fake_cuda().devices) return keep(cudaErrorInvalidDevice);
   phasegrid::testing::current_device = device;
   return cudaSuccess;
 }
@@ -182,16 +203,16 @@ cudaError_t cudaHostAlloc(void** to, size_t bytes, unsigned) {
 cudaError_t cudaFreeHost(void* memory) { return phasegrid::testing::release(memory); }
 cudaError_t cudaHostGetDevicePointer(void** to, void* host, unsigned) {
   *to = host;
-  return phasegrid::testing::fails() ? cudaErrorInvalidValue : cudaSuccess;
+  return phasegrid::testing::fails() ? keep(cudaErrorInvalidValue) : cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
-  if (phasegrid::testing::fails()) return cudaErrorInvalidValue;
+  if (phasegrid::testing::fails()) return keep(cudaErrorInvalidValue);
   std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  if (phasegrid::testing::fails()) return cudaErrorMemoryAllocation;
+  if (phasegrid::testing::fails()) return keep(cudaErrorMemoryAllocation);
   *stream = reinterpret_cast<cudaStream_t>(new FakeStream(phasegrid::testing::current_device));
   ++fake_cuda().streams;
   return cudaSuccess;
@@ -203,7 +224,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t opaque) {
 }
 cudaError_t cudaStreamQuery(cudaStream_t opaque) {
   auto* stream = reinterpret_cast<FakeStream*>(opaque);
-  return stream->running ? cudaErrorNotReady : stream->outcome;
+  return keep(stream->running ? cudaErrorNotReady : stream->outcome);
 }
 cudaError_t cudaStreamDestroy(cudaStream_t opaque) {
   auto* stream = reinterpret_cast<FakeStream*>(opaque);
@@ -226,10 +247,13 @@ namespace phasegrid {
 
 cudaError_t describe_tiny(const Shape&, int, TinyLaunch* launch) {
   launch->blocks = testing::kBlocks;
-  return testing::has_code() ? cudaSuccess : cudaErrorNoKernelImageForDevice;
+  launch->threads_per_block = 32;
+  const auto fails = testing::fake_cuda().look_fails.find(testing::current_device);
+  if (fails != testing::fake_cuda().look_fails.end()) return testing::keep(static_cast<cudaError_t>(fails->second));
+  return testing::has_code() ? cudaSuccess : testing::keep(cudaErrorNoKernelImageForDevice);
 }
 
-cudaError_t launch_tiny(const Shape& shape, const Job& job, cudaStream_t stream) {
+cudaError_t launch_tiny(const Shape& shape, const TinyLaunch&, const Job& job, cudaStream_t stream) {
   const TinyCpuKernels kernels = cpu_kernels(shape, best_instruction_set());
   return testing::launch(job, stream, [=](int index) { return kernels.train(job, index); });
 }

@@ -23,8 +23,13 @@ struct FakeCuda {
   std::map<int, int> shared_limit;  // bytes a block, where not 227 KiB
   int fail_call = -1;               // this call (counted from 0) of those that allocate, copy or launch fails
   bool kernels_fail = false;        // every launch ends with an error
+  int failing_device = -1;          // or those of this device do
+  bool drives_display = false;      // kernels have a time limit
+  std::map<int, int> look_fails;    // cudaError_t of looking up a kernel on a device
+  int count_fails = 0;              // cudaError_t of counting devices
 
   int calls = 0;
+  int last_error = 0;  // as the runtime keeps it
   std::vector<FakeLaunch> launches;
   std::vector<std::string> mistakes;  // of the backend: memory of another device or of the host, freed while in use
 

@@ -1,9 +1,11 @@
 // The host's side of the CUDA backend, on a runtime of threads (fake_cuda.hpp): launches are shared by the sweeps of a
 // call and split over the GPUs, and nothing of that shows in the numbers.
+#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <numeric>
 
 #include "support/fake_cuda.hpp"
@@ -111,7 +113,17 @@ TEST_F(CudaBackend, AGpuTakesOnlyWhatItHasCodeAndRoomFor) {
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("KiB of shared memory and Fake small"), std::string::npos) << error.what();
   }
-  EXPECT_TRUE(train(sweep_of({20, 4, 2, 1}), on(DeviceChoice::automatic)).device.starts_with("cpu"));
+  // The CPU trains what no GPU has room for, and nothing else; it is said.
+  const std::vector<Sweep> both = {sweep_of({20, 4, 2, 1}), sweep_of({2, 1, 1, 1})};
+  std::vector<std::string> said;
+  TrainOptions automatic = on(DeviceChoice::automatic);
+  automatic.warning = [&](const std::string& sentence) { said.push_back(sentence); };
+  const auto mixed = train(both, automatic), cpu = train(both, on(DeviceChoice::cpu));
+  EXPECT_TRUE(mixed[0].device.starts_with("cpu")) << mixed[0].device;
+  EXPECT_EQ(mixed[1].device, "2 x Fake small (sm_90)");
+  for (std::size_t s = 0; s < both.size(); ++s) EXPECT_EQ(bits_of(mixed[s]), bits_of(cpu[s])) << s;
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_TRUE(said[0].starts_with("sweep 'sweep' is trained on the CPU: a model of n_features = 20")) << said[0];
   fake_cuda().without_code = {0, 1, 2};
   EXPECT_THROW(train(sweep_of({2, 1, 1, 1}), on(DeviceChoice::cuda)), InputError);
 }
@@ -189,6 +201,84 @@ TEST_F(CudaBackend, EveryFailureIsReportedAndCleanedUp) {
   }
 }
 
+// Another's error, or one that was dealt with, is no error of our launch.
+TEST_F(CudaBackend, AnOldErrorDoesNotFailALaunch) {
+  fake_cuda().last_error = cudaErrorInvalidValue;
+  expect_the_cpus_bits({sweep_of({2, 1, 1, 1})});
+  fake_cuda().devices = 2;
+  fake_cuda().without_code = {1};
+  expect_the_cpus_bits({sweep_of({2, 1, 1, 1}), sweep_of({20, 4, 2, 1})});
+}
+
+TEST_F(CudaBackend, BesideADisplayLaunchesAreShort) {
+  fake_cuda().drives_display = true;
+  expect_the_cpus_bits(assorted());
+  const std::size_t launches = fake_cuda().launches.size();
+  EXPECT_GT(launches, 4u);  // without a display: one a shape
+  Sweep sweep = sweep_of({2, 1, 1, 1}, 4000);
+  sweep.axes[1].values = {2000};
+  std::stop_source stop;
+  TrainOptions options = on(DeviceChoice::cuda);
+  options.stop = stop.get_token();
+  options.progress = [&](const Progress& progress) {
+    if (progress.models_done > 0) stop.request_stop();
+  };
+  EXPECT_FALSE(train(sweep, options).complete());
+}
+
+// The other GPU would be busy for minutes. What it has finished is saved.
+TEST_F(CudaBackend, AFailureOfOneGpuIsSeenWhileAnotherWorks) {
+  fake_cuda().devices = 2;
+  fake_cuda().failing_device = 1;
+  Sweep sweep = sweep_of({2, 1, 1, 1}, 2000);
+  sweep.axes[1].values = {10, 2000000};
+  TrainOptions options = on(DeviceChoice::cuda);
+  std::int64_t saved = -1;
+  options.checkpoint = [&](std::span<const Results> results) { saved = results[0].models_done(); };
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(train(sweep, options), DeviceError);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  EXPECT_GE(saved, 0);
+}
+
+TEST_F(CudaBackend, WhatAnErrorIsStandsInTheSentence) {
+  const Sweep sweep = sweep_of({2, 1, 1, 1});
+  const auto sentence_of = [&](auto expected) {
+    try {
+      train(sweep, on(DeviceChoice::cuda));
+    } catch (const decltype(expected)& error) {
+      return std::string(error.what());
+    }
+    return std::string("no such error");
+  };
+  const InputError input("");
+  const DeviceError device("");
+  std::vector<std::string> said;
+  TrainOptions automatic = on(DeviceChoice::automatic);
+  automatic.warning = [&](const std::string& sentence) { said.push_back(sentence); };
+
+  fake_cuda().look_fails = {{0, cudaErrorUnsupportedPtxVersion}};
+  EXPECT_NE(sentence_of(input).find("driver cannot compile this build's code for Fake large"), std::string::npos);
+  EXPECT_TRUE(train(sweep, automatic).device.starts_with("cpu"));
+  fake_cuda().look_fails = {{0, cudaErrorNoKernelImageForDevice}};
+  EXPECT_NE(sentence_of(input).find("this build has no code for Fake large"), std::string::npos);
+  fake_cuda().look_fails = {};
+  fake_cuda().count_fails = cudaErrorInsufficientDriver;
+  EXPECT_NE(sentence_of(input).find("no usable NVIDIA GPU or driver on this machine: an error of"), std::string::npos);
+  EXPECT_TRUE(said.empty());  // none of these is a fault
+
+  fake_cuda().count_fails = cudaErrorUnknown;
+  EXPECT_NE(sentence_of(device).find("the NVIDIA driver of this machine is at fault: an error of"), std::string::npos);
+  EXPECT_TRUE(train(sweep, automatic).device.starts_with("cpu"));
+  fake_cuda().count_fails = 0;
+  fake_cuda().look_fails = {{0, cudaErrorECCUncorrectable}};
+  EXPECT_NE(sentence_of(device).find("GPU 0, Fake large (sm_90), is at fault: an error of"), std::string::npos);
+  fake_cuda().devices = 2;
+  EXPECT_EQ(train(sweep, automatic).device, "Fake large (sm_90)");  // the other one
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_TRUE(said[1].ends_with("training goes on without it")) << said[1];
+}
+
 TEST_F(CudaBackend, AKernelThatFailsIsReported) {
   fake_cuda().kernels_fail = true;
   try {
@@ -203,6 +293,7 @@ TEST_F(CudaBackend, AKernelThatFailsIsReported) {
 
 PlannedSweep planned(const Sweep& sweep) {
   PlannedSweep planned(sweep);
+  planned.on_gpu = true;
   planned.expand();
   planned.choose_models(Results(sweep).status, std::vector<bool>(planned.grid.cells(), true));
   return planned;

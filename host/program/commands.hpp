@@ -63,6 +63,10 @@ struct ReproduceArguments {
 };
 int command_reproduce(const ReproduceArguments& arguments);
 
+// Trains one model or two of everything that is compiled, on all that this machine has, and compares the bits: 1 where
+// they differ. `cuda`: a GPU must be there; `cpu`: none is asked for.
+int command_selftest(DeviceChoice device);
+
 // Trains sweeps read from files, each into its own results file; the whole of `run` once names are settled. What a run
 // of the same sweep left at the same path, finished or interrupted, is not trained again. With a shard, done means that
 // its cells are, and the files hold those alone.

@@ -40,14 +40,18 @@ CLI::Validator in_range(double least, double most) {
   return {check, fmt::format("NUMBER in [{} - {}]", least, most)};
 }
 
+void add_device(CLI::App& app, DeviceChoice& into) {
+  add_choice<DeviceChoice>(
+      app, "--device", into, "What to train on; auto is a GPU where there is one",
+      {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}});
+}
+
 void add_training_options(CLI::App& app, TrainingArguments& arguments) {
   app.add_option("--set", arguments.set, "Change a setting: PATH=TOML-VALUE, e.g. train.steps=100")
       ->take_all()
       ->allow_extra_args(false);
   app.add_option("--seed", arguments.seed, "Seed, instead of the sweep's")->check(CLI::NonNegativeNumber);
-  add_choice<DeviceChoice>(
-      app, "--device", arguments.device, "What to train on; auto is a GPU where there is one",
-      {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}});
+  add_device(app, arguments.device);
   app.add_option("--threads", arguments.threads, "CPU threads; 0 is one a core");
   add_choice<InstructionSet>(app, "--isa", arguments.instruction_set, "CPU instruction set; all give the same bits",
                              {{"auto", InstructionSet::automatic},
@@ -169,6 +173,12 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   add_training_options(*reproduce, reproduce_arguments.training);
   reproduce->callback([&] { status = command_reproduce(reproduce_arguments); });
+
+  DeviceChoice tested = DeviceChoice::automatic;
+  CLI::App* selftest =
+      app.add_subcommand("selftest", "Check that every device of this machine gives the same bits, and time each; a minute");
+  add_device(*selftest, tested);
+  selftest->callback([&] { status = command_selftest(tested); });
 
   CLI::App* devices = app.add_subcommand("devices", "Say what this machine and build can train on");
   devices->callback([] {

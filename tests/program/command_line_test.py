@@ -174,7 +174,7 @@ class CommandLine(CommandLineCase):
             ("run", self.sweep, "--output", self.out): "there is no option '--output'; did you mean --out",
             ("run", self.sweep, "--out", self.out, "--n-jobs=2"): "there is no option '--n-jobs'; did you mean --threads",
             ("--verson",): "there is no option '--verson'; did you mean --version",
-            ("fly",): "there is no command 'fly'; there are run, merge, compare, explore, reproduce, devices",
+            ("fly",): "there is no command 'fly'; there are run, merge, compare, explore, reproduce, selftest, devices",
             (): "a command must be given: run, merge,",
             ("run", self.sweep, "--out", self.out, "--set", "lr=0.1"): "unknown key 'lr'; did you mean train.learning_rate;",
         }.items():
@@ -309,6 +309,14 @@ class CommandLine(CommandLineCase):
         self.assertIn(b"1,800 of 1,800 models  100 %", seen)
 
     # ------------------------------------------------------------ other commands
+
+    def test_selftest_compares_every_instruction_set(self):
+        result = phasegrid("selftest", "--device", "cpu")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        last = result.stdout.splitlines()[-1]
+        self.assertRegex(last, r"^phasegrid [\d.]+ selftest passed; cpu \w+: ")
+        self.assertIn("cpu baseline", last)
+        self.assertNotIn("OTHER BITS", result.stdout)
 
     def test_devices_names_the_cpu(self):
         result = phasegrid("devices")

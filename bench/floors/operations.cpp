@@ -101,7 +101,7 @@ Operations lane_sum(Machine machine) {
           .memory = 1 / width};
 }
 
-Operations exponential() { return {.fma = 8, .arithmetic = 1, .logic = 3}; }
+Operations exponential() { return {.fma = 8, .arithmetic = 2, .logic = 2}; }
 Operations reciprocal() { return {.fma = 6, .logic = 1}; }
 
 Operations adamw(double registers) {

@@ -65,6 +65,10 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
     throw InputError("Results::take: cell, restart or sizes are not those of a model of this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
+  // Machines' NaNs differ in their bits; here they are one.
+  for (float* each : {&losses.training, &losses.reconstruction}) {
+    if (std::isnan(*each)) *each = std::numeric_limits<float>::quiet_NaN();
+  }
   const float loss = losses.training;
   all_losses[index] = loss;
   all_reconstruction_losses[index] = losses.reconstruction;

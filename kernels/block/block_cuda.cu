@@ -24,14 +24,16 @@ PG_INLINE int take_model(const Job& job, BlockTeam team) {
   return index;
 }
 
-// The host reads results while the kernel runs, so the status comes last, behind a fence.
+// The host reads results while the kernel runs, so the status comes last: the barrier orders every thread's
+// parameters before the fence, and the fence, which passes on what it has seen, before the status.
 PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, int parameter_count, BlockTeam team,
                        const BlockModel& model) {
   model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(parameter_count));
-  if (team.thread() == 0) job.losses[index] = outcome.loss;
+  team.barrier();
+  if (team.thread() != 0) return;
+  job.losses[index] = outcome.loss;
   __threadfence_system();
-  team.barrier();  // every thread's parameters are out
-  if (team.thread() == 0) *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
+  *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
 }
 
 __global__ void __launch_bounds__(kThreads, 1)

@@ -6,21 +6,24 @@
 namespace phasegrid::PHASEGRID_MACHINE {
 
 // e^x for x <= 0 (NaN stays NaN), within 3 ulp; below -87 it stays at e^-87. x = (i + f) ln 2 with i whole and
-// |f| <= 1/2; 2^f is a polynomial with a relative error under 1e-7 (fitted by Lawson's iteration), 2^i goes to the
-// exponent.
+// |f| <= 1/2; 2^f is a polynomial with a relative error under 1e-7 (fitted by Lawson's iteration), taken half as large
+// and multiplied by 2^(i + 1): exact, and a NaN stays one whatever its bits. (Their sum with i in the exponent would make
+// a GPU's NaN, 0x7fffffff, finite.)
 PG_INLINE Floats exp_of_negative(Floats x) {
   x = at_least(-87.0f, x);
-  const Floats magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
+  // 1.5 * 2^23 + 128: adding it rounds to a whole number; the low bits are i + 1 with the exponent's bias. An even
+  // number, so that a tie goes to an even i.
+  const Floats magic = 12583040.0f;
   const Floats shifted = fma(x, Floats(1.44269502f), magic);
   const Floats whole = shifted - magic;
   const Floats f = fma(x, Floats(1.92596299e-8f), fma(x, Floats(1.44269502f), Floats(0.0f) - whole));
-  Floats y = 0.001326472731307149f;
-  y = fma(y, f, Floats(0.009671512991189957f));
-  y = fma(y, f, Floats(0.05550733581185341f));
-  y = fma(y, f, Floats(0.24022242426872253f));
-  y = fma(y, f, Floats(0.6931470036506653f));
-  y = fma(y, f, Floats(1.0f));
-  return from_bits(bits(y) + to_exponent(bits(shifted)));
+  Floats y = 0.5f * 0.001326472731307149f;
+  y = fma(y, f, Floats(0.5f * 0.009671512991189957f));
+  y = fma(y, f, Floats(0.5f * 0.05550733581185341f));
+  y = fma(y, f, Floats(0.5f * 0.24022242426872253f));
+  y = fma(y, f, Floats(0.5f * 0.6931470036506653f));
+  y = fma(y, f, Floats(0.5f));
+  return y * from_bits(to_exponent(bits(shifted)));
 }
 
 // 1 / x for x in [1, 1e9], within 2 ulp: shorter than a division on a GPU, and on a CPU it leaves the divider alone.

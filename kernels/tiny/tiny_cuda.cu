@@ -38,14 +38,16 @@ PG_INLINE void load_cell(const CellSettings& from, Team team, CellSettings& to) 
   team.barrier();
 }
 
-// The host reads results while the kernel runs, so the status comes last, behind a fence.
+// The host reads results while the kernel runs, so the status comes last: the barrier orders every lane's
+// parameters before the fence, and the fence, which passes on what it has seen, before the status.
 template <class S>
 PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, Team team, const TinyModel<S>& model) {
   model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
-  if (team.rank() == 0) job.losses[index] = outcome.loss;
+  team.barrier();
+  if (team.rank() != 0) return;
+  job.losses[index] = outcome.loss;
   __threadfence_system();
-  team.barrier();  // every lane's parameters are out
-  if (team.rank() == 0) *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
+  *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
 }
 
 template <class S>

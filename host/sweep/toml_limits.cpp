@@ -85,14 +85,16 @@ class Walk {
 
   // Behind the [ or [[ of a header. (A ] or a second [ too early is an error that toml++ names itself.)
   void expect_name() {
-    const std::size_t first = at_ < text_.size() && text_[at_] == '[' ? at_ + 1 : at_;
+    const bool twice = at_ < text_.size() && text_[at_] == '[';
+    const std::size_t first = at_ + (twice ? 1 : 0);
     const std::size_t name = text_.find_first_not_of(" \t", first);
     if (name == std::string_view::npos) return;  // nor the end
     const char c = text_[name];
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     const auto byte = static_cast<unsigned char>(c);
     const bool told_elsewhere = byte >= 0x80 || (byte < ' ' && c != '\n' && c != '\r');  // with a sentence of its own
-    if (letter || told_elsewhere || std::string_view("-_\"'[]").find(c) != std::string_view::npos) return;
+    if (letter || told_elsewhere || std::string_view("-_\"']").find(c) != std::string_view::npos) return;
+    if (c == '[' && !twice) return;  // [ [, which toml++ names itself
     problem_ = "a table's header, [name], must begin with a name";
   }
 

@@ -79,7 +79,7 @@ TEST(TomlLimits, QuotesBeginANameOrAValue) {
 }
 
 TEST(TomlLimits, AHeaderBeginsWithAName) {
-  for (const char* text : {"a = 1\n[# b]", "a = 1\n[[ #", "a = 1\n[ .b]", "a = 1\n[\nb]", "a = 1\n[=]"}) {
+  for (const char* text : {"a = 1\n[# b]", "a = 1\n[[ #", "a = 1\n[ .b]", "a = 1\n[\nb]", "a = 1\n[=]", "a = 1\n[[[b]]]", "a = 1\n[[ [b"}) {
     EXPECT_EQ(problem(text), "2: a table's header, [name], must begin with a name") << text;
   }
   for (const char* text : {"[a]", "[ a . b ]", "[[a]]", "[[ 'a b' ]]", "[\"\"]", "[-]", "[]", "[[]]", "["}) {

@@ -1,6 +1,6 @@
 #include "commands.hpp"
 #include "measure/compare.hpp"
-#include "output.hpp"
+#include "program/io/output.hpp"
 
 namespace phasegrid {
 

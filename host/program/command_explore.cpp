@@ -1,5 +1,5 @@
 #include "commands.hpp"
-#include "python_module.hpp"
+#include "program/io/python_module.hpp"
 
 namespace phasegrid {
 

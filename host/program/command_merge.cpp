@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "commands.hpp"
-#include "output.hpp"
+#include "program/io/output.hpp"
 
 namespace phasegrid {
 namespace {

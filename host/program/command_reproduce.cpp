@@ -6,8 +6,8 @@
 #include <set>
 
 #include "commands.hpp"
-#include "output.hpp"
-#include "python_module.hpp"
+#include "program/io/output.hpp"
+#include "program/io/python_module.hpp"
 #include "program/reproduce/fig4_fig8.hpp"
 #include "program/reproduce/figures.hpp"
 #include "program/reproduce/reproduction.hpp"

@@ -9,7 +9,7 @@
 
 #include "commands.hpp"
 #include "interrupt.hpp"
-#include "output.hpp"
+#include "program/io/output.hpp"
 #include "phasegrid/metrics.hpp"
 #include "train/training_files.hpp"
 

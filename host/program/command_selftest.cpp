@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "commands.hpp"
-#include "output.hpp"
+#include "program/io/output.hpp"
 #include "selftest.hpp"
 
 namespace phasegrid {

@@ -11,7 +11,7 @@
 
 #include "commands.hpp"
 #include "text/near_names.hpp"
-#include "output.hpp"
+#include "program/io/output.hpp"
 
 namespace phasegrid {
 namespace {

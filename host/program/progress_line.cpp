@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "output.hpp"
+#include "program/io/output.hpp"
 
 namespace phasegrid {
 namespace {

@@ -1,7 +1,6 @@
 // The block mapping on the CPU: one thread trains one model. Compiled once for every instruction set.
 #include "block.hpp"
 #include "model.hpp"
-#include "tiny/tiny.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 namespace {

@@ -7,7 +7,6 @@
 
 #include "block_cuda.hpp"
 #include "model.hpp"
-#include "tiny/tiny.hpp"
 
 namespace phasegrid::cuda {
 namespace {

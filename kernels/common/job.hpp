@@ -11,6 +11,9 @@ constexpr int kMaxTinyFeatures = 4;  // n, m and E that the tiny mapping is comp
 constexpr int kMaxTinyHidden = 3;
 constexpr int kMaxTinyExperts = 4;
 
+// Status of a model that is not trained (results.hpp has the same).
+constexpr int32_t kStopped = -1;
+
 // The evaluation batch of keep = "evaluation".
 constexpr int kEvaluationSamples = 16384;
 

@@ -6,9 +6,6 @@
 
 namespace phasegrid {
 
-// Status of a model that is not trained (results.hpp has the same).
-constexpr int32_t kStopped = -1;
-
 // The functions of one shape on one CPU instruction set.
 struct TinyCpuKernels {
   // Trains model `index` of the job, writes its loss and parameters and returns its status: kStopped when it was

@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "measure/compare.hpp"
-#include "program/output.hpp"
+#include "program/io/output.hpp"
 #include "phasegrid/results_file.hpp"
-#include "program/python_module.hpp"
+#include "program/io/python_module.hpp"
 
 namespace phasegrid::reproduce {
 namespace {

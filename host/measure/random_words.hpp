@@ -10,7 +10,7 @@
 namespace phasegrid {
 
 // What a number is for: the counter's last word.
-enum class MeasureStream : std::uint32_t { features = 16, common_draw, direction, bootstrap, scale };
+enum class MeasureStream : std::uint32_t { features = 16, common_draw, direction, bootstrap, scale, first_present };
 
 // Four words, of sample `sample` (or resample), block `block` of it.
 inline std::array<std::uint32_t, 4> random_words(std::uint64_t seed, MeasureStream stream, std::uint32_t sample,

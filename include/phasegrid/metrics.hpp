@@ -70,6 +70,10 @@ enum class Presence { as_drawn, together, alone };
 std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, std::uint64_t seed,
                                std::span<const int> chosen = {}, Presence presence = Presence::as_drawn);
 
+// The same for inputs that are not all zero: of their distribution given that a feature is present, so that none is
+// drawn in vain however sparse they are. Throws InputError where there is no feature.
+std::vector<float> draw_nonzero_inputs(std::span<const double> sparsity, int samples, std::uint64_t seed);
+
 // Which inputs a measure of usage looks at. The all-zero input scores every expert 0, and a tie goes to the lower
 // expert: at high sparsity, where most inputs are all zero, `all` tells which expert is the first one, and `nonzero`
 // which experts see features. The paper counts all.

@@ -123,5 +123,53 @@ TEST(DrawInputs, Refusals) {
   }
 }
 
+// Every pattern of present features has exactly its probability given that it is not empty.
+TEST(DrawNonzeroInputs, PatternsHaveTheirConditionalProbability) {
+  constexpr int kMany = 400000;
+  const std::vector<std::vector<double>> cases = {{0.9, 0.99, 0.7}, {0.99, 0.99}, {0.9999, 0.2, 0}, {0, 0.5}, {0.97}};
+  for (const auto& sparsity : cases) {
+    const std::size_t n = sparsity.size();
+    const std::vector<float> inputs = draw_nonzero_inputs(sparsity, kMany, 7);
+    ASSERT_EQ(inputs.size(), kMany * n);
+    std::vector<double> counts(std::size_t{1} << n);
+    std::vector<double> values;
+    for (std::size_t i = 0; i < inputs.size(); i += n) {
+      std::size_t pattern = 0;
+      for (std::size_t f = 0; f < n; ++f) {
+        ASSERT_TRUE(inputs[i + f] >= 0 && inputs[i + f] < 1);
+        pattern |= static_cast<std::size_t>(inputs[i + f] != 0) << f;
+        if (inputs[i + f] != 0) values.push_back(static_cast<double>(inputs[i + f]));
+      }
+      counts[pattern] += 1;
+    }
+    EXPECT_EQ(counts[0], 0);
+    double all_zero = 1;
+    for (const double S : sparsity) all_zero *= S;
+    for (std::size_t pattern = 1; pattern < counts.size(); ++pattern) {
+      double share = 1 / (1 - all_zero);
+      for (std::size_t f = 0; f < n; ++f) share *= (pattern >> f) % 2 != 0 ? 1 - sparsity[f] : sparsity[f];
+      EXPECT_NEAR(counts[pattern] / kMany, share, tolerance(std::min(share, 1.0), kMany) + 1e-9) << pattern;
+    }
+    // Uniform, whether first or behind it.
+    std::ranges::sort(values);
+    const double count = static_cast<double>(values.size());
+    double distance = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      distance = std::max(distance, std::abs(values[i] - static_cast<double>(i) / count));
+    }
+    EXPECT_LT(distance, 2.2 / std::sqrt(count));
+  }
+}
+
+TEST(DrawNonzeroInputs, MoreSamplesBeginWithThoseOfFewerAndSeedsDiffer) {
+  const std::vector<double> sparsity = {0.5, 0.9, 0.99, 0.3, 0.8};
+  const std::vector<float> few = draw_nonzero_inputs(sparsity, 10, 5), many = draw_nonzero_inputs(sparsity, 100, 5);
+  EXPECT_TRUE(std::equal(few.begin(), few.end(), many.begin()));
+  EXPECT_NE(few, draw_nonzero_inputs(sparsity, 10, 6));
+  EXPECT_TRUE(draw_nonzero_inputs(sparsity, 0, 5).empty());
+  expect_refusal("data.sparsity must be", "not 1", [] { draw_nonzero_inputs(std::vector<double>{0.5, 1}, 1, 0); });
+  expect_refusal("at least one feature", "", [] { draw_nonzero_inputs({}, 1, 0); });
+}
+
 }  // namespace
 }  // namespace phasegrid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -53,6 +54,33 @@ class Opened:
     def settle(self) -> None:
         """Waits until the models are drawn, and the address is written, after a change."""
         self.wait("phasegrid.busy() === false")
+
+    def start_anew(self) -> None:
+        """As the page was when it was opened: by the browser's way back to an address that tells nothing."""
+        self.page.mouse.move(2, 2)
+        self.js(
+            """() => {
+              history.replaceState(null, "", location.href.split("#")[0]);
+              document.querySelector(".help").open = false;
+              document.activeElement?.blur();
+              scrollTo(0, 0);
+              performance.clearMarks();
+              dispatchEvent(new PopStateEvent("popstate"));
+            }"""
+        )
+        self.wait("performance.getEntriesByName('models').length > 0")
+        self.settle()
+
+    def resize(self, width: int, height: int = 900) -> None:
+        """To another window, once the page has drawn itself anew: a page is opened in seconds, resized in tenths."""
+        size = self.page.viewport_size
+        if not size or size["width"] != width:
+            self.js("performance.clearMarks()")
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.wait("performance.getEntriesByName('models').length > 0")
+        elif size["height"] != height:
+            self.page.set_viewport_size({"width": width, "height": height})
+        self.settle()
 
     def traces(self, box: str) -> list[dict[str, Any]]:
         """Of a figure, without what a figure only adds to measure or to mark (typed arrays as lists)."""
@@ -108,14 +136,23 @@ class Opened:
         self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
+Window = tuple[bytes, int, int, bool]  # what a page holds, and how it is looked at
+
+
 class Opener:
-    def __init__(self, browser: Browser, folder: Path) -> None:
-        self.browser, self.folder, self.opened = browser, folder, list[Opened]()
+    def __init__(self, browser: Browser, folder: Path, kept: dict[Window, Opened]) -> None:
+        self.browser, self.folder, self.kept, self.opened = browser, folder, kept, list[tuple[Window, Opened]]()
 
     def __call__(
         self, *sources: Arrays, width: int = 1440, height: int = 900, dark: bool = False, address: str = ""
     ) -> Opened:
         path = explorer.explore(sources, self.folder / "page.html")
+        window = (hashlib.sha256(path.read_bytes()).digest(), width, height, dark)
+        if not address and window in self.kept:
+            again = self.kept.pop(window)
+            self.opened.append((window, again))
+            again.start_anew()
+            return again
         scheme: Literal["dark", "light"] = "dark" if dark else "light"
         page = self.browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         opened = Opened(page, list(sources))
@@ -128,18 +165,32 @@ class Opener:
         page.goto(path.as_uri() + address)
         page.wait_for_selector("html[data-ready]")
         opened.settle()
-        self.opened.append(opened)
+        self.opened.append((window, opened))
         return opened
+
+    def close(self) -> None:
+        """Keeps each page for a test that asks for the same, if its window is what it was."""
+        for window, opened in self.opened:
+            assert opened.trouble == []
+            size = opened.page.viewport_size
+            if window in self.kept or not size or (size["width"], size["height"]) != window[1:3]:
+                opened.page.close()
+            else:
+                self.kept[window] = opened
+
+
+@pytest.fixture(scope="module")
+def kept(browser: Browser) -> dict[Window, Opened]:
+    """Pages that earlier tests have done with."""
+    return {}
 
 
 @pytest.fixture
-def opener(browser: Browser, tmp_path: Path) -> Iterator[Opener]:
+def opener(browser: Browser, kept: dict[Window, Opened], tmp_path: Path) -> Iterator[Opener]:
     """Opens pages of results; at the end none may have met an error or asked for anything of a network."""
-    made = Opener(browser, tmp_path)
+    made = Opener(browser, tmp_path, kept)
     yield made
-    for opened in made.opened:
-        opened.page.close()
-        assert opened.trouble == []
+    made.close()
 
 
 def pair() -> list[Arrays]:

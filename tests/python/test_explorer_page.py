@@ -12,7 +12,7 @@ from explorer_browser import STEPS, Opened, Opener, pair
 from explorer_samples import results
 from numpy.typing import NDArray
 
-browser, opener = explorer_browser.browser, explorer_browser.opener  # fixtures
+browser, kept, opener = explorer_browser.browser, explorer_browser.kept, explorer_browser.opener  # fixtures
 
 
 def test_diagrams_have_every_cell_in_the_colours_of_the_paper(opener: Opener) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from explorer_browser import STEPS, Opener, pair
 from explorer_samples import results
 
-browser, opener = explorer_browser.browser, explorer_browser.opener  # fixtures
+browser, kept, opener = explorer_browser.browser, explorer_browser.kept, explorer_browser.opener  # fixtures
 
 
 def test_the_slider_moves_diagram_and_model_through_the_snapshots(opener: Opener) -> None:
@@ -107,6 +107,72 @@ def test_keyboard(opener: Opener) -> None:
     assert f"reconstruction loss {loss:#.4g}" in opened.page.inner_text("#live")
 
 
+def test_a_sweep_over_one_axis_is_a_line(opener: Opener) -> None:
+    rates = [1e-4, 1e-3, 1e-2, 1e-1]
+    axes = {"sparsity": [0.5], "last_importance": [1.0], "learning_rate": rates}
+    source = results("rates", (3, 2, 2), axes=axes)
+    samples.drop(source, (0, 0, 2), 7)
+    opened = opener(source)
+
+    def lines() -> list[dict[str, object]]:
+        return [trace for trace in opened.traces("diagram-left") if trace["mode"] == "lines+markers"]
+
+    def pixel(point: int, across: float = 0) -> tuple[float, float]:
+        """Of a point of the first panel, some pixels beside it."""
+        opened.page.locator("#diagram-left").scroll_into_view_if_needed()
+        x, y = opened.page.evaluate(
+            """point => {
+              const div = document.getElementById("diagram-left"), { xaxis, yaxis } = div._fullLayout;
+              const svg = div.querySelector("svg.main-svg").getBoundingClientRect();
+              const trace = div.data.find(trace => trace.mode === "lines+markers");
+              const y = trace.y[point] ?? yaxis.range[0] + 0.03 * (yaxis.range[1] - yaxis.range[0]);
+              return [svg.left + xaxis._offset + xaxis.d2p(trace.x[point]), svg.top + yaxis._offset + yaxis.d2p(y)];
+            }""",
+            point,
+        )
+        return x + across, y
+
+    def marked() -> float:
+        return float(opened.js("document.getElementById('diagram-left').layout.shapes[0].x0"))
+
+    weights = source["expert_weights"][0, 0]
+    norm = samples.norms(weights)[..., -1]
+    assert len(lines()) == 2 and opened.diagram("left").size == 0
+    for expert, line in enumerate(lines()):
+        np.testing.assert_allclose(line["x"], np.log10(rates))  # on the scale on which they are evenly spaced
+        drawn = np.array(line["y"], float)
+        np.testing.assert_allclose(drawn[[0, 1, 3]], norm[[0, 1, 3], expert], rtol=1e-6)
+        assert np.isnan(drawn[2])
+
+    opened.page.select_option("#quantity", "reconstruction_loss")
+    opened.settle()
+    (line,) = lines()
+    losses = source["all_reconstruction_losses"][0, 0]
+    bars = line["error_y"]
+    assert isinstance(bars, dict)
+    drawn = np.array(line["y"], float)
+    at = [0, 1, 3]
+    np.testing.assert_allclose((drawn + bars["array"])[at], losses.max(axis=-1)[at], rtol=1e-6)
+    np.testing.assert_allclose((drawn - bars["arrayminus"])[at], losses.min(axis=-1)[at], rtol=1e-6)
+
+    for point, across in ((0, 0.0), (3, -9.0), (2, 0.0)):  # beside a point too, and a cell without a model
+        opened.page.mouse.move(2, 2)
+        opened.page.mouse.move(*pixel(point, across))
+        opened.page.mouse.down()
+        opened.page.mouse.up()
+        opened.wait(f"phasegrid.state.at.learning_rate === {rates[point]}")
+        opened.settle()
+        assert abs(marked() - np.log10(rates[point])) < 1e-9
+    opened.page.focus("#diagram-left")
+    for key, rate in (("Home", 1e-4), ("ArrowLeft", 1e-4), ("ArrowRight", 1e-3), ("ArrowDown", 1e-3), ("End", 0.1)):
+        opened.page.keyboard.press(key)
+        assert opened.chosen()["learning_rate"] == rate
+        opened.settle()
+        assert abs(marked() - np.log10(rate)) < 1e-9
+    assert "learning rate 0.1" in opened.page.inner_text("#live")
+    opened.picture("line")
+
+
 def test_tab_stops(opener: Opener) -> None:
     """The diagrams are near, and every control is reached."""
     opened = opener(*pair(), results("third", (2, 1, 2)), results("fourth", (4, 2, 2)))
@@ -190,7 +256,7 @@ def test_one_axis_and_one_cell(opener: Opener) -> None:
     one = {"sparsity": [0.5], "last_importance": [1.0]}
     opened = opener(results("row", (2, 1, 2), axes={**one, "seed": [0, 1, 2]}), results("cell", (2, 1, 1), axes=one))
     assert opened.js("phasegrid.state.sides") == [1, 0]  # the dense one left
-    assert opened.diagram("right").shape == (2, 1, 3, 3)
+    assert [len(trace["x"]) for trace in opened.traces("diagram-right") if trace["mode"] == "lines+markers"] == [3, 3]
     assert opened.diagram("left").shape == (1, 1, 1, 3)
 
 

@@ -93,7 +93,7 @@ def test_measures_over_inputs(results: phasegrid.Results) -> None:
     counts = results.monosemantic_counts(threshold=1e9)
     np.testing.assert_array_equal(counts, 5)
     sharp = phasegrid.boundary_sharpness(np.repeat([[0.0, 0, 1, 1]], 4, 0))
-    assert sharp["concentration"][0] == pytest.approx(1)
+    assert sharp.concentration.value == pytest.approx(1)
 
 
 def test_to_xarray_has_names_and_coordinates(results: phasegrid.Results) -> None:

@@ -1,25 +1,12 @@
 // The measures of metrics.hpp over every kept model: arrays (cells, ...), NaN where none was kept.
-#include <cmath>
-#include <limits>
+#include <algorithm>
 
 #include "bindings.hpp"
+#include "measure/measures.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid::python {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-// One array (cells, width): measure(model, cell, row) fills a row of NaN.
-template <class Measure>
-std::vector<double> over_models(const Results& results, std::size_t width, Measure&& measure) {
-  std::vector<double> numbers(results.cells() * width, kNan);
-  for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-    if (results.kept[cell] < 0) continue;
-    measure(kept_model(results, cell), cell, std::span(numbers).subspan(cell * width, width));
-  }
-  return numbers;
-}
 
 int check_samples(int samples) {
   if (samples < 1 || samples > 10'000'000) {
@@ -28,14 +15,6 @@ int check_samples(int samples) {
   return samples;
 }
 
-// Inputs as the cell's own data has them.
-std::vector<float> inputs_of(const Grid& grid, std::size_t cell, int samples, std::uint64_t seed) {
-  return draw_inputs(grid.cell(cell).sparsity, samples, seed);
-}
-
-Inputs which(bool all) { return all ? Inputs::all : Inputs::nonzero; }
-
-std::size_t experts(const Results& r) { return static_cast<std::size_t>(r.sweep.shape.n_experts); }
 std::size_t features(const Results& r) { return static_cast<std::size_t>(r.sweep.shape.n_features); }
 
 void copy_to(const std::vector<double>& from, std::span<double> to) { std::ranges::copy(from, to.begin()); }
@@ -54,92 +33,50 @@ void check_inputs(const Results& results, const Floats& inputs) {
   }
 }
 
-nb::typed<nb::tuple, FloatArray, FloatArray, FloatArray, FloatArray> feature_arrays(const Results& r) {
-  FeatureMetrics metrics;
+const char* word(Extent extent) { return extent == Extent::expert ? "expert" : "feature"; }
+
+// The rows of the table of measures, for Python to make its methods of.
+nb::list table_of_measures() {
+  nb::list rows;
+  for (const Measure& row : measures()) {
+    nb::dict named;
+    named["name"] = row.name;
+    nb::list results, extents, options;
+    for (const char* name : row.results) results.append(name);
+    for (const Extent extent : row.extents) extents.append(word(extent));
+    for (const char* name : row.options) options.append(name);
+    named["results"] = nb::tuple(results);
+    named["extents"] = nb::tuple(extents);
+    named["options"] = nb::tuple(options);
+    named["needs_inputs"] = row.needs_inputs;
+    named["documentation"] = row.documentation;
+    named["source"] = row.source;
+    rows.append(named);
+  }
+  return rows;
+}
+
+// A measure over every kept model: a list of arrays (cells, extents).
+nb::list measured(const Results& r, const std::string& name, int samples, std::uint64_t seed, bool all_inputs,
+                  bool divide_by_k, double threshold, double least_norm) {
+  const Measure& measure = measure_named(name);
+  std::vector<std::vector<double>> numbers;
   {
     const nb::gil_scoped_release release;
-    metrics = feature_metrics(r);
+    numbers = measure_cells(
+        measure, r, {samples, seed, all_inputs ? Inputs::all : Inputs::nonzero, divide_by_k, threshold, least_norm});
   }
-  const std::vector<std::size_t> extents = {r.cells(), experts(r), features(r)};
-  return nb::make_tuple(array_of(std::move(metrics.norm), extents), array_of(std::move(metrics.interference), extents),
-                        array_of(std::move(metrics.polysemanticity), extents),
-                        array_of(std::move(metrics.dimensionality), extents));
-}
-
-DoubleArray capacities(const Results& r) {
-  return array_of(over_models(r, 1, [](const ModelView& m, std::size_t, auto row) { row[0] = total_capacity(m); }),
-                  {r.cells()});
-}
-
-DoubleArray cones(const Results& r, int samples, std::uint64_t seed) {
-  check_samples(samples);
-  std::vector<double> numbers;
-  {
-    const nb::gil_scoped_release release;
-    numbers = over_models(r, experts(r), [&](const ModelView& m, std::size_t, auto row) {
-      copy_to(cone_shares(m, samples, seed), row);
-    });
+  std::vector<std::size_t> extents = {r.cells()};
+  for (const Extent extent : measure.extents) extents.push_back(extent_of(r.sweep.shape, extent));
+  nb::list arrays;
+  for (auto& values : numbers) {
+    if (measure.in_float32) {
+      arrays.append(array_of(std::vector<float>(values.begin(), values.end()), extents));
+    } else {
+      arrays.append(array_of(std::move(values), extents));
+    }
   }
-  return array_of(std::move(numbers), {r.cells(), experts(r)});
-}
-
-nb::typed<nb::tuple, DoubleArray, DoubleArray> usage(const Results& r, int samples, std::uint64_t seed,
-                                                    bool all_inputs) {
-  check_samples(samples);
-  std::vector<double> gate, active;
-  {
-    const nb::gil_scoped_release release;
-    const Grid grid(r.sweep);
-    active.assign(r.cells() * experts(r), kNan);
-    gate = over_models(r, experts(r), [&](const ModelView& m, std::size_t cell, auto row) {
-      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed), which(all_inputs));
-      copy_to(used.gate, row);
-      copy_to(used.active, std::span(active).subspan(cell * experts(r), experts(r)));
-    });
-  }
-  const std::vector<std::size_t> extents = {r.cells(), experts(r)};
-  return nb::make_tuple(array_of(std::move(gate), extents), array_of(std::move(active), extents));
-}
-
-DoubleArray per_dimension(const Results& r, int samples, std::uint64_t seed, bool divide_by_k, bool all_inputs) {
-  check_samples(samples);
-  std::vector<double> numbers;
-  {
-    const nb::gil_scoped_release release;
-    const Grid grid(r.sweep);
-    numbers = over_models(r, 1, [&](const ModelView& m, std::size_t cell, auto row) {
-      const ExpertUsage used = expert_usage(m, inputs_of(grid, cell, samples, seed), which(all_inputs));
-      row[0] = features_per_dimension(m, used.gate, divide_by_k);
-    });
-  }
-  return array_of(std::move(numbers), {r.cells()});
-}
-
-DoubleArray global_dimensionality(const Results& r, int samples, std::uint64_t seed) {
-  check_samples(samples);
-  std::vector<double> numbers;
-  {
-    const nb::gil_scoped_release release;
-    const Grid grid(r.sweep);
-    numbers = over_models(r, features(r), [&](const ModelView& m, std::size_t cell, auto row) {
-      copy_to(global_feature_dimensionality(m, inputs_of(grid, cell, samples, seed)), row);
-    });
-  }
-  return array_of(std::move(numbers), {r.cells(), features(r)});
-}
-
-DoubleArray monosemantic_counts(const Results& r, double threshold, double least_norm) {
-  const Shape& shape = r.sweep.shape;
-  return array_of(over_models(r, experts(r),
-                              [&](const ModelView& m, std::size_t, auto row) {
-                                for (int e = 0; e < shape.n_experts; ++e) {
-                                  row[static_cast<std::size_t>(e)] = static_cast<double>(
-                                      monosemantic_features(m.expert(e), shape.n_features, shape.n_hidden, threshold,
-                                                            least_norm)
-                                          .size());
-                                }
-                              }),
-                  {r.cells(), experts(r)});
+  return arrays;
 }
 
 DoubleArray reconstructions(const Results& r, std::int64_t cell, const Floats& inputs) {
@@ -167,17 +104,19 @@ nb::typed<nb::tuple, IntArray, DoubleArray> routes(const Results& r, std::int64_
   return nb::make_tuple(array_of(std::move(chosen), {samples, k}), array_of(std::move(gates), {samples, k}));
 }
 
-FloatArray inputs_from(const Doubles& sparsity, int samples, std::uint64_t seed) {
+FloatArray inputs_from(const Doubles& sparsity, int samples, std::uint64_t seed, bool all_inputs) {
   if (sparsity.ndim() != 1) throw InputError("sparsity must have the shape (n_features,)");
   const std::span<const double> list(sparsity.data(), sparsity.shape(0));
   for (const double value : list) {
     if (!(value >= 0 && value < 1)) throw InputError("sparsity must be numbers from 0 to below 1");
   }
-  return array_of(draw_inputs(list, check_samples(samples), seed),
+  check_samples(samples);
+  return array_of(all_inputs ? draw_inputs(list, samples, seed) : draw_nonzero_inputs(list, samples, seed),
                   {static_cast<std::size_t>(samples), list.size()});
 }
 
-nb::typed<nb::dict, nb::str, nb::typed<nb::tuple, double, double, double>> sharpness(const Doubles& field, std::uint64_t seed) {
+nb::typed<nb::dict, nb::str, nb::typed<nb::tuple, double, double, double>> sharpness(const Doubles& field,
+                                                                                     std::uint64_t seed) {
   if (field.ndim() != 2) throw InputError("field must have two dimensions");
   const Sharpness s = boundary_sharpness(std::span(field.data(), field.size()), field.shape(0), field.shape(1), seed);
   nb::dict all;
@@ -192,14 +131,15 @@ nb::typed<nb::dict, nb::str, nb::typed<nb::tuple, double, double, double>> sharp
 
 void bind_metrics(nb::module_& module) {
   const auto results = nb::arg("results");
-  module.def("feature_metrics", &feature_arrays, results,
-             "norm, interference, polysemanticity and dimensionality, each (cells, E, n).");
-  module.def("total_capacity", &capacities, results, "(cells,)");
-  module.def("cone_shares", &cones, results, nb::arg("samples"), nb::arg("seed"), "(cells, E)");
-  module.def("expert_usage", &usage, results, nb::arg("samples"), nb::arg("seed"), nb::arg("all_inputs"),
-             "gate and active, each (cells, E)");
-  module.def("features_per_dimension", &per_dimension, results, nb::arg("samples"), nb::arg("seed"),
-             nb::arg("divide_by_k"), nb::arg("all_inputs"), "(cells,)");
+  const MeasureOptions defaults;
+  module.def("measures", &table_of_measures, nb::sig("def measures() -> list[dict[str, Any]]"),
+             "The table of measures.");
+  module.def("measure", &measured, results, nb::arg("name"), nb::kw_only(), nb::arg("samples") = defaults.samples,
+             nb::arg("seed") = defaults.seed, nb::arg("all_inputs") = defaults.inputs == Inputs::all,
+             nb::arg("divide_by_k") = defaults.divide_by_k, nb::arg("threshold") = defaults.threshold,
+             nb::arg("least_norm") = defaults.least_norm,
+             nb::sig("def measure(results: Results, name: str, **options: Any) -> list[NDArray[Any]]"),
+             "What a measure gives, each (cells, extents).");
   module.def(
       "training_health",
       [](const Results& r) {
@@ -211,13 +151,10 @@ void bind_metrics(nb::module_& module) {
       results,
       nb::sig("def training_health(results: Results) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]"),
       "Diverged restarts, cells without a finite model, dead models: how many, and the first one's cell.");
-  module.def("global_feature_dimensionality", &global_dimensionality, results, nb::arg("samples"), nb::arg("seed"),
-             "(cells, n)");
-  module.def("monosemantic_counts", &monosemantic_counts, results, nb::arg("threshold"), nb::arg("least_norm"),
-             "(cells, E)");
   module.def("reconstruct", &reconstructions, results, nb::arg("cell"), nb::arg("inputs"), "(samples, n)");
   module.def("route", &routes, results, nb::arg("cell"), nb::arg("inputs"), "experts and gates, each (samples, k)");
-  module.def("draw_inputs", &inputs_from, nb::arg("sparsity"), nb::arg("samples"), nb::arg("seed"), "(samples, n)");
+  module.def("draw_inputs", &inputs_from, nb::arg("sparsity"), nb::arg("samples"), nb::arg("seed"),
+             nb::arg("all_inputs"), "(samples, n)");
   module.def("boundary_sharpness", &sharpness, nb::arg("field"), nb::arg("seed"),
              "concentration, jump and roughness, each (value, low, high)");
 }

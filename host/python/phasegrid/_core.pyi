@@ -129,33 +129,16 @@ def merge(parts: Sequence[Results]) -> Results: ...
 
 def load(path: str) -> Results: ...
 
-def feature_metrics(results: Results) -> tuple[Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)], Annotated[NDArray[numpy.float32], dict(writable=False)]]:
-    """
-    norm, interference, polysemanticity and dimensionality, each (cells, E, n).
-    """
+def measures() -> list[dict[str, Any]]:
+    """The table of measures."""
 
-def total_capacity(results: Results) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
-    """(cells,)"""
-
-def cone_shares(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
-    """(cells, E)"""
-
-def expert_usage(results: Results, samples: int, seed: int, all_inputs: bool) -> tuple[Annotated[NDArray[numpy.float64], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
-    """gate and active, each (cells, E)"""
-
-def features_per_dimension(results: Results, samples: int, seed: int, divide_by_k: bool, all_inputs: bool) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
-    """(cells,)"""
+def measure(results: Results, name: str, **options: Any) -> list[NDArray[Any]]:
+    """What a measure gives, each (cells, extents)."""
 
 def training_health(results: Results) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     """
     Diverged restarts, cells without a finite model, dead models: how many, and the first one's cell.
     """
-
-def global_feature_dimensionality(results: Results, samples: int, seed: int) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
-    """(cells, n)"""
-
-def monosemantic_counts(results: Results, threshold: float, least_norm: float) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
-    """(cells, E)"""
 
 def reconstruct(results: Results, cell: int, inputs: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.float64], dict(writable=False)]:
     """(samples, n)"""
@@ -163,7 +146,7 @@ def reconstruct(results: Results, cell: int, inputs: Annotated[NDArray[numpy.flo
 def route(results: Results, cell: int, inputs: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]) -> tuple[Annotated[NDArray[numpy.int32], dict(writable=False)], Annotated[NDArray[numpy.float64], dict(writable=False)]]:
     """experts and gates, each (samples, k)"""
 
-def draw_inputs(sparsity: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], samples: int, seed: int) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+def draw_inputs(sparsity: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], samples: int, seed: int, all_inputs: bool) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
     """(samples, n)"""
 
 def boundary_sharpness(field: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], seed: int) -> dict[str, tuple[float, float, float]]:

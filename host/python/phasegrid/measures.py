@@ -1,12 +1,17 @@
-"""The paper's measures of trained models, each with its formula and source in include/phasegrid/metrics.hpp."""
+"""The measures of trained models: methods of `Results`, one for each row of the library's table
+(host/measure/measures.cpp)."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import math
 import warnings
-from typing import Any, Literal
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,81 +28,112 @@ IntArray = NDArray[np.int32]
 _MOST_NUMBERS = 100_000_000  # of a list that is made an array
 
 
+class Routing(NamedTuple):
+    """(samples, k) twice: the experts that inputs go to, by falling score, and their gates."""
+
+    experts: IntArray
+    gates: DoubleArray
+
+
+class Estimate(NamedTuple):
+    """A number and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Sharpness(NamedTuple):
+    """How abrupt the boundaries of a field are (include/phasegrid/metrics.hpp)."""
+
+    concentration: Estimate
+    jump: Estimate
+    roughness: Estimate
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A row of the library's table of measures."""
+
+    name: str
+    results: tuple[str, ...]
+    extents: tuple[str, ...]  # of "expert", "feature"
+    options: tuple[str, ...]
+    needs_inputs: bool
+    documentation: str
+    source: str
+
+    @functools.cached_property
+    def result_type(self) -> Any:
+        """What holds several arrays: a named tuple, ExpertUsage for expert_usage."""
+        name = "".join(word.capitalize() for word in self.name.split("_"))
+        return namedtuple(name, self.results, module=__name__)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it depends on random inputs or directions; what does not is in every table of results."""
+        return "samples" in self.options
+
+    @property
+    def shape(self) -> str:
+        """Of one array, in the letters that the documentation uses."""
+        letters = {"expert": "E", "feature": "n"}
+        return f"(S,R,A..{''.join(',' + letters[extent] for extent in self.extents)})"
+
+    def method(self) -> Callable[..., Any]:
+        """The method of `Results`."""
+
+        def measure(results: Measures, /, *given: Any, **named: Any) -> Any:
+            bound = signature.bind(results, *given, **named)
+            bound.apply_defaults()
+            return results._measured(self, {name: bound.arguments[name] for name in self.options})
+
+        parameters = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=OPTIONS[name][0])
+            for name in self.options
+        ]
+        signature = inspect.Signature(parameters)
+        measure.__signature__ = signature  # type: ignore[attr-defined]
+        measure.__name__, measure.__qualname__ = self.name, f"Results.{self.name}"
+        fields = f" {', '.join(self.results)}, each" if len(self.results) > 1 else ""
+        lines = [f"{self.documentation[0].upper()}{self.documentation[1:]}. {self.source[0].upper()}{self.source[1:]}."]
+        lines += [f"Gives{fields} {self.shape}; NaN where no model was kept."]
+        lines += [OPTIONS[name][2] for name in self.options if OPTIONS[name][2]]
+        measure.__doc__ = "\n\n".join(lines)
+        return measure
+
+
 class Measures:
-    """The part of `Results` that measures kept models."""
+    """The part of `Results` that measures kept models. Its measures are methods made of the table, below."""
 
     core: _core.Results
     sweep: Sweep
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
     def _grid(self, flat: NDArray[Any]) -> NDArray[Any]:
         """An array (cells, ..) as one over the grid."""
         return flat.reshape(self.sweep.shape + flat.shape[1:])
 
     @functools.cached_property
-    def _feature_metrics(self) -> tuple[FloatArray, ...]:
-        return tuple(self._grid(flat) for flat in _core.feature_metrics(self.core))
+    def _of_weights(self) -> dict[str, Any]:
+        """What was measured already, of measures that nothing can be asked for."""
+        return {}
 
-    def feature_norms(self) -> FloatArray:
-        """(S,R,A..,E,n): ||W_i||, near 1 when feature i is fully represented. Paper 3.2."""
-        return self._feature_metrics[0]
-
-    def interference(self) -> FloatArray:
-        """(S,R,A..,E,n): sum over j != i of (W_i / ||W_i|| . W_j)^2. Paper 3.2."""
-        return self._feature_metrics[1]
-
-    def polysemanticity(self) -> FloatArray:
-        """(S,R,A..,E,n): the square root of the interference, as Figures 1 and 2 colour it."""
-        return self._feature_metrics[2]
-
-    def feature_dimensionality(self) -> FloatArray:
-        """(S,R,A..,E,n): D_i = ||W_i||^2 / sum over all j of (W_i / ||W_i|| . W_j)^2; 1 is monosemantic. Paper 3.2."""
-        return self._feature_metrics[3]
-
-    def total_capacity(self) -> DoubleArray:
-        """(S,R,A..): the sum of D_i over experts and features, at most E m. Paper 3.2."""
-        return self._grid(_core.total_capacity(self.core))
-
-    def expert_usage(
-        self, samples: int = 4096, seed: int = 0, inputs: Literal["nonzero", "all"] = "nonzero"
-    ) -> tuple[DoubleArray, DoubleArray]:
-        """(S,R,A..,E) twice: each expert's mean gate weight, and the share of inputs that is routed to it. Paper 3.2.
-
-        Over `samples` inputs of the cell's own sparsity: those of them that are not all zero, or all (the paper's way).
-        The all-zero input scores every expert 0 and goes to the first; at a sparsity of 0.99 it is 82 % of the inputs
-        of 20 features. NaN where no input counts.
-        """
-        gate, active = _core.expert_usage(self.core, _whole("samples", samples), _seed(seed), _all_inputs(inputs))
-        return self._grid(gate), self._grid(active)
-
-    def features_per_dimension(
-        self,
-        samples: int = 4096,
-        seed: int = 0,
-        divide_by_k: bool = True,
-        inputs: Literal["nonzero", "all"] = "nonzero",
-    ) -> DoubleArray:
-        """(S,R,A..): sum over e of p_e ||W_e||_F^2 / m, times 1 / k as in Figure 3 unless divide_by_k is False.
-
-        p_e is the mean gate weight of `expert_usage`, over inputs that are not all zero or over all (Figure 3's way).
-        """
-        values = _core.features_per_dimension(
-            self.core, _whole("samples", samples), _seed(seed), bool(divide_by_k), _all_inputs(inputs)
-        )
-        return self._grid(values)
-
-    def global_feature_dimensionality(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
-        """(S,R,A..,n): sum over e of P(e active | feature i present) D_i^e: what an input with the feature meets."""
-        return self._grid(_core.global_feature_dimensionality(self.core, _whole("samples", samples), _seed(seed)))
-
-    def monosemantic_counts(self, threshold: float = 0.2, least_norm: float = 0) -> DoubleArray:
-        """(S,R,A..,E): how many features an expert represents monosemantically, as Table 1 counts."""
-        return self._grid(
-            _core.monosemantic_counts(self.core, _number("threshold", threshold), _number("least_norm", least_norm))
-        )
-
-    def cone_shares(self, samples: int = 4096, seed: int = 0) -> DoubleArray:
-        """(S,R,A..,E): share of the directions of the positive orthant that go to each expert first. Paper 5, A.3."""
-        return self._grid(_core.cone_shares(self.core, _whole("samples", samples), _seed(seed)))
+    def _measured(self, measure: Measure, options: Mapping[str, Any]) -> Any:
+        if measure.name in self._of_weights:
+            return self._of_weights[measure.name]
+        asked: dict[str, Any] = {}
+        for name, value in options.items():
+            asked["all_inputs" if name == "inputs" else name] = OPTIONS[name][1](value)
+        arrays = [self._grid(flat) for flat in _core.measure(self.core, measure.name, **asked)]
+        result = arrays[0] if len(arrays) == 1 else measure.result_type(*arrays)
+        if not measure.options:
+            self._of_weights[measure.name] = result
+        return result
 
     def training_health(self) -> dict[str, int]:
         """What should not be believed, counted: diverged (restarts whose loss stopped being finite), empty (cells
@@ -113,25 +149,31 @@ class Measures:
         """(samples, n): x' of inputs (samples, n) by the kept model of a cell, given by index or by value (`cell`)."""
         return _core.reconstruct(self.core, self._cell(cell), _inputs(inputs))
 
-    def route(self, cell: Cell, inputs: ArrayLike) -> tuple[IntArray, DoubleArray]:
-        """(samples, k) twice: the experts that inputs (samples, n) go to, by falling score, and their gates."""
-        return _core.route(self.core, self._cell(cell), _inputs(inputs))
+    def route(self, cell: Cell, inputs: ArrayLike) -> Routing:
+        """experts and gates, each (samples, k): where inputs (samples, n) go, by falling score."""
+        return Routing(*_core.route(self.core, self._cell(cell), _inputs(inputs)))
 
     def _cell(self, cell: object) -> int:
         return int(np.ravel_multi_index(cell_index(self.sweep.axes, cell), self.sweep.shape))
 
 
-def draw_inputs(sparsity: ArrayLike, samples: int, seed: int = 0) -> FloatArray:
-    """(samples, n): inputs of a sparsity a feature (n,): 0 with that probability, else uniform in [0, 1)."""
+def draw_inputs(
+    sparsity: ArrayLike, samples: int, seed: int = 0, inputs: Literal["all", "nonzero"] = "all"
+) -> FloatArray:
+    """(samples, n): inputs of a sparsity per feature (n,): 0 with that probability, else uniform in [0, 1).
+
+    inputs: "nonzero" draws from those that are not all zero, without drawing any in vain.
+    """
     rates = _converted("sparsity", "numbers (n_features,)", sparsity, np.float64)
-    return _core.draw_inputs(rates, _whole("samples", samples), _seed(seed))
+    return _core.draw_inputs(rates, _whole("samples", samples), _seed(seed), _all_inputs(inputs))
 
 
-def boundary_sharpness(field: ArrayLike, seed: int = 0) -> dict[str, tuple[float, float, float]]:
+def boundary_sharpness(field: ArrayLike, seed: int = 0) -> Sharpness:
     """How abrupt the boundaries of a field (rows, columns) are: concentration, jump and roughness, each (value, low,
     high) with a 95 % interval (include/phasegrid/metrics.hpp).
     """
-    return _core.boundary_sharpness(_converted("field", "numbers (rows, columns)", field, np.float64), _seed(seed))
+    found = _core.boundary_sharpness(_converted("field", "numbers (rows, columns)", field, np.float64), _seed(seed))
+    return Sharpness(**{name: Estimate(*estimate) for name, estimate in found.items()})
 
 
 def _converted(name: str, kind: str, values: ArrayLike, dtype: type) -> NDArray[Any]:
@@ -173,3 +215,37 @@ def _all_inputs(inputs: object) -> bool:
     if inputs not in ("nonzero", "all"):
         raise ValueError(f"inputs must be one of nonzero, all, not {shown(inputs)}")
     return inputs == "all"
+
+
+# What a measure can be asked for: default, check, and a line for those who read the method's help. The defaults are
+# those of MeasureOptions (tests/python/test_measures.py).
+OPTIONS: Mapping[str, tuple[Any, Callable[[Any], Any], str]] = {
+    "samples": (4096, functools.partial(_whole, "samples"), "samples: how many inputs or directions are drawn."),
+    "seed": (0, _seed, ""),
+    "inputs": (
+        "nonzero",
+        _all_inputs,
+        "inputs: those of the cell's sparsity that are not all zero, or \"all\" (the paper's way). The all-zero input "
+        "scores every expert 0 and goes to the first; at a sparsity of 0.99 it is 82 % of the inputs of 20 features.",
+    ),
+    "divide_by_k": (True, bool, ""),
+    "threshold": (0.2, functools.partial(_number, "threshold"), ""),
+    "least_norm": (0.0, functools.partial(_number, "least_norm"), ""),
+}
+
+MEASURES: Mapping[str, Measure] = {row["name"]: Measure(**row) for row in _core.measures()}
+for _measure in MEASURES.values():
+    setattr(Measures, _measure.name, _measure.method())
+    if len(_measure.results) > 1:
+        globals()[_measure.result_type.__name__] = _measure.result_type  # where pickle looks for it
+
+
+def markdown_table() -> str:
+    """The measures as the README shows them."""
+    rows = ["| `results.` | what it is | shape | source |", "|---|---|---|---|"]
+    for measure in MEASURES.values():
+        asked = ", ".join(f"{name}={OPTIONS[name][0]!r}" for name in measure.options)
+        results = f"{', '.join(measure.results)}: " if len(measure.results) > 1 else ""
+        what = f"{results}{measure.documentation}".replace("|", "\\|")
+        rows.append(f"| `{measure.name}({asked})` | {what} | {measure.shape} | {measure.source} |")
+    return "\n".join(rows)

@@ -279,8 +279,8 @@ class Results(Measures):
         self.core.save(file_to_write("path", path, [".npz"]), layout == "authors")
 
     def to_xarray(self) -> xarray.Dataset:
-        """An xarray.Dataset of losses, kept models and feature metrics, with named dimensions and the axes' values as
-        coordinates. Needs the package xarray.
+        """An xarray.Dataset of losses, kept models and measures that draw nothing, with named dimensions
+        and the axes' values as coordinates. Needs the package xarray.
         """
         from phasegrid import tables
 
@@ -293,8 +293,9 @@ class Results(Measures):
             results.to_pandas("restart").groupby("sparsity").reconstruction_loss.std()
 
         Both have a column for each axis, reconstruction_loss and training_loss. Rows of cells have what is said of kept
-        models: kept (which restart), total_capacity, and how many restarts were trained and how many diverged. Rows of
-        restarts have restart, status and kept (whether it is the kept one). Needs the package pandas.
+        models: kept (which restart), how many restarts were trained and how many diverged, and the measures that
+        are one number and draw nothing (total_capacity). Rows of restarts have restart, status and kept (whether it is
+        the kept one). Needs the package pandas.
         """
         from phasegrid import tables
 

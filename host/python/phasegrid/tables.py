@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phasegrid.measures import MEASURES
 from phasegrid.text import shown
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def dataset(results: Results) -> xarray.Dataset:
     import xarray
 
     grid = tuple(results.axes)
-    expert, feature = (*grid, "expert"), (*grid, "expert", "feature")
-    variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = {
+    feature = (*grid, "expert", "feature")
+    variables: dict[str, tuple[tuple[str, ...], NDArray[Any]]] = {
         "reconstruction_loss": (grid, results.reconstruction_losses),
         "training_loss": (grid, results.final_losses),
         "all_reconstruction_losses": ((*grid, "restart"), results.all_reconstruction_losses),
@@ -43,13 +43,12 @@ def dataset(results: Results) -> xarray.Dataset:
         "expert_weights": ((*feature, "hidden"), results.expert_weights),
         "biases": (feature, results.biases),
         "router_weights": (feature, results.router_weights),
-        "feature_norm": (feature, results.feature_norms()),
-        "interference": (feature, results.interference()),
-        "feature_dimensionality": (feature, results.feature_dimensionality()),
-        "monosemantic_count": (expert, results.monosemantic_counts()),
     }
+    for measure in MEASURES.values():
+        if not measure.draws:
+            variables[measure.results[0]] = ((*grid, *measure.extents), getattr(results, measure.name)())
     coordinates = {name: values for name, values in results.axes.items() if not np.isnan(values).any()}
-    return xarray.Dataset(dict(variables), coordinates, {"config": results.core.config})
+    return xarray.Dataset(variables, coordinates, {"config": results.core.config})
 
 
 def frame(results: Results, rows: str) -> pandas.DataFrame:
@@ -69,8 +68,10 @@ def frame(results: Results, rows: str) -> pandas.DataFrame:
             "kept": kept,
             "trained": np.count_nonzero(status == 0, axis=1),
             "diverged": np.count_nonzero(status > 0, axis=1),
-            "total_capacity": results.total_capacity().ravel(),
         }
+        for measure in MEASURES.values():
+            if not measure.draws and not measure.extents:
+                columns[measure.results[0]] = getattr(results, measure.name)().ravel()
     else:
         columns = {name: np.repeat(values, len(restarts)) for name, values in columns.items()}
         columns |= {

@@ -25,6 +25,7 @@ SCRIPTS = (
     "state.js",
     "address.js",
     "panels.js",
+    "line.js",
     "diagram.js",
     "cell.js",
     "tooltip.js",

@@ -185,8 +185,9 @@ def curves(
 
     axis: may be left out where the first results have one axis of more than one value, seeds aside. measure: "loss" (of
     reconstruction), "log_loss", "training_loss", "log_training_loss", "norm" or "score" (of the last feature, a curve
-    for each expert), "features_per_dimension" (samples, inputs: as there). fixed: index of the value of each further
-    axis. An axis seed becomes a band of one standard deviation.
+    for each expert), "features_per_dimension" (samples, inputs: as there), or any measure that is a method of
+    `phasegrid.Results`. fixed: index of the value of each further axis. An axis seed becomes a band of one standard
+    deviation.
     """
     made = from_results.curves_report(_several(sources), axis, measure, fixed or {}, _samples(samples), inputs)
     return paper.draw(made, colours, width)

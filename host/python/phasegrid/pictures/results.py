@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from phasegrid.pictures.opened import AXES, Opened, opened
 from phasegrid.pictures.reports import Report, parse
 from phasegrid.pictures.style import MARKERS
 
-# What can be drawn over an axis: how the axis beside it is called.
+# What can be drawn over an axis beside the library's measures: how the axis beside it is called.
 MEASURES: Mapping[str, str] = {
     "loss": "reconstruction loss",
     "log_loss": "natural log of the mean reconstruction loss",
@@ -193,12 +194,49 @@ def _density_measures(results: Opened, samples: int, inputs: str) -> Array:
     return values
 
 
+def _library_measure(name: str) -> Any:
+    """The library's measure of that name, which `Results` has as a method. Raises InputError where there is none."""
+    try:
+        from phasegrid.measures import MEASURES as library
+    except ImportError:  # drawn without the compiled part
+        library = {}
+    if name not in library:
+        raise InputError(f"measure {name!r}: allowed are {', '.join(dict.fromkeys([*MEASURES, *library]))}")
+    return library[name]
+
+
+def _axis_label(measure: str) -> str:
+    return MEASURES.get(measure) or " or ".join(_library_measure(measure).results).replace("_", " ")
+
+
+def _library_fields(results: Opened, measure: str, samples: int, inputs: str) -> list[tuple[str, Array]]:
+    """A curve for each result, expert and feature of one of the library's measures."""
+    from phasegrid.results import Results, load
+
+    row, source = _library_measure(measure), results.source
+    models = load(source) if isinstance(source, str | os.PathLike) else source
+    if not isinstance(models, Results):
+        raise InputError(f"{results.place}: {measure} is measured of results of phasegrid, or of a file of such")
+    asked = {name: value for name, value in (("samples", samples), ("inputs", inputs)) if name in row.options}
+    made = getattr(models, measure)(**asked)
+    fields = []
+    for name, values in zip(row.results, made if len(row.results) > 1 else [made], strict=True):
+        extents = values.shape[values.ndim - len(row.extents) :]
+        for at in np.ndindex(extents):
+            words = [name] if len(row.results) > 1 else []
+            words += [f"{extent} {i + 1}" for extent, i, size in zip(row.extents, at, extents, strict=True) if size > 1]
+            fields.append((": ".join([results.label, *words]), np.asarray(values[(..., *at)], np.float64)))
+    return fields
+
+
 def _fields(results: Opened, measure: str, samples: int, inputs: str, score: str = "paper") -> list[tuple[str, Array]]:
     """(label, values over the grid): one field of a model's measure, or one for each of its experts."""
     if measure == "features_per_dimension":
         return [(results.label, _density_measures(results, samples, inputs) / results.top_k)]
     if measure.endswith("loss"):  # the logarithm is of the mean over seeds
         return [(results.label, results.array("final_losses" if "training" in measure else "reconstruction_losses"))]
+    if measure not in MEASURES:
+        return _library_fields(results, measure, samples, inputs)
     weights = results.array("expert_weights")
     values = measures.last_norm(weights) if measure == "norm" else measures.last_score(weights, score)
     experts = weights.shape[-3]
@@ -240,8 +278,7 @@ def curves_report(
     inputs: str = "nonzero",
 ) -> Report:
     """A measure over any axis."""
-    if measure not in MEASURES:
-        raise InputError(f"measure {measure!r}: allowed are {', '.join(MEASURES)}")
+    label_of_measure = _axis_label(measure)
     if axis is not None and axis not in AXES:
         raise InputError(f"axis {axis!r}: allowed are {', '.join(AXES)}")
     if fixed.keys() - AXES.keys():
@@ -256,7 +293,7 @@ def curves_report(
             series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd)})
             seeds = max(seeds, values.shape[1])
     at = _same_axis(all_results, axis)
-    return _report("curves", {"x": AXES[axis], "y": MEASURES[measure], "at": _nulls(at), "series": series}, seeds)
+    return _report("curves", {"x": AXES[axis], "y": label_of_measure, "at": _nulls(at), "series": series}, seeds)
 
 
 def phase_lines_report(source: Source, score: str, starved: bool) -> Report:

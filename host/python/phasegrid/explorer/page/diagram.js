@@ -80,6 +80,8 @@ const hatching = (starvedCells, wide, tall) => {
 };
 
 const cursorShapes = (results, count) => {
+  const line = lineOf(results);
+  if (line) return lineCursor(results, line, count);
   const { column, row } = placeOf(results);
   const box = (i, width, color) => ({
     type: "rect", xref: axisRef("x", i), yref: axisRef("y", i), x0: column - 0.5, x1: column + 0.5, y0: row - 0.5,
@@ -91,6 +93,8 @@ const cursorShapes = (results, count) => {
 const drawDiagram = (div, results, panels, scaleOf) => {
   const lacking = QUANTITIES[state.quantity].lacking?.(results);
   if (lacking) return say(div, `Nothing to draw: ${lacking}.`);
+  const line = lineOf(results);
+  if (line) return drawLine(div, results, line, panels, scaleOf);
   // An axis that these results do not have is one cell long, and nothing is said of it.
   const [xAxis, yAxis] = [results.dimension(state.x), state.y && results.dimension(state.y)];
   const xValues = xAxis?.values ?? [null], yValues = yAxis?.values ?? [null];

@@ -164,7 +164,8 @@ const moveCursor = () => {
 };
 
 const cellUnder = (results, event) => {
-  const { x, y } = event.points[0];
+  const { x, y, customdata } = event.points[0];
+  if (customdata !== undefined) return customdata;  // a point of a line
   return gridOf(results)[Math.round(y)]?.[Math.round(x)];
 };
 const listenToPointer = (div, side) => {
@@ -197,7 +198,9 @@ const listenToKeys = (div, side) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "[" || event.key === "]") controls.move(event.key === "[" ? -1 : 1);
     else if (event.key in moves) {
-      const grid = gridOf(results), { column, row } = placeOf(results), [right, down] = moves[event.key];
+      const grid = gridOf(results), { column, row } = placeOf(results), [across, downwards] = moves[event.key];
+      // Along a line, whichever of the two axes it is over, the keys go left and right.
+      const [right, down] = lineOf(results)?.name === state.y ? [0, across] : [across, downwards];
       const within = (value, length) => Math.min(Math.max(value, 0), length - 1);
       choose(results, grid[within(row + down, grid.length)][within(column + right, grid[0].length)]);
       moveCursor();

@@ -115,9 +115,10 @@ class Results {
     const kept = this.kept(cell);
     return kept < 0 || !this.has(snapshots) ? NaN : this.arrays[snapshots][(cell * this.restarts + kept) * this.snapshots + snapshot];
   }
-  // The losses of all restarts; NaN where not trained. These and all below are of the first kind that the file has.
-  losses(cell, snapshot = null) {
-    const { every, snapshots } = LOSSES[this.lossKinds[0]];
+  // The losses of all restarts; NaN where not trained. These and all below are of the first kind that the file has, unless
+  // asked for another.
+  losses(cell, snapshot = null, kind = this.lossKinds[0]) {
+    const { every, snapshots } = LOSSES[kind];
     if (!this.has(every)) return [this.loss(cell)];
     return Array.from({ length: this.restarts }, (_, k) => snapshot === null ?
       this.arrays[every][cell * this.restarts + k] :

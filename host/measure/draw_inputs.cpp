@@ -7,7 +7,7 @@
 #include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 #include "random_words.hpp"
-#include "sweep/setting_rules.hpp"
+#include "sweep/number_rule.hpp"
 
 namespace phasegrid {
 namespace {
@@ -33,7 +33,9 @@ std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, st
   const std::size_t n = sparsity.size();
   std::vector<FeatureDraw> draws;
   for (double S : sparsity) {
-    check_setting("data.sparsity", S);
+    if (!obeys(kSparsityRule, S)) {
+      throw InputError(fmt::format("data.sparsity must be {}, not {}", allowed(kSparsityRule), S));
+    }
     draws.emplace_back(1 - S);
   }
   for (int f : chosen) {

@@ -54,6 +54,11 @@ struct ExploreArguments {
 };
 int command_explore(const ExploreArguments& arguments);  // by the Python package
 
+struct SettingsArguments {
+  bool json = false, markdown = false;
+};
+int command_settings(const SettingsArguments& arguments);
+
 struct ReproduceArguments {
   std::string figure;
   std::string out;

@@ -180,6 +180,12 @@ int run(int argc, char** argv) {
   add_device(*selftest, tested);
   selftest->callback([&] { status = command_selftest(tested); });
 
+  SettingsArguments settings_arguments;
+  CLI::App* settings = app.add_subcommand("settings", "List every setting of a sweep with its default");
+  CLI::Option* json = settings->add_flag("--json", settings_arguments.json, "As JSON, for other programs");
+  settings->add_flag("--markdown", settings_arguments.markdown, "As a table of Markdown")->excludes(json);
+  settings->callback([&] { status = command_settings(settings_arguments); });
+
   CLI::App* devices = app.add_subcommand("devices", "Say what this machine and build can train on");
   devices->callback([] {
     for (const std::string& line : describe_devices()) say(stdout, "{}\n", line);

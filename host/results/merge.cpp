@@ -61,6 +61,10 @@ void Merger::check(const Results& part, const std::string& name) const {
   if (const std::string difference = first_difference(merged_.sweep, part.sweep); !difference.empty()) {
     throw InputError(fmt::format("{}: is of another sweep than {}: {}", name, first_name_, difference));
   }
+  if (part.bits != merged_.bits) {
+    throw InputError(fmt::format("{}: {}, and {} {}: their numbers are not of one training", name, maker_of(part), first_name_,
+                                 maker_of(merged_)));
+  }
   const Sizes sizes(part.sweep);
   for (std::size_t model = 0; model < part.status.size(); ++model) {
     if (part.status[model] == kNotTrained || merged_.status[model] == kNotTrained) continue;
@@ -96,6 +100,8 @@ void Merger::add(const Results& part, const std::string& name) {
   check(part, name);
   if (first_name_.empty()) {
     merged_ = Results(part.sweep);
+    merged_.made_by = part.made_by;
+    merged_.bits = part.bits;
     first_name_ = name;
   }
   const Sizes sizes(part.sweep);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "phasegrid/error.hpp"
+#include "phasegrid/train.hpp"
 
 namespace phasegrid {
 namespace {
@@ -185,6 +186,17 @@ std::string cell_name(const Sweep& sweep, std::size_t cell) {
     rest /= extent;
   }
   return fmt::format("cell {} ({})", cell, fmt::join(places, ", "));
+}
+
+std::string maker_of(const Results& results) {
+  return fmt::format("was made by phasegrid {} (bits {})",
+                     results.made_by.empty() ? version() : std::string_view(results.made_by), results.bits);
+}
+
+std::string other_bits(const Results& results) {
+  if (results.bits == kBits) return "";
+  return fmt::format("{}, whose numbers are others than those of this phasegrid {} (bits {})", maker_of(results),
+                     version(), kBits);
 }
 
 void check_results(const Results& results, const std::string& name) {

@@ -11,6 +11,11 @@ namespace phasegrid {
 // "cell 12 (sparsity 0.5, last_importance 1)".
 std::string cell_name(const Sweep& sweep, std::size_t cell);
 
+// "was made by phasegrid 0.2.0 (bits 1)".
+std::string maker_of(const Results& results);
+// That and the rest of the sentence, where results have other bits than this version gives; "" where they do not.
+std::string other_bits(const Results& results);
+
 // Throws InputError, which begins with `name`, unless results could have come from a training of their sweep:
 // - every array is of the sweep's size;
 // - a model's status is -1 (not trained), 0 (trained) or a step of its cell, at which it diverged;

@@ -174,6 +174,8 @@ Results load_results(const std::string& path) {
   Config config;
   try {
     config = parse_config(text);
+  } catch (const NewerFormat& error) {
+    throw InputError(fmt::format("{}: {}", path, error.what()));
   } catch (const std::exception& error) {
     throw InputError(fmt::format("{}: 'config' is not one of phasegrid's: {}", path, error.what()));
   }
@@ -215,6 +217,8 @@ Results load_results(const std::string& path) {
   }
   Results results(sweep);  // only now: the file is as large as its config says
   results.device = config.device;
+  results.made_by = config.made_by;
+  results.bits = config.bits;
   results.final_losses = file.floats("final_losses");
   results.kept = file.integers("kept");
   results.reconstruction_losses = file.floats("reconstruction_losses");

@@ -3,7 +3,9 @@
 
 #include <string>
 
+#include "phasegrid/error.hpp"
 #include "phasegrid/results.hpp"
+#include "sweep/settings.hpp"
 
 namespace phasegrid {
 
@@ -11,13 +13,18 @@ std::string config_of(const Results& results);
 // The same of a sweep: no device, nothing about completeness.
 std::string config_of(const Sweep& sweep);
 
-// Where two sweeps differ first, e.g. "train.steps is 400, not 40", a's value last; "" where all settings are equal.
-std::string first_difference(const Sweep& a, const Sweep& b);
+// A file of a later version, which says things that this one does not know.
+class NewerFormat : public InputError {
+ public:
+  using InputError::InputError;
+};
 
-// The sweep and device of a config. Throws std::runtime_error saying what is wrong.
+// What a config says. Throws NewerFormat, or another std::exception saying what is wrong.
 struct Config {
   Sweep sweep;
   std::string device;
+  std::string made_by = "an unknown version";
+  int bits = 1;
 };
 Config parse_config(const std::string& text);
 // The sweep alone, also of the config of a sweep.

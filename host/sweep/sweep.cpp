@@ -10,7 +10,8 @@
 #include <utility>
 
 #include "phasegrid/error.hpp"
-#include "setting_rules.hpp"
+#include "setting_kinds.hpp"
+#include "settings.hpp"
 
 namespace phasegrid {
 namespace {
@@ -20,83 +21,33 @@ const Axis* find_axis(const std::vector<Axis>& axes, AxisName name) {
   return found == axes.end() ? nullptr : &*found;
 }
 
-// The training step works with float32: a sparsity that rounds to 1 there would leave no feature present, ever.
-void check_sparsity(std::string_view key, double value) {
-  if (value < 1 && static_cast<float>(value) >= 1.0f) {
-    throw InputError(fmt::format("{} must be {} (in float32, so at most 0.9999999), not {}", key,
-                                 allowed(rule_of("data.sparsity")), value));
-  }
-}
-
-// Text for a message, which is one line.
-std::string printable(std::string_view text) {
-  std::string line(text);
-  std::ranges::replace_if(
-      line, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return line;
-}
-
 void check_axis(const Axis& axis) {
+  const SettingKind& kind = *setting(axis.name).kind;
   const std::string key = fmt::format("axes.{}", to_string(axis.name));
   if (axis.values.empty()) {
-    throw InputError(fmt::format("{} must have at least one value, each {}", key, allowed(rule_of(key_of(axis.name)))));
+    throw InputError(fmt::format("{} must have at least one value, each {}", key, allowed(kind.axis_rule())));
   }
   if (axis.values.size() > kMostAxisValues) {
     throw InputError(fmt::format("{} has {} values; at most {} are allowed", key, axis.values.size(), kMostAxisValues));
   }
   std::set<double> seen;
   for (double value : axis.values) {
-    const SettingRule& rule = rule_of(key_of(axis.name));
-    try {
-      check_setting(rule.key, value);
-    } catch (const InputError&) {
-      throw InputError(fmt::format("{} must be values, each {}, not {}", key, allowed(rule), value));
-    }
-    if (axis.name == AxisName::sparsity) check_sparsity(key, value);
+    kind.check_axis_value(key, value);
     if (!seen.insert(value).second) throw InputError(fmt::format("{} has the value {} twice", key, value));
   }
 }
 
-void check_data(const Sweep& sweep) {
-  const DataSettings& data = sweep.data;
-  const auto n = static_cast<std::size_t>(sweep.shape.n_features);
-  if (!data.importance.empty() && data.importance.size() != n) {
-    throw InputError(
-        fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, not "
-                    "of {}",
-                    n, data.importance.size()));
-  }
-  for (double importance : data.importance) check_setting("data.importance", importance);
-  check_setting("data.importance_ratio", data.importance_ratio);
-  if (data.importance_rule != ImportanceRule::list && !data.importance.empty()) {
-    throw InputError("data.importance must be a list or a rule, not both");
-  }
-  if (data.sparsity && !data.feature_sparsity.empty()) {
-    throw InputError("data.sparsity must be one number or a list of one a feature, not both");
-  }
-  if (data.sparsity) {
-    check_setting("data.sparsity", *data.sparsity);
-    check_sparsity("data.sparsity", *data.sparsity);
-  }
-  if (!data.feature_sparsity.empty() && data.feature_sparsity.size() != n) {
-    throw InputError(fmt::format("data.sparsity must be a list of model.n_features = {} numbers, not of {}", n,
-                                 data.feature_sparsity.size()));
-  }
-  for (double sparsity : data.feature_sparsity) {
-    check_setting("data.sparsity", sparsity);
-    check_sparsity("data.sparsity", sparsity);
-  }
-  if (data.last_importance) check_setting("data.last_importance", *data.last_importance);
-}
-
-void check_init(const Sweep& sweep) {
+void check_shape(const Sweep& sweep) {
   const int n = sweep.shape.n_features, E = sweep.shape.n_experts;
+  if (sweep.shape.top_k > E) {
+    throw InputError(fmt::format("model.top_k must be at most model.n_experts = {}, not {}", E, sweep.shape.top_k));
+  }
   const RouterInit router = sweep.init.router;
   const bool k_hot = router == RouterInit::ordered_k_hot || router == RouterInit::random_k_hot;
   if (k_hot && n % E != 0) {
     throw InputError(
-        fmt::format("init.router = \"{}\" needs a model.n_experts that divides model.n_features = {}, not {}",
-                    router == RouterInit::ordered_k_hot ? "ordered-k-hot" : "random-k-hot", n, E));
+        fmt::format("init.router = {} needs a model.n_experts that divides model.n_features = {}, not {}",
+                    setting("init.router").kind->json(sweep).dump(), n, E));
   }
 }
 
@@ -157,11 +108,6 @@ std::vector<double> importances(const Sweep& sweep) {
 
 }  // namespace
 
-std::string_view to_string(AxisName name) {
-  const std::string_view key = key_of(name);
-  return key.substr(key.find('.') + 1);
-}
-
 std::vector<double> range(double start, double stop, double step) {
   if (!std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
     throw InputError("a range needs finite numbers start, stop and step");
@@ -183,34 +129,8 @@ std::vector<double> range(double start, double stop, double step) {
 }
 
 void Sweep::check() const {
-  if (!is_usable_name(name)) {
-    throw InputError(
-        fmt::format("name must be 1 to {} letters, digits, '.', '_' or '-', the first a letter, digit or "
-                    "'_', not '{}'",
-                    kLongestName, printable(std::string_view(name).substr(0, kLongestName))));
-  }
-  check_setting("restarts", restarts);
-  if (seed > 9223372036854775807u) {
-    throw InputError(fmt::format("seed must be {}, not {}", allowed(rule_of("seed")), seed));
-  }
-  check_setting("model.n_features", shape.n_features);
-  check_setting("model.n_hidden", shape.n_hidden);
-  check_setting("model.n_experts", shape.n_experts);
-  check_setting("model.top_k", shape.top_k);
-  if (shape.top_k > shape.n_experts) {
-    throw InputError(
-        fmt::format("model.top_k must be at most model.n_experts = {}, not {}", shape.n_experts, shape.top_k));
-  }
-  check_data(*this);
-  check_init(*this);
-  check_setting("train.steps", train.steps);
-  check_setting("train.batch", train.batch);
-  check_setting("train.learning_rate", train.learning_rate);
-  check_setting("train.weight_decay", train.weight_decay);
-  check_setting("train.load_balance", train.load_balance);
-  check_setting("train.drop_below", train.drop_below);
-  check_setting("train.drop_factor", train.drop_factor);
-  check_setting("train.stop_below", train.stop_below);
+  for (const Setting& row : settings()) row.kind->check(std::string(row.key), *this);
+  check_shape(*this);
 
   double models = restarts;
   for (const Axis& axis : axes) {
@@ -226,7 +146,7 @@ void Sweep::check() const {
   }
   if (!given && find_axis(axes, AxisName::sparsity) == nullptr) {
     throw InputError(
-        "sparsity must stand under [data] (a number from 0 to below 1, or a list of one a feature) or [axes]");
+        "sparsity must stand under [data] (a number from 0 to below 1, or a list of one per feature) or [axes]");
   }
   if (data.last_importance && find_axis(axes, AxisName::last_importance) != nullptr) {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
@@ -254,18 +174,10 @@ Grid::Grid(const Sweep& sweep)
     }
     if (!dimensions_.empty() && dimensions_.back().name == name) cells_ *= dimensions_.back().values.size();
   }
-  // -0 becomes 0: they are equal settings, but a cell's random numbers follow from the bits of its settings.
   for (Dimension& dimension : dimensions_) {
-    for (double& value : dimension.values) value += 0.0;
+    for (double& value : dimension.values) value += 0.0;  // as SettingKind::tidy
   }
-  for (std::vector<double>* list : {&base_.sparsity, &base_.importance}) {
-    for (double& value : *list) value += 0.0;
-  }
-  TrainSettings& train = base_.train;
-  for (double* value : {&train.learning_rate, &train.weight_decay, &train.load_balance, &train.drop_below,
-                        &train.drop_factor, &train.stop_below}) {
-    *value += 0.0;
-  }
+  for (const Setting& row : settings()) row.kind->tidy(base_);
 }
 
 std::vector<std::size_t> Grid::extents() const {
@@ -279,32 +191,7 @@ Cell Grid::cell(std::size_t i) const {
   for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
     const double value = dimension->values[i % dimension->values.size()];
     i /= dimension->values.size();
-    switch (dimension->name) {
-      case AxisName::sparsity:
-        if (!std::isnan(value)) cell.sparsity.assign(cell.sparsity.size(), value);  // NaN: each feature has its own
-        break;
-      case AxisName::last_importance:
-        cell.importance.back() = value;
-        break;
-      case AxisName::steps:
-        cell.train.steps = static_cast<int>(value);
-        break;
-      case AxisName::batch:
-        cell.train.batch = static_cast<int>(value);
-        break;
-      case AxisName::learning_rate:
-        cell.train.learning_rate = value;
-        break;
-      case AxisName::weight_decay:
-        cell.train.weight_decay = value;
-        break;
-      case AxisName::load_balance:
-        cell.train.load_balance = value;
-        break;
-      case AxisName::seed:
-        cell.seed += static_cast<std::uint64_t>(value);
-        break;
-    }
+    setting(dimension->name).kind->put(value, cell);
   }
   return cell;
 }

@@ -1,5 +1,5 @@
 // Sweep files: TOML read by toml++, laid over with a preset, a variant and --set changes, then turned into a checked
-// Sweep. The ranges of numbers are those of setting_rules.hpp.
+// Sweep, setting by setting of the settings table.
 #include "phasegrid/sweep_file.hpp"
 
 #include <fmt/format.h>
@@ -9,10 +9,11 @@
 #include <filesystem>
 
 #include "phasegrid/error.hpp"
-#include "setting_rules.hpp"
+#include "read_document.hpp"
+#include "setting_kinds.hpp"
+#include "settings.hpp"
 #include "text/text_file.hpp"
 #include "toml_limits.hpp"
-#include "toml_values.hpp"
 
 namespace phasegrid {
 namespace {
@@ -30,27 +31,25 @@ toml::table parse_toml(std::string_view text, const std::string& origin) {
 
 // ---------------------------------------------------------------- presets and --set
 
-// Lays `over` over `under`. Tables merge, but an axis, an importance, snapshots, a list or a number is replaced whole.
-void lay_over(toml::table& under, toml::table&& over, bool is_axes) {
+// Lays `over` over `under`: tables of settings merge, a setting is replaced whole.
+void lay_over(toml::table& under, toml::table&& over, bool are_settings = false) {
   for (auto&& [key, value] : over) {
     toml::node* there = under.get(key);
-    const bool whole = is_axes || key.str() == "importance" || key.str() == "snapshots";
-    if (!whole && there != nullptr && there->is_table() && value.is_table()) {
-      lay_over(*there->as_table(), std::move(*value.as_table()), key.str() == "axes");
+    if (!are_settings && there != nullptr && there->is_table() && value.is_table()) {
+      lay_over(*there->as_table(), std::move(*value.as_table()), true);
     } else {
       under.insert_or_assign(key, std::move(value));
     }
   }
 }
 
-// What `over` makes an axis is no plain setting any more.
+// What `over` makes an axis is no plain setting any more; but an axis of seeds is added to the seed.
 void make_room_for_axes(toml::table& document, const toml::table& over) {
   const toml::node* axes = over.get("axes");
   if (axes == nullptr || !axes->is_table()) return;
-  for (auto&& [key, value] : *axes->as_table()) {
-    for (const char* home : {"data", "train"}) {
-      if (toml::table* table = document[home].as_table()) table->erase(key);
-    }
+  for (const Setting& row : settings()) {
+    if (!row.axis || !axes->as_table()->contains(row.name())) continue;
+    if (toml::table* table = document[row.table()].as_table()) table->erase(row.name());
   }
 }
 
@@ -94,7 +93,7 @@ void apply_layer(toml::table& document, std::string_view kind, const std::string
   if (!chosen->is_table()) refuse(*chosen, fmt::format("{}.{} must be a table, not {}", kind, name, found(*chosen)));
   refuse_layers_within(*chosen->as_table());
   make_room_for_axes(document, *chosen->as_table());
-  lay_over(document, std::move(*chosen->as_table()), false);
+  lay_over(document, std::move(*chosen->as_table()));
 }
 
 void apply_set(toml::table& document, const std::string& change) {
@@ -121,150 +120,20 @@ void apply_set(toml::table& document, const std::string& change) {
   }
   refuse_layers_within(over);
   make_room_for_axes(document, over);
-  lay_over(document, std::move(over), false);
+  lay_over(document, std::move(over));
 }
 
-void read_axes(const toml::table& document, Sweep& sweep) {
+// What is an axis may not be a plain setting too. (But a seed may: its axis is added to it.)
+void refuse_twins(const toml::table& document) {
   const toml::table& axes = table_at(document, "axes");
-  check_keys(axes, "axes", keys_of_table("axes"));
-  for (int i = 0; i < kAxisNames; ++i) {
-    const auto name = static_cast<AxisName>(i);
-    const toml::node* node = axes.get(to_string(name));
-    if (node == nullptr) continue;
-    const std::string_view rule_key = key_of(name);
-    const toml::table& home = table_at(document, rule_key.substr(0, rule_key.find('.')));
-    // (axes.seed is a key of its own: it is added to the sweep's seed.)
-    if (const toml::node* twin = home.get(to_string(name)); twin != nullptr && twin != node) {
-      refuse(*twin,
-             fmt::format("{0} stands here and as axes.{1}; a key may stand in one place: take it out of [{2}], or "
-                         "for one value leave the axis and write --set 'axes.{1}=[VALUE]'",
-                         rule_key, to_string(name), rule_key.substr(0, rule_key.find('.'))));
-    }
-    const std::string shown = fmt::format("axes.{}", to_string(name));
-    sweep.axes.push_back({name, read_list_or_range(*node, rule_key, shown)});
+  for (const Setting& row : settings()) {
+    if (!row.axis || row.table().empty() || !axes.contains(row.name())) continue;
+    const toml::node* twin = table_at(document, row.table()).get(row.name());
+    if (twin == nullptr) continue;
+    refuse(*twin, fmt::format("{0} stands here and as axes.{1}; a key may stand in one place: take it out of [{2}], or "
+                              "for one value leave the axis and write --set 'axes.{1}=[VALUE]'",
+                              row.key, row.name(), row.table()));
   }
-}
-
-// "uniform", a list, { geometric = RATIO } or { shuffled_geometric = RATIO }.
-void read_importance(const toml::node& node, const Shape& shape, DataSettings& data) {
-  const auto* text = node.as_string();
-  const toml::table* rule = node.as_table();
-  const bool shuffled = rule != nullptr && rule->contains("shuffled_geometric");
-  if (node.is_array() && !node.as_array()->empty()) {
-    data.importance = read_list(*node.as_array(), "data.importance", "data.importance");
-  } else if (rule != nullptr && rule->size() == 1 && (shuffled || rule->contains("geometric"))) {
-    const std::string key = shuffled ? "shuffled_geometric" : "geometric";
-    data.importance_rule = shuffled ? ImportanceRule::shuffled_geometric : ImportanceRule::geometric;
-    data.importance_ratio = number_from(*rule->get(key), "data.importance_ratio", "data.importance." + key);
-  } else if (text == nullptr || text->get() != "uniform") {
-    refuse(node, fmt::format("data.importance must be \"uniform\" or a list of model.n_features = {} numbers, each {}, "
-                             "or {{ geometric = RATIO }} or {{ shuffled_geometric = RATIO }}, not {}",
-                             shape.n_features, allowed(rule_of("data.importance")),
-                             node.is_array() ? "an empty list" : found(node)));
-  }
-}
-
-void read_data(const toml::table& data, Sweep& sweep) {
-  check_keys(data, "data", keys_of_table("data"));
-  if (const toml::node* node = data.get("importance")) read_importance(*node, sweep.shape, sweep.data);
-  double number = 0;
-  if (const toml::node* node = data.get("sparsity")) {
-    if (node->is_array() && node->as_array()->empty()) {
-      refuse(*node, fmt::format("data.sparsity must be {}, or a list of one a feature, not an empty list",
-                                allowed(rule_of("data.sparsity"))));
-    } else if (node->is_array()) {
-      sweep.data.feature_sparsity = read_list(*node->as_array(), "data.sparsity", "data.sparsity");
-    } else {
-      read_number(data, "data", "sparsity", number);
-      sweep.data.sparsity = number;
-    }
-  }
-  if (data.contains("last_importance")) {
-    read_number(data, "data", "last_importance", number);
-    sweep.data.last_importance = number;
-  }
-}
-
-void read_init(const toml::table& init, Sweep& sweep) {
-  check_keys(init, "init", keys_of_table("init"));
-  read_choice<RouterInit>(init, "init", "router",
-                          {{"xavier", RouterInit::xavier},
-                           {"zero", RouterInit::zero},
-                           {"diagonal", RouterInit::diagonal},
-                           {"ordered-k-hot", RouterInit::ordered_k_hot},
-                           {"random-k-hot", RouterInit::random_k_hot}},
-                          sweep.init.router);
-  read_choice<BiasInit>(init, "init", "bias", {{"xavier", BiasInit::xavier}, {"zero", BiasInit::zero}},
-                        sweep.init.bias);
-}
-
-void read_train(const toml::table& train, TrainSettings& into) {
-  check_keys(train, "train", keys_of_table("train"));
-  read_number(train, "train", "steps", into.steps);
-  read_number(train, "train", "batch", into.batch);
-  read_number(train, "train", "learning_rate", into.learning_rate);
-  read_number(train, "train", "weight_decay", into.weight_decay);
-  read_number(train, "train", "load_balance", into.load_balance);
-  read_number(train, "train", "drop_below", into.drop_below);
-  read_number(train, "train", "drop_factor", into.drop_factor);
-  read_number(train, "train", "stop_below", into.stop_below);
-  read_choice<Loss>(train, "train", "loss", {{"mean", Loss::mean}, {"sum", Loss::sum}}, into.loss);
-  read_choice<Keep>(train, "train", "keep",
-                    {{"last-batch", Keep::last_batch}, {"evaluation", Keep::evaluation}, {"all", Keep::all}},
-                    into.keep);
-  read_choice<Schedule>(train, "train", "schedule",
-                        {{"constant", Schedule::constant}, {"linear", Schedule::linear}, {"cosine", Schedule::cosine}},
-                        into.schedule);
-  if (const toml::node* node = train.get("snapshots")) {
-    if (const toml::array* list = node->as_array(); list != nullptr && list->empty()) return;  // none
-    for (double step : read_list_or_range(*node, "train.snapshots", "train.snapshots")) {
-      try {
-        check_setting("train.snapshots", step);  // a range may leave what an int can hold
-      } catch (const InputError& error) {
-        refuse(*node, error.what());
-      }
-      into.snapshots.push_back(static_cast<int>(step));
-    }
-  }
-}
-
-// What the document says, key by key.
-Sweep read_document(const toml::table& document, const std::string& origin) {
-  Sweep sweep;
-  check_keys(document, "",
-             {"name", "restarts", "seed", "model", "data", "init", "train", "axes", "presets", "variants"});
-  sweep.name = std::filesystem::path(origin).stem().string();
-  if (const toml::node* node = document.get("name")) {
-    const auto* text = node->as_string();
-    if (text == nullptr || !is_usable_name(text->get())) {
-      refuse(*node, fmt::format("name must be 1 to {} letters, digits, '.', '_' or '-', the first a letter, digit or "
-                                "'_', not {}",
-                                kLongestName, found(*node)));
-    }
-    sweep.name = text->get();
-  }
-  read_number(document, "", "restarts", sweep.restarts);
-  if (const toml::node* node = document.get("seed")) {
-    if (!node->is_integer() || node->as_integer()->get() < 0) {
-      refuse(*node, fmt::format("seed must be {}, not {}{}", allowed(rule_of("seed")), found(*node),
-                                list_hint(*node, "seed")));
-    }
-    sweep.seed = static_cast<std::uint64_t>(node->as_integer()->get());
-  }
-
-  const toml::table& model = table_at(document, "model");
-  check_keys(model, "model", keys_of_table("model"));
-  read_number(model, "model", "n_features", sweep.shape.n_features);
-  read_number(model, "model", "n_hidden", sweep.shape.n_hidden);
-  read_number(model, "model", "n_experts", sweep.shape.n_experts);
-  read_number(model, "model", "top_k", sweep.shape.top_k);
-
-  read_data(table_at(document, "data"), sweep);
-
-  read_init(table_at(document, "init"), sweep);
-  read_train(table_at(document, "train"), sweep.train);
-  read_axes(document, sweep);
-  return sweep;
 }
 
 // What concerns several keys, or values that a range made. Such a message begins with a key, whose line is shown.
@@ -284,7 +153,7 @@ void require_features(const toml::table& document, const std::string& origin) {
   if (table_at(document, "model").contains("n_features")) return;
   throw InputError(
       fmt::format("{}: model.n_features must be given: {} (n_hidden, n_experts and top_k are 1 where they are not)",
-                  origin, allowed(rule_of("model.n_features"))));
+                  origin, setting("model.n_features").kind->allowed()));
 }
 
 // Which layers of a file are meant.
@@ -302,7 +171,10 @@ toml::table parse_layers(std::string_view text, const std::string& origin, const
 }
 
 Sweep read_layers(const toml::table& document, const std::string& origin, const Layers& layers) {
-  Sweep sweep = read_document(document, origin);
+  Sweep sweep;
+  sweep.name = std::filesystem::path(origin).stem().string();
+  read_document(document, sweep);
+  refuse_twins(document);
   if (!layers.variant.empty()) sweep.name += "_" + layers.variant;
   return sweep;
 }
@@ -335,9 +207,8 @@ std::vector<Sweep> parse_sweeps(std::string_view text, const std::string& origin
   }
   for (auto&& [key, value] : layers_of(whole, "variants")) {
     if (!is_usable_name(key.str())) {
-      refuse(value, fmt::format("variants: the name of a variant must be 1 to {} letters, digits, '.', '_' or '-', the "
-                                "first a letter, digit or '_', not '{}'",
-                                kLongestName, shortened(std::string(key.str()))));
+      refuse(value, fmt::format("variants: the name of a variant must be {}, not '{}'", usable_names(),
+                                shortened(std::string(key.str()))));
     }
     variants.emplace_back(key.str());
   }

@@ -1,5 +1,6 @@
 #include "toml_values.hpp"
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include "text/near_names.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/sweep.hpp"
-#include "setting_rules.hpp"
+#include "settings.hpp"
 
 namespace phasegrid {
 
@@ -20,9 +21,10 @@ std::string shortened(const std::string& text, std::size_t most) {
 }
 
 namespace {
-// "fig4.toml:12: ", or "--set train.steps=0: ".
+// "fig4.toml:12: ", or "--set train.steps=0: "; nothing for what was written nowhere, as the settings of a config.
 std::string place(const toml::node& node) {
   const toml::source_region& source = node.source();
+  if (!source.path && source.begin.line == 0) return "";
   const std::string origin = source.path ? *source.path : "sweep";
   if (origin.starts_with("--set") || source.begin.line == 0) return origin + ": ";
   return fmt::format("{}:{}: ", origin, source.begin.line);
@@ -78,35 +80,30 @@ const toml::table& table_at(const toml::table& document, std::string_view key) {
   return *node->as_table();
 }
 
-double number_from(const toml::node& node, std::string_view rule_key, const std::string& shown) {
-  const SettingRule& rule = rule_of(rule_key);
+double number_from(const toml::node& node, const NumberRule& rule, const std::string& shown) {
   const bool fits = node.is_integer() || (node.is_floating_point() && !rule.whole);
   if (!fits) {
     refuse(node, fmt::format("{} must be {}, not {}{}", shown, allowed(rule), found(node), list_hint(node, shown)));
   }
   const double value =
       node.is_integer() ? static_cast<double>(node.as_integer()->get()) : node.as_floating_point()->get();
-  try {
-    check_setting(rule_key, value);
-  } catch (const InputError&) {
-    refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
-  }
+  if (!obeys(rule, value)) refuse(node, fmt::format("{} must be {}, not {}", shown, allowed(rule), found(node)));
   return value;
 }
 
-std::vector<double> read_list(const toml::array& list, std::string_view rule_key, const std::string& shown) {
+std::vector<double> read_list(const toml::array& list, const NumberRule& rule, const std::string& shown) {
   if (list.empty())
     refuse(list, fmt::format("{} must have at least one value, each {}, not an empty list", shown,
-                             allowed(rule_of(rule_key))));
+                             allowed(rule)));
   std::vector<double> values;
   for (const toml::node& element : list) {
-    values.push_back(number_from(element, rule_key, fmt::format("{}[{}]", shown, values.size())));
+    values.push_back(number_from(element, rule, fmt::format("{}[{}]", shown, values.size())));
   }
   return values;
 }
 
-std::vector<double> read_range(const toml::table& table, std::string_view rule_key, const std::string& shown) {
-  const bool whole = rule_of(rule_key).whole;
+std::vector<double> read_range(const toml::table& table, const NumberRule& rule, const std::string& shown) {
+  const bool whole = rule.whole;
   check_keys(table, shown, {"start", "stop", "step"});
   double part[3] = {};
   int i = 0;
@@ -128,9 +125,9 @@ std::vector<double> read_range(const toml::table& table, std::string_view rule_k
   }
 }
 
-std::vector<double> read_list_or_range(const toml::node& node, std::string_view rule_key, const std::string& shown) {
-  if (node.is_array()) return read_list(*node.as_array(), rule_key, shown);
-  if (node.is_table()) return read_range(*node.as_table(), rule_key, shown);
+std::vector<double> read_list_or_range(const toml::node& node, const NumberRule& rule, const std::string& shown) {
+  if (node.is_array()) return read_list(*node.as_array(), rule, shown);
+  if (node.is_table()) return read_range(*node.as_table(), rule, shown);
   refuse(node, fmt::format("{} must be a list of numbers or {{ start, stop, step }}, not {}", shown, found(node)));
 }
 

@@ -1,14 +1,13 @@
 // Values of a TOML document, read with messages that name line, key and what is allowed.
 #pragma once
 
-#include <fmt/format.h>
 #include <toml++/toml.h>
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "number_rule.hpp"
 
 namespace phasegrid {
 
@@ -25,36 +24,11 @@ using Keys = std::vector<std::string_view>;
 void check_keys(const toml::table& table, std::string_view path, const Keys& allowed);
 // The table at `key` of the document; an absent one is empty.
 const toml::table& table_at(const toml::table& document, std::string_view key);
-// A number that obeys the rule of `rule_key`; `shown` is what a message calls it.
-double number_from(const toml::node& node, std::string_view rule_key, const std::string& shown);
+// A number that obeys the rule; `shown` is what a message calls it.
+double number_from(const toml::node& node, const NumberRule& rule, const std::string& shown);
 // Numbers of a list, or of a { start, stop, step }.
-std::vector<double> read_list(const toml::array& list, std::string_view rule_key, const std::string& shown);
-std::vector<double> read_range(const toml::table& table, std::string_view rule_key, const std::string& shown);
-std::vector<double> read_list_or_range(const toml::node& node, std::string_view rule_key, const std::string& shown);
-
-template <class Number>
-void read_number(const toml::table& table, std::string_view path, std::string_view key, Number& into) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return;
-  const std::string shown = path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
-  into = static_cast<Number>(number_from(*node, shown, shown));
-}
-
-template <class Choice>
-void read_choice(const toml::table& table, std::string_view path, std::string_view key,
-                 std::initializer_list<std::pair<std::string_view, Choice>> choices, Choice& into) {
-  const toml::node* node = table.get(key);
-  if (node == nullptr) return;
-  std::string names;
-  for (const auto& [name, choice] : choices) {
-    if (const auto* text = node->as_string(); text != nullptr && text->get() == name) {
-      into = choice;
-      return;
-    }
-    names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", name);
-  }
-  refuse(*node, fmt::format("{0}.{1} must be {2}, not {3}{4}", path, key, names, found(*node),
-                            list_hint(*node, fmt::format("{}.{}", path, key))));
-}
+std::vector<double> read_list(const toml::array& list, const NumberRule& rule, const std::string& shown);
+std::vector<double> read_range(const toml::table& table, const NumberRule& rule, const std::string& shown);
+std::vector<double> read_list_or_range(const toml::node& node, const NumberRule& rule, const std::string& shown);
 
 }  // namespace phasegrid

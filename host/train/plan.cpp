@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 
+#include "sweep/settings.hpp"
 #include "tiny/tiny.hpp"
 
 namespace phasegrid {
@@ -154,6 +155,10 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   for (int f = 0; f < (alike ? 1 : shape.n_features); ++f) hash.add(sparsity_of(cell, f));
   for (float number : {settings.learning_rate, settings.decay, settings.load_balance}) hash.add(number);
   for (double importance : cell.importance) hash.add(static_cast<float>(importance));
+  for (const auto& [name, values] : beyond_defaults(cell)) {
+    for (char letter : name) hash.add(static_cast<std::uint32_t>(letter));
+    for (double value : values) hash.add(static_cast<float>(value));
+  }
   const auto key = hash.finish();
   settings.key[0] = key[0];
   settings.key[1] = key[1];

@@ -12,6 +12,7 @@
 #include "memory.hpp"
 #include "phasegrid/error.hpp"
 #include "results/results_check.hpp"
+#include "sweep/settings.hpp"
 
 namespace phasegrid {
 namespace {
@@ -180,9 +181,16 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
+      const std::string name = fmt::format("resume: the results for sweep '{}'", sweeps[s].name);
+      if (const std::string other = training_difference(sweeps[s], options.resume[s].sweep); !other.empty()) {
+        throw InputError(fmt::format("{} are of other settings: {}", name, other));
+      }
+      if (const std::string other = other_bits(options.resume[s]); !other.empty()) {
+        throw InputError(fmt::format("{}: {}", name, other));
+      }
       results[s] = options.resume[s];
       results[s].sweep = sweeps[s];
-      check_results(results[s], fmt::format("resume: the results for sweep '{}'", sweeps[s].name));
+      check_results(results[s], name);
     }
     planned[s].expand();
     planned[s].choose_models(results[s].status, mine[s]);

@@ -13,17 +13,12 @@
 #include "results/output_file.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/merge.hpp"
+#include "results/results_check.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where two sweeps differ in more than their name: models of the one are none of the other's. "" where they do not.
-std::string difference(const Sweep& ours, Sweep theirs) {
-  theirs.name = ours.name;
-  return first_difference(ours, theirs);
-}
 
 std::optional<Results> results_in(const std::string& path) {
   std::error_code unknown;
@@ -67,7 +62,7 @@ void remove_partial(const std::string& target, const std::string& partial, const
   try {
     const OutputFile claim(target, OutputFile::Claim::sole);
     const std::optional<Results> less = results_in(partial);
-    if (!less || !difference(whole.sweep, less->sweep).empty() || less->models_done() > whole.models_done()) return;
+    if (!less || !training_difference(whole.sweep, less->sweep).empty() || less->bits != whole.bits || less->models_done() > whole.models_done()) return;
     fs::remove(partial, ignored);
   } catch (const InputError&) {
   }
@@ -124,7 +119,9 @@ void TrainingFiles::open(File& file) {
 
 // Where the results file holds all that this training would write, there is nothing to train.
 bool TrainingFiles::take_whole(File& file, std::optional<Results>& before) const {
-  if (!before || !difference(file.sweep, before->sweep).empty() || !done(file, *before).all()) return false;
+  if (!before || !training_difference(file.sweep, before->sweep).empty()) return false;
+  expect_our_bits(*before, file.path);
+  if (!done(file, *before).all()) return false;
   if (options_.layout != Layout::phasegrid) {
     throw InputError(
         fmt::format("{}: holds every model of this sweep in phasegrid's layout, of which the authors' would "
@@ -139,6 +136,13 @@ bool TrainingFiles::take_whole(File& file, std::optional<Results>& before) const
   return true;
 }
 
+// Models of another version's bits are none of this training, and are not to be lost for it.
+void TrainingFiles::expect_our_bits(const Results& results, const std::string& path) const {
+  const std::string others = other_bits(results);
+  if (others.empty() || results.models_done() == 0) return;
+  throw InputError(fmt::format("{}: {}; move the file away, or give {} to replace it", path, others, options_.fresh_is));
+}
+
 // What to go on from: the models of .partial, and those of a results file that is not whole.
 void TrainingFiles::read_earlier(File& file, std::optional<Results> before) const {
   file.earlier = Results(file.sweep);
@@ -146,10 +150,10 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
   if (options_.fresh) return;
   if (partial) {
     file.saved = partial->models_done();
-    const std::string other = difference(file.sweep, partial->sweep);
+    const std::string other = training_difference(file.sweep, partial->sweep);
     if (!other.empty()) {
       // Where the results file has all of that sweep, nothing is lost with a part of it.
-      const bool kept = before && before->complete() && difference(before->sweep, partial->sweep).empty();
+      const bool kept = before && before->complete() && training_difference(before->sweep, partial->sweep).empty();
       if (file.saved > 0 && !kept) {
         throw InputError(
             fmt::format("{}: holds {} of {} models of another sweep, whose {}; finish that sweep, move the "
@@ -157,11 +161,13 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
                         file.shown_partial, file.saved, partial->status.size(), other, options_.fresh_is));
       }
       file.saved = 0;
+    } else {
+      expect_our_bits(*partial, file.shown_partial);
     }
   }
   Merger merger;
   auto add = [&](std::optional<Results>& found, const std::string& path) {
-    if (!found || !difference(file.sweep, found->sweep).empty() || found->models_done() == 0) return;
+    if (!found || !training_difference(file.sweep, found->sweep).empty() || found->models_done() == 0) return;
     found->sweep = file.sweep;
     merger.add(*found, path);
     file.earlier = merger.results();

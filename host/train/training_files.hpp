@@ -68,6 +68,7 @@ class TrainingFiles {
   };
   void open(File& file);
   bool take_whole(File& file, std::optional<Results>& before) const;
+  void expect_our_bits(const Results& results, const std::string& path) const;
   void read_earlier(File& file, std::optional<Results> before) const;
   static void save(File& file, const Results& so_far);
   static ModelsDone done(const File& file, const Results& results);

@@ -37,7 +37,7 @@ enum {
 
 /* The sentence of this thread's last call that did not return PHASEGRID_OK; "" before. Lives until the next one. */
 PHASEGRID_API const char* phasegrid_last_error(void);
-PHASEGRID_API const char* phasegrid_version(void); /* "0.1.0" */
+PHASEGRID_API const char* phasegrid_version(void); /* "0.2.0" */
 
 /* ---------------------------------------------------------------- sweeps */
 

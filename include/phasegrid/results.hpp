@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "phasegrid/identity.hpp"
 #include "phasegrid/losses.hpp"
 #include "phasegrid/sweep.hpp"
 
@@ -20,7 +21,9 @@ constexpr std::int32_t kNotTrained = -1;
 // All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes).
 struct Results {
   Sweep sweep;
-  std::string device;  // what trained it, e.g. "cpu avx512" or the GPU's name
+  std::string device;   // what trained it, e.g. "cpu avx512" or the GPU's name
+  std::string made_by;  // by which version of phasegrid; "": this one
+  int bits = kBits;     // which numbers that version gives
 
   // The two losses of losses.hpp, on the batch by which restarts are compared (TrainSettings::keep). NaN where nothing
   // was trained, or no model of the cell has a finite one.

@@ -75,10 +75,10 @@ struct InitSettings {
   friend bool operator==(const InitSettings&, const InitSettings&) = default;
 };
 
-// Everything that can stand under [axes]. A seed is added to the sweep's, so that independent repetitions can be cells,
-// each with its own kept model.
+// Everything that can stand under [axes], in the order of the grid's dimensions. A seed is added to the sweep's, so that
+// independent repetitions can be cells, each with its own kept model; it stays the last one.
 enum class AxisName { sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance, seed };
-constexpr int kAxisNames = 8;
+constexpr int kAxisNames = static_cast<int>(AxisName::seed) + 1;
 std::string_view to_string(AxisName name);
 
 struct Axis {

@@ -110,7 +110,7 @@ class Installed(unittest.TestCase):
         output = call(build / "phase_boundary")
         self.assertIn("45 models in", output)
         self.assertEqual(output.count("represented from sparsity"), 9)
-        for version, found in {"0.1.0": True, "0.2": False, "1": False}.items():
+        for version, found in {"0.2.0": True, "0.1": False, "0.3": False, "1": False}.items():
             folder = SCRATCH / f"version_{version}"
             folder.mkdir(exist_ok=True)
             (folder / "CMakeLists.txt").write_text(

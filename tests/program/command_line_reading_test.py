@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from command_line import PROGRAM, CommandLineCase, phasegrid
 
-CORPUS = Path(__file__).resolve().parent / "fuzz" / "corpus"
+CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
 
 
 def small_stack():

@@ -27,6 +27,7 @@ def run(*command: object, **environment: str) -> None:
 
 def test_types(tmp_path: Path) -> None:
     run("mypy", "--cache-dir", tmp_path, "-p", "phasegrid", MYPYPATH=str(PACKAGE))
+    run("mypy", "--cache-dir", tmp_path, "experiments/write_settings.py", MYPYPATH=str(PACKAGE))
 
 
 def test_ruff() -> None:

@@ -474,6 +474,7 @@ def test_what_has_no_default_must_be_given() -> None:
 
 
 def test_what_the_machine_cannot_hold_is_refused() -> None:
-    huge = {"n_features": 256, "n_hidden": 64, "n_experts": 64, "restarts": 100, "sparsity": np.linspace(0, 0.9, 5000)}
+    shape = {"n_features": 256, "n_hidden": 64, "n_experts": 64}
+    huge = {**shape, "restarts": 100, "sparsity": np.linspace(0, 0.9, 50_000)}
     with pytest.raises(ValueError, match="GB of memory"):
         phasegrid.train(**huge)

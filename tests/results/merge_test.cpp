@@ -196,5 +196,23 @@ TEST(Merge, ARefusedPartChangesNothing) {
   expect_same(merger.results(), taken(sweep, models));
 }
 
+TEST(Merge, OtherBitsAreNotMixedIn) {
+  const Sweep sweep = full_sweep();
+  const std::vector<Model> models = models_of(sweep, 3);
+  Results ours = taken(sweep, {models.begin(), models.begin() + 5});
+  Results theirs = taken(sweep, {models.begin() + 5, models.begin() + 9});
+  theirs.made_by = "9.8.7";
+  theirs.bits = kBits + 1;
+  Merger merger;
+  merger.add(ours, "ours");
+  expect_refusal("theirs", "was made by phasegrid 9.8.7 (bits 2), and ours was made by phasegrid",
+                 [&] { merger.add(theirs, "theirs"); });
+  Merger of_theirs;  // among themselves they are of one training
+  of_theirs.add(theirs, "theirs");
+  of_theirs.add(theirs, "again");
+  EXPECT_EQ(of_theirs.results().bits, kBits + 1);
+  EXPECT_EQ(of_theirs.results().made_by, "9.8.7");
+}
+
 }  // namespace
 }  // namespace phasegrid

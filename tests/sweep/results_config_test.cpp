@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "phasegrid/train.hpp"
 #include "support/test_results.hpp"
 
 namespace phasegrid {
@@ -57,7 +58,7 @@ TEST_F(ResultsConfigTest, EveryAxisAndEnumReadsBack) {
 TEST_F(ResultsConfigTest, OfVersion01ReadBack) {
   const Results results = taken(small_sweep(), models_of(small_sweep(), 1));
   auto config = nlohmann::json::parse(config_of(results));
-  ASSERT_EQ(config.erase("init"), 1u);
+  for (const char* key : {"init", "format", "bits"}) ASSERT_EQ(config.erase(key), 1u) << key;
   for (const char* key : {"schedule", "drop_below", "drop_factor", "stop_below", "snapshots"}) {
     ASSERT_EQ(config["train"].erase(key), 1u);
   }
@@ -68,8 +69,47 @@ TEST_F(ResultsConfigTest, OfVersion01ReadBack) {
     auto half = config;
     half["train"][key] = 0;
     save_under(half.dump(-1, ' ', true), results);
-    expect_refusal(path_, "'init' not found", [&] { load_results(path_); });
+    expect_refusal(path_, "init.router is missing", [&] { load_results(path_); });
   }
+}
+
+TEST_F(ResultsConfigTest, SayWhichFormatAndBitsTheyAreOf) {
+  const Results results = taken(small_sweep(), models_of(small_sweep(), 1));
+  auto config = nlohmann::json::parse(config_of(results));
+  EXPECT_EQ(config.at("format"), kFormat);
+  EXPECT_EQ(config.at("bits"), kBits);
+  EXPECT_EQ(config.at("phasegrid"), version());
+  save_results(results, path_);
+  EXPECT_EQ(load_results(path_).bits, kBits);
+  // The version before wrote neither number.
+  auto before = config;
+  before.erase("format"), before.erase("bits"), before["phasegrid"] = "0.1.0";
+  save_under(before.dump(-1, ' ', true), results);
+  expect_same(load_results(path_), results);
+  EXPECT_EQ(load_results(path_).bits, 1);
+  // A later one is read as far as its format is known; what it says of itself stays.
+  auto later = config;
+  later["bits"] = 7, later["phasegrid"] = "9.8.7";
+  save_under(later.dump(-1, ' ', true), results);
+  const Results theirs = load_results(path_);
+  EXPECT_EQ(theirs.bits, 7);
+  save_results(theirs, path_);
+  const auto again = nlohmann::json::parse(NpzFile(path_).text("config"));
+  EXPECT_EQ(again.at("bits"), 7);
+  EXPECT_EQ(again.at("phasegrid"), "9.8.7");
+  later["format"] = kFormat + 1;
+  save_under(later.dump(-1, ' ', true), results);
+  expect_refusal(path_, "is of phasegrid 9.8.7 and its format 2; this is phasegrid", [&] { load_results(path_); });
+  for (const char* key : {"format", "bits"}) {
+    auto broken = config;
+    broken[key] = 0;
+    save_under(broken.dump(-1, ' ', true), results);
+    expect_refusal(path_, std::string(key) + " must be a whole number from 1", [&] { load_results(path_); });
+  }
+  auto unknown = config;
+  unknown["train"]["colour"] = 1;
+  save_under(unknown.dump(-1, ' ', true), results);
+  expect_refusal(path_, "unknown key 'train.colour'", [&] { load_results(path_); });
 }
 
 TEST_F(ResultsConfigTest, BrokenOnesAreRefused) {
@@ -104,68 +144,68 @@ TEST_F(ResultsConfigTest, BrokenSettingsAreRefusedForWhatTheyAre) {
     std::string from, to, reason;
   };
   std::vector<Change> changes = {
-      {"\"router\":\"xavier\"", "\"router\":\"hot\"", "router must be one of"},
-      {"\"router\":\"xavier\"", "\"router\":0", "must be string"},
-      {"\"router\":\"xavier\",", "", "'router' not found"},
-      {"\"bias\":\"xavier\"", "\"bias\":\"diagonal\"", "bias must be one of"},
-      {"\"init\":{\"router\":\"xavier\",\"bias\":\"xavier\"},", "", "'init' not found"},
-      {"\"init\":{\"router\":\"xavier\",\"bias\":\"xavier\"},", "\"init\":[],", "with array"},
-      {"\"schedule\":\"constant\"", "\"schedule\":\"step\"", "schedule must be one of"},
-      {"\"schedule\":\"constant\",", "", "'schedule' not found"},
+      {"\"router\":\"xavier\"", "\"router\":\"hot\"", "init.router must be \"xavier\" or"},
+      {"\"router\":\"xavier\"", "\"router\":0", "init.router must be \"xavier\" or"},
+      {"\"router\":\"xavier\",", "", "init.router is missing"},
+      {"\"bias\":\"xavier\"", "\"bias\":\"diagonal\"", "init.bias must be \"xavier\" or \"zero\", not \"diagonal\""},
+      {"\"init\":{\"router\":\"xavier\",\"bias\":\"xavier\"},", "", "init.router is missing"},
+      {"\"init\":{\"router\":\"xavier\",\"bias\":\"xavier\"},", "\"init\":[],", "init.router is missing"},
+      {"\"schedule\":\"constant\"", "\"schedule\":\"step\"", "train.schedule must be \"constant\" or"},
+      {"\"schedule\":\"constant\",", "", "train.schedule is missing"},
       {"\"drop_below\":0.0", "\"drop_below\":-1", "train.drop_below must be"},
-      {"\"drop_below\":0.0", "\"drop_below\":null", "drop_below must be a number"},
-      {"\"drop_below\":0.0,", "", "'drop_below' not found"},
+      {"\"drop_below\":0.0", "\"drop_below\":null", "train.drop_below must not be null"},
+      {"\"drop_below\":0.0,", "", "train.drop_below is missing"},
       {"\"drop_factor\":0.1", "\"drop_factor\":2", "train.drop_factor must be"},
-      {"\"drop_factor\":0.1", "\"drop_factor\":true", "drop_factor must be a number"},
-      {"\"drop_factor\":0.1,", "", "'drop_factor' not found"},
+      {"\"drop_factor\":0.1", "\"drop_factor\":true", "train.drop_factor must be a number from 0 to 1, not true"},
+      {"\"drop_factor\":0.1,", "", "train.drop_factor is missing"},
       {"\"stop_below\":0.0", "\"stop_below\":1e300", "train.stop_below must be"},
-      {"\"stop_below\":0.0", "\"stop_below\":\"0\"", "stop_below must be a number"},
-      {"\"stop_below\":0.0,", "", "'stop_below' not found"},
-      {"\"learning_rate\":0.001", "\"learning_rate\":true", "learning_rate must be a number"},
-      {",\"snapshots\":[]", "", "'snapshots' not found"},
-      {"\"last_importance\":0.25", "\"last_importance\":false", "last_importance must be a number"},
-      {"\"axes\":{}", "\"axes\":{\"seed\":[0.5]}", "axes.seed must be values"},
-      {"\"axes\":{}", "\"axes\":{\"seed\":[-1]}", "axes.seed must be values"},
+      {"\"stop_below\":0.0", "\"stop_below\":\"0\"", "train.stop_below must be a number from 0 to 1000000000, not \"0\""},
+      {"\"stop_below\":0.0,", "", "train.stop_below is missing"},
+      {"\"learning_rate\":0.001", "\"learning_rate\":true", "train.learning_rate must be a number from 0 to 1000000000, not true"},
+      {",\"snapshots\":[]", "", "train.snapshots is missing"},
+      {"\"last_importance\":0.25", "\"last_importance\":false", "data.last_importance must be a number from 0"},
+      {"\"axes\":{}", "\"axes\":{\"seed\":[0.5]}", "axes.seed[0] must be a whole number"},
+      {"\"axes\":{}", "\"axes\":{\"seed\":[-1]}", "axes.seed[0] must be a whole number"},
       {"\"axes\":{}", "\"axes\":{\"seed\":[1,1]}", "twice"},
-      {"\"axes\":{}", "\"axes\":{\"seed\":[true]}", "seed must be a number"},
-      {"\"axes\":{}", "\"axes\":{\"seed\":3}", "seed must be a list"},
-      {"\"axes\":{}", "\"axes\":[]", "axes"},
+      {"\"axes\":{}", "\"axes\":{\"seed\":[true]}", "axes.seed[0] must be a whole number from 0 to 1000000000, not true"},
+      {"\"axes\":{}", "\"axes\":{\"seed\":3}", "axes.seed must be a list of numbers"},
+      {"\"axes\":{}", "\"axes\":[]", "axes must be a table"},
   };
   const std::pair<const char*, const char*> importances[] = {
-      {"{\"geometric\":0.5,\"shuffled_geometric\":0.5}", "importance must be uniform"},
-      {"{\"geometric\":0.5,\"ratio\":0.5}", "importance must be uniform"},
-      {"{}", "importance must be uniform"},
-      {"\"geometric\"", "importance must be uniform"},
-      {"1", "importance must be uniform"},
-      {"null", "importance must be uniform"},
-      {"{\"list\":1}", "'geometric' not found"},
-      {"{\"geometric\":\"half\"}", "geometric must be a number"},
-      {"{\"geometric\":0}", "importance_ratio must be"},
-      {"{\"shuffled_geometric\":1.5}", "importance_ratio must be"},
-      {"[1,true]", "importance must be a number"},
+      {"{\"geometric\":0.5,\"shuffled_geometric\":0.5}", "data.importance must be \"uniform\" or a list"},
+      {"{\"geometric\":0.5,\"ratio\":0.5}", "data.importance must be \"uniform\" or a list"},
+      {"{}", "data.importance must be \"uniform\" or a list"},
+      {"\"geometric\"", "data.importance must be \"uniform\" or a list"},
+      {"1", "data.importance must be \"uniform\" or a list"},
+      {"null", "data.importance must not be null"},
+      {"{\"list\":1}", "data.importance must be \"uniform\" or a list"},
+      {"{\"geometric\":\"half\"}", "data.importance.geometric must be a number from above 0 to 1"},
+      {"{\"geometric\":0}", "data.importance.geometric must be"},
+      {"{\"shuffled_geometric\":1.5}", "data.importance.shuffled_geometric must be"},
+      {"[1,true]", "data.importance[1] must be a number"},
       {"[1]", "not of 1"},
   };
   for (const auto& [to, reason] : importances) {
     changes.push_back({"\"importance\":\"uniform\"", fmt::format("\"importance\":{}", to), reason});
   }
   const std::pair<const char*, const char*> sparsities[] = {
-      {"[]", "sparsity must not be an empty list"}, {"[0.5]", "not of 1"},
-      {"[0.5,1]", "data.sparsity must be"},         {"[0.5,\"x\"]", "sparsity must be a number"},
-      {"true", "sparsity must be a number"},
+      {"[]", "data.sparsity must be a number from 0 to below 1, or a list"}, {"[0.5]", "not of 1"},
+      {"[0.5,1]", "data.sparsity[1] must be a number"},         {"[0.5,\"x\"]", "data.sparsity[1] must be a number"},
+      {"true", "data.sparsity must be a number"},
   };
   for (const auto& [to, reason] : sparsities) {
     changes.push_back({"\"sparsity\":0.5", fmt::format("\"sparsity\":{}", to), reason});
   }
   const std::pair<const char*, const char*> snapshots[] = {
-      {"5", "snapshots must be a list"},
-      {"null", "snapshots must be a list"},
-      {"{\"a\":1}", "snapshots must be a list"},
-      {"[0.5]", "snapshots must be whole numbers"},
-      {"[-1]", "snapshots must be whole numbers"},
-      {"[\"1\"]", "snapshots must be whole numbers"},
-      {"[1e300]", "snapshots must be whole numbers"},
-      {"[4294967296]", "snapshots must be whole numbers"},
-      {"[true]", "snapshots must be whole numbers"},
+      {"5", "train.snapshots must be a list"},
+      {"null", "train.snapshots must not be null"},
+      {"{\"a\":1}", "unknown key 'train.snapshots.a'"},
+      {"[0.5]", "train.snapshots[0] must be a whole number"},
+      {"[-1]", "train.snapshots[0] must be a whole number"},
+      {"[\"1\"]", "train.snapshots[0] must be a whole number"},
+      {"[1e300]", "train.snapshots[0] must be a whole number"},
+      {"[4294967296]", "train.snapshots[0] must be a whole number"},
+      {"[true]", "train.snapshots[0] must be a whole number"},
       {"[5001]", "train.snapshots must be steps"},
       {"[2,1]", "ascending"},
       {"[0]", "has no array 'snapshot_steps'"},

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sweep/setting_rules.hpp"
+#include "sweep/settings.hpp"
 #include "support/sweep_text.hpp"
 
 namespace phasegrid {

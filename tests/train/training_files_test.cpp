@@ -77,6 +77,23 @@ TEST_F(TrainingFilesTest, AppearWholeAndGoOnFromWhatIsFinished) {
   expect_same(load_results(path_), whole());
 }
 
+TEST_F(TrainingFilesTest, OtherBitsOfTheSameSweepAreNeitherTakenNorLost) {
+  for (const std::string& path : {path_, partial_}) {
+    Results theirs = path == path_ ? whole() : some(0, 5);
+    theirs.made_by = "9.8.7";
+    theirs.bits = kBits + 1;
+    save_results(theirs, path);
+    const Bytes before = read_bytes(path);
+    expect_refusal(path, "was made by phasegrid 9.8.7 (bits 2), whose numbers are others than those of this phasegrid",
+                   [&] { start(); });
+    EXPECT_EQ(read_bytes(path), before);
+    start({.fresh = true})->save(std::vector{whole()});
+    EXPECT_EQ(names(), Names{"r.npz"});
+    EXPECT_EQ(load_results(path_).bits, kBits);
+    fs::remove(path_);
+  }
+}
+
 TEST_F(TrainingFilesTest, AFinishedFileIsKept) {
   save_results(whole(), path_);
   const Bytes before = read_bytes(path_);

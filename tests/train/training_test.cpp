@@ -227,6 +227,25 @@ TEST(Train, GoesOnFromWhatIsFinished) {
   options.progress = [&](const Progress& progress) { last = progress; };
   const auto resumed = train(std::span(&sweep, 1), options);
   EXPECT_EQ(bits_of(resumed[0]), bits_of(whole));
+  // Models of other settings or bits are none of it; another name is no other setting.
+  const auto refusal = [&](Sweep changed, int bits) -> std::string {
+    std::vector<Results> others = {half};
+    others[0].bits = bits;
+    TrainOptions with_others = on_cpu();
+    with_others.resume = others;
+    try {
+      return bits_of(train(std::span(&changed, 1), with_others)[0]) == bits_of(whole) ? "" : "other bits";
+    } catch (const InputError& error) {
+      return error.what();
+    }
+  };
+  Sweep renamed = sweep, decayed = sweep;
+  renamed.name = "renamed";
+  decayed.train.weight_decay = 0.125;
+  EXPECT_EQ(refusal(renamed, kBits), "");
+  EXPECT_NE(refusal(decayed, kBits).find("are of other settings: train.weight_decay is 0.01, not 0.125"),
+            std::string::npos) << refusal(decayed, kBits);
+  EXPECT_NE(refusal(sweep, kBits + 1).find("(bits 2), whose numbers are others"), std::string::npos);
   EXPECT_EQ(last.models_done, static_cast<std::int64_t>(models.size()));
   EXPECT_EQ(last.models_total, static_cast<std::int64_t>(models.size()));
   EXPECT_DOUBLE_EQ(last.share_done, 1.0);

@@ -37,6 +37,8 @@ Results results_from(const std::string& config, const nb::typed<nb::dict, nb::st
   const Config described = parse_config(config);
   Results results(described.sweep);
   results.device = described.device;
+  results.made_by = described.made_by;
+  results.bits = described.bits;
   each_array(results, [&]<class Number>(const char* name, std::vector<Number>& numbers) {
     using Array = nb::ndarray<const Number, nb::c_contig, nb::device::cpu>;
     const Array given = arrays.contains(name) ? nb::cast<Array>(arrays[name]) : Array();

@@ -38,6 +38,8 @@ void bind_sweep(nb::module_& module) {
         return nearest_name(word, std::vector<std::string_view>(names.begin(), names.end()));
       },
       nb::arg("word"), nb::arg("names"), "The name that is nearest to a word, or '' where none is near.");
+  module.def("settings", &settings_json, "The settings table, as JSON.");
+  module.def("settings_markdown", &settings_markdown, "The settings table, as a table of Markdown.");
   module.def("parse_config", &parse_settings, nb::arg("config"), "The sweep of a `config`.");
   module.def(
       "read_sweeps",

@@ -50,6 +50,12 @@ def parse_sweep(text: str, origin: str) -> Sweep:
 def nearest_name(word: str, names: Sequence[str]) -> str:
     """The name that is nearest to a word, or '' where none is near."""
 
+def settings() -> str:
+    """The settings table, as JSON."""
+
+def settings_markdown() -> str:
+    """The settings table, as a table of Markdown."""
+
 def parse_config(config: str) -> Sweep:
     """The sweep of a `config`."""
 
@@ -179,4 +185,4 @@ def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: s
 def devices() -> list[str]:
     """One line a device: what it offers, or why it cannot be used."""
 
-version: str = '0.1.0'
+version: str = '0.2.0'

@@ -8,80 +8,61 @@ import numbers
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import _core
+from phasegrid.settings import Settings as Settings
 from phasegrid.text import is_sequence, path_text, shown
-
-Number: TypeAlias = float | np.number[Any]
-Numbers: TypeAlias = Sequence[float] | NDArray[Any]
 
 _ORIGIN = "keywords"
 _MOST_VALUES = 1_000_000  # of an axis, as in C++
 
 
-class Settings(TypedDict, total=False):
-    """Keyword arguments of `Sweep` and `train`, named as in sweep files (experiments/README.md).
+class Setting:
+    """A row of the settings table (C++), by its keyword: for a list of numbers it may have a second one."""
 
-    Numbers that may be an axis take a sequence instead: sparsity, last_importance, steps, batch, learning_rate,
-    weight_decay, load_balance and seed.
-    """
+    def __init__(self, row: Mapping[str, Any], keyword: str) -> None:
+        self.table, _, self.key = row["key"].rpartition(".")
+        self.default, self.allowed, self.about = row["default"], row["allowed"], row["about"]
+        self.words: list[str] = row["words"]
+        self.rules: list[str] = row["rules"]
+        self.is_other_list = keyword != row["keyword"]
+        self.axis: bool = row["axis"] and not self.is_other_list
+        self.whole: bool = row["whole"]
+        self.text: bool = row["text"]
+        self.number: bool = row["number"] and not self.is_other_list
+        self.list: bool = row["list"] and (self.is_other_list or "list_keyword" not in row)
 
-    name: str
-    n_features: int  # n, 1 to 256
-    n_hidden: int  # m, 1 to 64
-    n_experts: int  # E, 1 to 64; 1 is the dense model
-    top_k: int  # k, 1 to n_experts
-    restarts: int  # models a cell; the one of lowest loss is kept
-    seed: int | Numbers
-    sparsity: Number | Numbers  # S in [0, 1): the share of zeros
-    feature_sparsity: Numbers  # (n,): one S a feature, instead of `sparsity`
-    importance: Literal["uniform"] | Mapping[str, float] | Numbers  # (n,), {"geometric": r}, {"shuffled_geometric": r}
-    last_importance: Number | Numbers
-    router_init: Literal["xavier", "zero", "diagonal", "ordered-k-hot", "random-k-hot"]
-    bias_init: Literal["xavier", "zero"]
-    steps: Number | Numbers
-    batch: Number | Numbers  # samples a step
-    learning_rate: Number | Numbers
-    weight_decay: Number | Numbers
-    load_balance: Number | Numbers  # alpha
-    loss: Literal["mean", "sum"]
-    keep: Literal["last-batch", "evaluation", "all"]
-    schedule: Literal["constant", "linear", "cosine"]
-    drop_below: float
-    drop_factor: float
-    stop_below: float
-    snapshots: Sequence[int] | NDArray[Any]
+    @property
+    def is_string(self) -> bool:
+        return self.text or bool(self.words and not (self.number or self.list or self.rules))
+
+    @property
+    def is_list(self) -> bool:
+        return self.list and not (self.number or self.words or self.rules)
+
+    @property
+    def said(self) -> str:
+        """What it may be, as Python has it."""
+        forms = [json.dumps(word) for word in self.words]
+        forms += ["a number"] * self.number + ["a sequence of numbers"] * self.list
+        forms += [f'{{"{rule}": ratio}}' for rule in self.rules]
+        return " or ".join([", ".join(forms[:-1]), forms[-1]]) if len(forms) > 1 else forms[0]
 
 
-# Keyword -> its table and key in a sweep file.
-_PLACES: Mapping[str, tuple[str, str]] = {
-    "name": ("", "name"),
-    "restarts": ("", "restarts"),
-    "seed": ("", "seed"),
-    **{key: ("model", key) for key in ("n_features", "n_hidden", "n_experts", "top_k")},
-    **{key: ("data", key) for key in ("sparsity", "importance", "last_importance")},
-    "feature_sparsity": ("data", "sparsity"),
-    "router_init": ("init", "router"),
-    "bias_init": ("init", "bias"),
-    **{
-        key: ("train", key)
-        for key in (
-            *("steps", "batch", "learning_rate", "weight_decay", "load_balance", "loss", "keep", "schedule"),
-            *("drop_below", "drop_factor", "stop_below", "snapshots"),
-        )
-    },
+SETTINGS: Mapping[str, Setting] = {
+    keyword: Setting(row, keyword)
+    for row in json.loads(_core.settings())
+    for keyword in (row["keyword"], row.get("list_keyword"))
+    if keyword is not None
 }
-_KEYWORDS = {place: keyword for keyword, place in _PLACES.items()}
-_AXES = frozenset(
-    ("sparsity", "last_importance", "steps", "batch", "learning_rate", "weight_decay", "load_balance", "seed")
-)
-_WORDS = frozenset(("name", "router_init", "bias_init", "loss", "keep", "schedule"))
-_LISTS = frozenset(("feature_sparsity", "snapshots"))
+_KEYWORDS = {(of.table, of.key): keyword for keyword, of in SETTINGS.items() if not of.is_other_list}
+_TABLES = list(dict.fromkeys(of.table for of in SETTINGS.values()))  # "" the first
 
 
 def _number(keyword: str, value: object) -> str:
@@ -113,7 +94,7 @@ def _as_float(whole: int) -> float:
 
 def _list_hint(keyword: str, value: object) -> str:
     """What to do with several values of a setting that is no axis."""
-    if keyword in _AXES or not is_sequence(value):
+    if _may_be_axis(keyword) or not is_sequence(value):
         return ""
     return (
         "; it cannot be an axis: train a list of sweeps, one for each value, "
@@ -122,7 +103,11 @@ def _list_hint(keyword: str, value: object) -> str:
 
 
 def _or_list(keyword: str) -> str:
-    return " or a sequence of numbers" if keyword in _AXES else ""
+    return " or a sequence of numbers" if _may_be_axis(keyword) else ""
+
+
+def _may_be_axis(keyword: str) -> bool:
+    return keyword in SETTINGS and SETTINGS[keyword].axis
 
 
 def _list(keyword: str, values: Any) -> str:
@@ -135,42 +120,60 @@ def _list(keyword: str, values: Any) -> str:
     return f"[{', '.join(_number(keyword, value) for value in values)}]"
 
 
-def _importance(value: object) -> str:
-    if value == "uniform" and isinstance(value, str):
+def _choice(keyword: str, of: Setting, value: object) -> str:
+    """A value of one of several forms."""
+    if isinstance(value, str) and value in of.words:
         return json.dumps(value)
     if isinstance(value, Mapping) and len(value) == 1:
         [(rule, ratio)] = value.items()
-        if rule in ("geometric", "shuffled_geometric"):
-            return f"{{ {rule} = {_number(f'importance[{json.dumps(rule)}]', ratio)} }}"
-    if is_sequence(value):
-        return _list("importance", value)
-    raise ValueError(
-        'importance must be "uniform", a sequence of numbers, {"geometric": ratio} or '
-        f'{{"shuffled_geometric": ratio}}, not {shown(value)}'
-    )
+        if rule in of.rules:
+            return f"{{ {rule} = {_number(f'{keyword}[{json.dumps(rule)}]', ratio)} }}"
+    if of.list and is_sequence(value):
+        return _list(keyword, value)
+    raise ValueError(f"{keyword} must be {of.said}, not {shown(value)}")
 
 
 def _entry(keyword: str, value: object) -> tuple[str, str, str]:
     """(table, key, value) in a sweep file."""
-    table, key = _PLACES[keyword]
-    if keyword in _WORDS:
+    of = SETTINGS[keyword]
+    if of.is_string:
         if not isinstance(value, str):
             raise ValueError(f"{keyword} must be a string, not {shown(value)}{_list_hint(keyword, value)}")
-        return table, key, json.dumps(value)
-    if keyword == "importance":
-        return table, key, _importance(value)
-    if keyword in _LISTS:
-        return table, key, _list(keyword, value)
-    if keyword in _AXES and is_sequence(value):
-        return "axes", key, _list(keyword, value)
-    return table, key, _number(keyword, value)
+        return of.table, of.key, json.dumps(value)
+    if of.is_list:
+        return of.table, of.key, _list(keyword, value)
+    if of.words or of.rules:
+        return of.table, of.key, _choice(keyword, of, value)
+    if of.axis and is_sequence(value):
+        return "axes", of.key, _list(keyword, value)
+    return of.table, of.key, _number(keyword, value)
 
 
 def unknown(keyword: str, more: Sequence[str] = ()) -> ValueError:
     """The error for a keyword that is no setting, nor one of `more`."""
-    near = _core.nearest_name(keyword, [*_PLACES, *more])
+    near = _core.nearest_name(keyword, [*SETTINGS, *more])
     hint = f"; did you mean {near}" if near else ""
-    return ValueError(f"there is no setting {shown(keyword)}{hint}; there are {', '.join(_PLACES)}")
+    return ValueError(f"there is no setting {shown(keyword)}{hint}; there are {', '.join(SETTINGS)}")
+
+
+def table_of_settings() -> str:
+    """Every keyword with its default and what it is, as the documentation of train() has them."""
+    lines = []
+    for keyword, of in SETTINGS.items():
+        if of.is_other_list:
+            continue
+        default = "" if of.default is None else f" = {json.dumps(of.default)}"
+        other = [name for name, it in SETTINGS.items() if it.is_other_list and (it.table, it.key) == (of.table, of.key)]
+        allowed = of.said if of.rules else of.allowed
+        about = f"{of.about}; {f'{other[0]}: a list of one per feature' if other else allowed}"
+        lines += textwrap.wrap(
+            _in_keywords(about, False),
+            120,
+            initial_indent=f"        {keyword}{' *' if of.axis else ''}{default}".ljust(36) + "  ",
+            subsequent_indent=" " * 38,
+            break_long_words=False,
+        )
+    return "\n".join(lines)
 
 
 def to_toml(settings: Mapping[str, Any]) -> str:
@@ -178,11 +181,11 @@ def to_toml(settings: Mapping[str, Any]) -> str:
 
     Raises ValueError for an unknown keyword or a value of the wrong type; what numbers may be is checked by the reader.
     """
-    tables: dict[str, list[str]] = {"": [], "model": [], "data": [], "init": [], "train": [], "axes": []}
+    tables: dict[str, list[str]] = {table: [] for table in (*_TABLES, "axes")}
     if "sparsity" in settings and "feature_sparsity" in settings:
         raise ValueError("sparsity and feature_sparsity exclude each other; give one of them")
     for keyword, value in settings.items():
-        if keyword not in _PLACES:
+        if keyword not in SETTINGS:
             raise unknown(keyword)
         table, key, text = _entry(keyword, value)
         tables[table].append(f"{key} = {text}")
@@ -195,7 +198,7 @@ def parse(settings: Mapping[str, Any]) -> _core.Sweep:
     """The sweep of keyword arguments. Raises ValueError with the reader's sentence, keys made keywords."""
     text = to_toml(settings)
     if "n_features" not in settings:
-        raise ValueError("n_features must be given, a whole number from 1 to 256")
+        raise ValueError(f"n_features must be given, {SETTINGS['n_features'].allowed}")
     if "sparsity" not in settings and "feature_sparsity" not in settings:
         raise ValueError(
             "sparsity must be given, a number from 0 to below 1 or a sequence of them, or feature_sparsity, a number "
@@ -220,7 +223,8 @@ def _in_keywords(sentence: str, own_sparsities: bool) -> str:
         name = key if table == "axes" else _KEYWORDS.get((table, key), found[0])
         return f"{name}[{json.dumps(rule)}]" if rule else name
 
-    key = r"\b(?P<table>model|data|init|train|axes)\.(?P<key>\w+)(?:\.(?P<rule>(?:shuffled_)?geometric))?"
+    rules = [rule for of in SETTINGS.values() for rule in of.rules]
+    key = rf"\b(?P<table>{'|'.join([*filter(None, _TABLES), 'axes'])})\.(?P<key>\w+)(?:\.(?P<rule>{'|'.join(rules)}))?"
     return re.sub(rf'"[^"]*"|{key}', keyword, sentence)
 
 
@@ -279,10 +283,10 @@ class Sweep:
         """
         config = self.config
         found: dict[str, Any] = {}
-        for keyword, (table, key) in _PLACES.items():
-            place = config[table] if table else config
-            if key in place and not (keyword == "feature_sparsity" and not isinstance(place[key], list)):
-                found[keyword] = place[key]
+        for keyword, of in SETTINGS.items():
+            value = (config[of.table] if of.table else config).get(of.key)
+            if value is not None and isinstance(value, list) >= of.is_other_list:
+                found[keyword] = value
         if "feature_sparsity" in found:
             del found["sparsity"]
         found.update(config["axes"])

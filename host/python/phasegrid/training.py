@@ -14,7 +14,7 @@ import numpy as np
 
 from phasegrid import _core, health
 from phasegrid.results import Results
-from phasegrid.sweep import Settings, Sweep, unknown
+from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
 from phasegrid.text import file_to_write, path_text, shown
 
 # progress(models_done, models_total, share_done, seconds), a few times a second; share_done is from 0 to 1.
@@ -126,34 +126,6 @@ def train(
     others; every batch is drawn anew.
 
     **Settings and their defaults.** Those with * may be a sequence, which makes them an axis of the grid.
-
-        n_features            required: n, 1 to 256
-        n_hidden = 1          m, 1 to 64
-        n_experts = 1         E, 1 to 64
-        top_k = 1             k, 1 to n_experts
-        sparsity *            required, 0 to below 1; or feature_sparsity, one number for each feature
-        importance = "uniform"        all 1; or (n,) numbers, {"geometric": r} for r^f, {"shuffled_geometric": r}
-        last_importance *     that of the last feature, instead of what importance says
-        router_init = "xavier"        or "zero", "diagonal", "ordered-k-hot", "random-k-hot"
-        bias_init = "xavier"          or "zero"
-        restarts = 10         models of each cell, which differ in their random numbers alone
-        seed * = 0            of all random numbers; values of an axis are added to it
-        steps * = 5000
-        batch * = 512         samples of each step
-        learning_rate * = 0.001
-        schedule = "constant"         of the learning rate; or "linear", "cosine", both down to 0
-        drop_below = 0        the learning rate is multiplied by drop_factor once a batch's loss is below this; 0: never
-        drop_factor = 0.1
-        stop_below = 0        training ends once a batch's loss is below this; 0: never
-        weight_decay * = 0.01         decoupled, on all parameters
-        load_balance * = 0    weight of the load-balance term; the paper has 0.01
-        loss = "mean"         or "sum": over features
-        keep = "evaluation"   which restart is kept: that of lowest loss on one fresh batch of 16,384 samples, the same
-                              for all; "last-batch", the paper's choice, takes the luckiest last batch, so that at high
-                              sparsity the kept model often has fewer features than others of its cell; "all" chooses
-                              as "evaluation", and results have every restart's parameters (all_expert_weights ..)
-        snapshots = []        steps after which losses and parameters are kept
-        name = "sweep"
 
     Parameters
     ----------
@@ -271,6 +243,10 @@ def train(
     return answer
 
 
+_SETTINGS = "which makes them an axis of the grid.\n"
+train.__doc__ = (train.__doc__ or "").replace(_SETTINGS, f"{_SETTINGS}\n{table_of_settings()}\n")
+
+
 def _saved(files: _core.TrainingFiles | None, sweeps: Sequence[Sweep]) -> list[str]:
     """The files that have what was finished."""
     places = [files.place(i) for i in range(len(sweeps))] if files is not None else []
@@ -286,7 +262,7 @@ def _also_in(saved: Sequence[str]) -> str:
 def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any]) -> list[Sweep]:
     if sweep is None:
         for keyword in settings:
-            if keyword not in Settings.__annotations__:
+            if keyword not in SETTINGS:
                 raise unknown(
                     keyword,
                     [name for name, of in inspect.signature(train).parameters.items() if of.kind is of.KEYWORD_ONLY],
@@ -311,9 +287,6 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must be Results, or a sequence of them for a sequence of sweeps, not {shown(resume)}")
     if len(parts) != len(sweeps):
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
-    for part, sweep in zip(parts, sweeps, strict=True):
-        if part.sweep != sweep:
-            raise ValueError(f"resume: the results for sweep {sweep.name!r} are of other settings")
     return list(parts)
 
 

@@ -1,0 +1,75 @@
+"""Writes what follows from the settings table: the types of Python's keywords (phasegrid/settings.py) and the table of
+experiments/README.md. A test compares both with the table. Run it with the package of the build:
+
+    PYTHONPATH=build/python python experiments/write_settings.py
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+from phasegrid import _core
+from phasegrid.sweep import SETTINGS, Setting
+
+SOURCE = Path(__file__).resolve().parents[1]
+TYPES = SOURCE / "host" / "python" / "phasegrid" / "settings.py"
+README = SOURCE / "experiments" / "README.md"
+BEGIN, END = "<!-- settings: written by experiments/write_settings.py -->\n", "<!-- settings end -->\n"
+
+HEAD = '''"""The keywords of `Sweep` and `train`. Written by experiments/write_settings.py from the settings table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number: TypeAlias = float | np.number[Any]
+Numbers: TypeAlias = Sequence[float] | NDArray[Any]
+
+
+class Settings(TypedDict, total=False):
+    """Keyword arguments of `Sweep` and `train`, named as in sweep files (experiments/README.md).
+
+    {axes}
+    """
+'''
+
+
+def type_of(of: Setting) -> str:
+    forms = ["str"] * of.text
+    if of.words:
+        forms.append(f"Literal[{', '.join(json.dumps(word) for word in of.words)}]")
+    if of.number:
+        forms.append("Number" if of.axis else "int" if of.whole else "float")
+    if of.rules:
+        forms.append("Mapping[str, float]")
+    if of.list and of.whole:
+        forms.append("Sequence[int] | NDArray[Any]")
+    elif of.list or of.axis:
+        forms.append("Numbers")
+    return " | ".join(forms)
+
+
+def types() -> str:
+    axes = [keyword for keyword, of in SETTINGS.items() if of.axis]
+    said = f"Numbers that may be an axis take a sequence instead: {', '.join(axes[:-1])} and {axes[-1]}."
+    text = HEAD.replace("{axes}", textwrap.fill(said, 116).replace("\n", "\n    "))
+    for keyword, of in SETTINGS.items():
+        text += "\n" + "\n".join(textwrap.wrap(of.about, 120, initial_indent="    # ", subsequent_indent="    # "))
+        text += f"\n    {keyword}: {type_of(of)}"
+    return text + "\n"
+
+
+def readme(text: str) -> str:
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    return text[:begin] + "\n" + _core.settings_markdown() + "\n" + text[end:]
+
+
+if __name__ == "__main__":
+    TYPES.write_text(types())
+    README.write_text(readme(README.read_text()))

@@ -2,7 +2,7 @@
 // figures and Table 1 (block mapping).
 #pragma once
 
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid::bench {
 

@@ -20,5 +20,5 @@ if(NOT PHASEGRID_CUDA STREQUAL OFF)
   endif()
 endif()
 set(CMAKE_CUDA_STANDARD 17)
-# A spill in the training loop fails the build. Kernels call the constexpr functions of shape.hpp, which names no CUDA.
+# A spill in the training loop fails the build. Kernels call the constexpr functions of architecture.hpp, which names no CUDA.
 set(PHASEGRID_CUDA_FLAGS -O3 -fmad=false --expt-relaxed-constexpr --Werror all-warnings -Xptxas --warn-on-spills,-Werror)

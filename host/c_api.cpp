@@ -148,17 +148,18 @@ phasegrid_results::phasegrid_results(Results trained)
       config(phasegrid::config_of(results)),
       snapshot_steps(results.sweep.train.snapshots.begin(), results.sweep.train.snapshots.end()) {
   const Shape& shape = results.sweep.shape;
-  const int E = shape.n_experts, n = shape.n_features, m = shape.n_hidden, restarts = results.sweep.restarts;
+  const int restarts = results.sweep.restarts;
   const auto row = static_cast<std::size_t>(shape.parameter_count());
   const Extents cells = Grid(results.sweep).extents();
   for (const Grid::Dimension& dimension : dimensions) {
     arrays.emplace_back(values_key(dimension.name), view(dimension.values.data(), {dimension.values.size()}));
   }
   auto add_parameters = [&](const std::string& prefix, const std::vector<float>& models, const Extents& outer) {
-    const float* data = models.data();
-    arrays.emplace_back(prefix + "expert_weights", view(data, with(outer, {E, n, m}), 3, row));
-    arrays.emplace_back(prefix + "router_weights", view(data + shape.router_offset(), with(outer, {E, n}), 2, row));
-    arrays.emplace_back(prefix + "biases", view(data + shape.bias_offset(), with(outer, {E, n}), 2, row));
+    for (const phasegrid::Part& part : shape.parts()) {
+      Extents extents = outer;
+      for (int i = 0; i < part.rank; ++i) extents.push_back(static_cast<std::size_t>(part.extents[i]));
+      arrays.emplace_back(prefix + part.name, view(models.data() + part.offset, extents, part.rank, row));
+    }
   };
   arrays.emplace_back("final_losses", view(results.final_losses.data(), cells));
   arrays.emplace_back("reconstruction_losses", view(results.reconstruction_losses.data(), cells));

@@ -74,7 +74,7 @@ RESOURCES = re.compile(r"REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)")
 
 
 def samples_of_round(features: int) -> int:
-    """Samples a thread draws at once: kernels/common/data.hpp, Round."""
+    """Samples a thread draws at once: kernels/tiny/samples.hpp, Round."""
     return 1 if features % 4 == 0 else 2 if features % 2 == 0 else 4
 
 

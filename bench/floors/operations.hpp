@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid::bench {
 
@@ -74,6 +74,6 @@ double up(double a, double to);        // a multiple of `to`
 Operations lane_sum(Machine machine);  // BlockTeam::sum_sixteen, for one of the sixteen
 Operations exponential();              // kernels/math.hpp
 Operations reciprocal();               // kernels/math.hpp
-Operations adamw(double registers);    // kernels/common/adamw.hpp, so many registers of parameters
+Operations adamw(double registers);    // kernels/common/optimiser.hpp, so many registers of parameters
 
 }  // namespace phasegrid::bench

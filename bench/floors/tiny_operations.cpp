@@ -13,7 +13,7 @@ struct Counter {
   Machine machine;
 
   Operations random() const {
-    // Counter words: call, lane, step, stream (kernels/common/data.hpp).
+    // Counter words: call, lane, step, stream (kernels/common/inputs.hpp).
     const Operations block = philox_operations({{.by_call = true}, {.by_lane = true}, {}, {}}, machine);
     // A feature: compare, convert, multiply-add, keep. AVX-512 keeps in the multiply-add.
     const double keep = machine == Machine::avx512 ? 0 : 1;

@@ -53,7 +53,7 @@ class FusedCpu final : public Contestant {
         losses_(static_cast<std::size_t>(problem.models)),
         trained_(losses_.size() * problem.parameters.size()) {
     const std::size_t size =
-        static_cast<std::size_t>(layout_.size) + 2 * static_cast<std::size_t>(layout_.parameter_floats);
+        workspace_floats(layout_);
     for (int t = 0; t < threads; ++t) {
       workspaces_.emplace_back(static_cast<float*>(::operator new (size * sizeof(float), std::align_val_t{64})));
     }

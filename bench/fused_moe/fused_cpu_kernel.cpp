@@ -3,10 +3,9 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// workspace [layout.size + 2 layout.parameter_floats], aligned to 64 bytes.
+// workspace [layout.size + kOptimiserStates layout.parameter_floats], aligned to 64 bytes.
 void run_fused(const fused_moe::FusedJob& job, bool forward, int index, const BlockLayout& layout, float* workspace) {
-  const BlockStorage storage{layout, workspace, workspace + layout.size,
-                             workspace + layout.size + layout.parameter_floats};
+  const BlockStorage storage{layout, workspace, workspace + layout.size};
   BlockModel model(job.shape, *job.cell, job.features, BlockTeam{}, storage);
   if (forward) {
     run_model<true>(job, index, model, BlockTeam{});

@@ -59,7 +59,7 @@ class FusedCuda final : public Contestant {
         corrections_(bias_corrections(kMostSteps)),
         losses_(models_),
         trained_(models_ * problem.parameters.size()),
-        moments_(static_cast<std::size_t>(std::max(forward_.blocks, step_.blocks)) * 2 *
+        states_(static_cast<std::size_t>(std::max(forward_.blocks, step_.blocks)) * kOptimiserStates *
                  static_cast<std::size_t>(step_.layout.parameter_floats)) {}
 
   double seconds(Mode mode, int steps) override { return timed(mode, steps) - timed(mode, 0); }
@@ -85,7 +85,7 @@ class FusedCuda final : public Contestant {
                        steps,
                        losses_.data(),
                        trained_.data(),
-                       moments_.data()};
+                       states_.data()};
     const bool forward = mode == Mode::forward;
     Event start, end;
     start.record(stream_);
@@ -101,7 +101,7 @@ class FusedCuda final : public Contestant {
   DeviceArray<FeatureSettings> features_;
   DeviceArray<float> parameters_;
   DeviceArray<BiasCorrection> corrections_;
-  DeviceArray<float> losses_, trained_, moments_;
+  DeviceArray<float> losses_, trained_, states_;
   Stream stream_;
 };
 

@@ -16,8 +16,8 @@ __global__ void __launch_bounds__(kMostThreads, 1)
     run_models(const __grid_constant__ fused_moe::FusedJob job, const __grid_constant__ BlockLayout layout) {
   extern __shared__ float4 arena[];  // aligned to 16 bytes
   const BlockTeam team;
-  float* moments = job.moments + static_cast<size_t>(blockIdx.x) * 2u * static_cast<size_t>(layout.parameter_floats);
-  const BlockStorage storage{layout, reinterpret_cast<float*>(arena), moments, moments + layout.parameter_floats};
+  const size_t states = kOptimiserStates * static_cast<size_t>(layout.parameter_floats);
+  const BlockStorage storage{layout, reinterpret_cast<float*>(arena), job.states + blockIdx.x * states};
   for (int index = static_cast<int>(blockIdx.x); index < job.models; index += static_cast<int>(gridDim.x)) {
     BlockModel model(job.shape, *job.cell, job.features, team, storage);
     run_model<kForward>(job, index, model, team);

@@ -19,7 +19,7 @@ struct FusedLaunch {
 // As phasegrid itself would train the models (block/block_cuda.hpp), with the registers of this benchmark's kernel.
 cudaError_t describe_fused(const Shape& shape, int batch, int models, bool forward, FusedLaunch* launch);
 
-// Queues every model of the job; job.moments holds 2 layout.parameter_floats for each of launch.blocks.
+// Queues every model of the job; job.states holds kOptimiserStates layout.parameter_floats for each of launch.blocks.
 cudaError_t launch_fused(const FusedJob& job, bool forward, const FusedLaunch& launch, cudaStream_t stream);
 
 }  // namespace phasegrid::fused_moe

@@ -16,7 +16,7 @@ struct FusedJob {
   int32_t steps;
   float* losses;   // [models] of the last batch, forward passes only
   float* trained;  // [models][parameter_count]
-  float* moments;  // CUDA: [blocks][2 parameter_floats]
+  float* states;  // CUDA: [blocks][kOptimiserStates][parameter_floats]
 };
 
 }  // namespace phasegrid::fused_moe

@@ -24,7 +24,7 @@ PG_INLINE void run_model(const fused_moe::FusedJob& job, int index, BlockModel& 
       loss = model.loss(batch, cell.loss_scale).training;
     } else {
       model.gradient(batch);
-      model.update(rate_at(cell, step, false), job.corrections[step - 1]);
+      model.update({rate_at(cell, step, false), job.corrections[step - 1]});
     }
   }
   model.write_parameters(job.trained + static_cast<size_t>(index) * static_cast<size_t>(count));

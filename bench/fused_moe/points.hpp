@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid::fused_moe {
 

@@ -16,8 +16,12 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-std::span<const float> part(const ModelView& model, int offset, int count) {
-  return model.parameters.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
+// What a part of the parameters has for one expert.
+std::span<const float> part_of(const ModelView& model, PartKind kind, int expert) {
+  const Part part = model.shape.part(kind);
+  const int count = part.size() / part.extents[0];
+  return model.parameters.subspan(static_cast<std::size_t>(part.offset + expert * count),
+                                  static_cast<std::size_t>(count));
 }
 
 std::vector<double> nans(int count) { return std::vector<double>(static_cast<std::size_t>(count), kNan); }
@@ -48,14 +52,13 @@ void draw_direction(std::uint64_t seed, std::uint32_t sample, std::span<double> 
 }  // namespace
 
 std::span<const float> ModelView::expert(int e) const {
-  const int size = shape.n_features * shape.n_hidden;
-  return part(*this, e * size, size);
+  return part_of(*this, PartKind::weights, e);
 }
 std::span<const float> ModelView::bias(int e) const {
-  return part(*this, shape.bias_offset() + e * shape.n_features, shape.n_features);
+  return part_of(*this, PartKind::biases, e);
 }
 std::span<const float> ModelView::router(int e) const {
-  return part(*this, shape.router_offset() + e * shape.n_features, shape.n_features);
+  return part_of(*this, PartKind::router, e);
 }
 
 ModelView kept_model(const Results& results, std::size_t cell) {

@@ -38,16 +38,17 @@ NpzArrays authors_arrays(const Results& results) {
   }
   for (float loss : results.final_losses) losses.push_back(static_cast<double>(loss) + constant);
   const auto stride = static_cast<std::size_t>(shape.parameter_count());
-  auto part = [&](int offset, int count) {
+  auto values_of = [&](PartKind kind) {
+    const Part part = shape.part(kind);
     std::vector<float> values;
     for (std::size_t at = 0; at < results.parameters.size(); at += stride) {
-      const auto from = results.parameters.begin() + static_cast<std::ptrdiff_t>(at) + offset;
-      values.insert(values.end(), from, from + count);
+      const auto from = results.parameters.begin() + static_cast<std::ptrdiff_t>(at) + part.offset;
+      values.insert(values.end(), from, from + part.size());
     }
     return values;
   };
-  const std::vector<float> weights = part(0, shape.weight_count());
-  const std::vector<float> routers = part(shape.router_offset(), shape.router_count());
+  const std::vector<float> weights = values_of(PartKind::weights);
+  const std::vector<float> routers = values_of(PartKind::router);
   const auto cells = results.cells(), E = static_cast<std::size_t>(shape.n_experts),
              n = static_cast<std::size_t>(shape.n_features), m = static_cast<std::size_t>(shape.n_hidden);
   const std::int32_t count = static_cast<std::int32_t>(cells);

@@ -33,21 +33,22 @@ std::int64_t Results::models_done() const {
 bool Results::complete() const { return models_done() == std::ssize(status); }
 
 namespace {
-std::span<const float> part(const Results& results, std::size_t cell, int offset, int count) {
+std::span<const float> part_of(const Results& results, std::size_t cell, PartKind kind) {
+  const Part part = results.sweep.shape.part(kind);
   const auto stride = static_cast<std::size_t>(results.sweep.shape.parameter_count());
   return std::span(results.parameters)
-      .subspan(cell * stride + static_cast<std::size_t>(offset), static_cast<std::size_t>(count));
+      .subspan(cell * stride + static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.size()));
 }
 }  // namespace
 
 std::span<const float> Results::expert_weights(std::size_t cell) const {
-  return part(*this, cell, 0, sweep.shape.weight_count());
+  return part_of(*this, cell, PartKind::weights);
 }
 std::span<const float> Results::biases(std::size_t cell) const {
-  return part(*this, cell, sweep.shape.bias_offset(), sweep.shape.bias_count());
+  return part_of(*this, cell, PartKind::biases);
 }
 std::span<const float> Results::router_weights(std::size_t cell) const {
-  return part(*this, cell, sweep.shape.router_offset(), sweep.shape.router_count());
+  return part_of(*this, cell, PartKind::router);
 }
 
 std::span<const float> Results::snapshot(std::size_t cell, std::size_t t) const {

@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 
 using Extents = std::vector<std::size_t>;
 
-Extents with(Extents extents, const std::vector<int>& more) {
-  for (int extent : more) extents.push_back(static_cast<std::size_t>(extent));
+Extents with(Extents extents, int more) {
+  extents.push_back(static_cast<std::size_t>(more));
   return extents;
 }
 
@@ -35,48 +35,40 @@ std::string values_key(AxisName name) {
   return fmt::format("{}_values", to_string(name));
 }
 
-// Where each kind of parameters stands in a model, under its key.
-struct Part {
-  std::string_view key;
-  int offset, count;
-  std::vector<int> extents;
-};
-std::vector<Part> parts_of(const Shape& s) {
-  const int E = s.n_experts, n = s.n_features, m = s.n_hidden;
-  return {{"expert_weights", 0, s.weight_count(), {E, n, m}},
-          {"router_weights", s.router_offset(), s.router_count(), {E, n}},
-          {"biases", s.bias_offset(), s.bias_count(), {E, n}}};
-}
-
 constexpr std::string_view kAll = "all_";            // begins the keys of every restart's parameters, with Keep::all
 constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
 
+Extents with_part(Extents outer, const Part& part) {
+  for (int i = 0; i < part.rank; ++i) outer.push_back(static_cast<std::size_t>(part.extents[i]));
+  return outer;
+}
+
 // Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
-void append_parts(std::span<const float> models, std::size_t stride, const std::vector<Part>& parts,
+void append_parts(std::span<const float> models, std::size_t stride, const Parts& parts,
                   std::string_view prefix, const Extents& outer, NpzArrays& arrays) {
   for (const Part& part : parts) {
-    const std::size_t size = static_cast<std::size_t>(part.count) * sizeof(float);
-    NpyArray array{"<f4", with(outer, part.extents), std::vector<std::byte>(models.size() / stride * size)};
+    const std::size_t size = static_cast<std::size_t>(part.size()) * sizeof(float);
+    NpyArray array{"<f4", with_part(outer, part), std::vector<std::byte>(models.size() / stride * size)};
     std::byte* to = array.bytes.data();
     for (std::size_t at = 0; at < models.size(); at += stride, to += size) {
       std::memcpy(to, models.data() + at + part.offset, size);
     }
-    arrays.emplace_back(fmt::format("{}{}", prefix, part.key), std::move(array));
+    arrays.emplace_back(fmt::format("{}{}", prefix, part.name), std::move(array));
   }
 }
 
-void expect_parts(const NpzFile& file, const std::vector<Part>& parts, std::string_view prefix, const Extents& outer) {
-  for (const Part& part : parts) file.expect_shape(fmt::format("{}{}", prefix, part.key), with(outer, part.extents));
+void expect_parts(const NpzFile& file, const Parts& parts, std::string_view prefix, const Extents& outer) {
+  for (const Part& part : parts) file.expect_shape(fmt::format("{}{}", prefix, part.name), with_part(outer, part));
 }
 
 // The reverse of append_parts, into models of the right size.
-void load_parts(const NpzFile& file, const std::vector<Part>& parts, std::string_view prefix, std::size_t stride,
+void load_parts(const NpzFile& file, const Parts& parts, std::string_view prefix, std::size_t stride,
                 std::span<float> models) {
   for (const Part& part : parts) {
-    const std::vector<float> values = file.floats(fmt::format("{}{}", prefix, part.key));
+    const std::vector<float> values = file.floats(fmt::format("{}{}", prefix, part.name));
     auto from = values.begin();
-    for (std::size_t at = 0; at < models.size(); at += stride, from += part.count) {
-      std::copy_n(from, part.count, models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
+    for (std::size_t at = 0; at < models.size(); at += stride, from += part.size()) {
+      std::copy_n(from, part.size(), models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
     }
   }
 }
@@ -89,9 +81,9 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   if (layout == Layout::authors) return authors_arrays(results);
   const Sweep& sweep = results.sweep;
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
-  const std::vector<Part> parts = parts_of(sweep.shape);
+  const Parts parts = sweep.shape.parts();
   const Grid grid(sweep);
-  const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
+  const Extents cells = grid.extents(), models = with(cells, sweep.restarts);
   NpzArrays arrays;
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     arrays.emplace_back(values_key(dimension.name),
@@ -111,9 +103,9 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
-    add_losses("snapshot_losses", results.snapshot_losses, with(models, {T}));
-    add_losses("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses, with(models, {T}));
-    append_parts(results.snapshot_parameters, stride, parts, kSnapshot, with(cells, {T}), arrays);
+    add_losses("snapshot_losses", results.snapshot_losses, with(models, T));
+    add_losses("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses, with(models, T));
+    append_parts(results.snapshot_parameters, stride, parts, kSnapshot, with(cells, T), arrays);
   }
   arrays.emplace_back("config", make_string(config_of(results)));
   return arrays;
@@ -190,8 +182,8 @@ Results load_results(const std::string& path) {
     if (!same) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
   const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
-  const std::vector<Part> parts = parts_of(sweep.shape);
-  const Extents cells = grid.extents(), models = with(cells, {sweep.restarts});
+  const Parts parts = sweep.shape.parts();
+  const Extents cells = grid.extents(), models = with(cells, sweep.restarts);
   if (!file.has("reconstruction_losses")) {
     throw InputError(
         fmt::format("{}: has no array 'reconstruction_losses'; phasegrid 0.1.0 and before wrote such files, "
@@ -204,14 +196,14 @@ Results load_results(const std::string& path) {
   expect_parts(file, parts, "", cells);
   if (sweep.train.keep == Keep::all) expect_parts(file, parts, kAll, models);
   const std::vector<std::int32_t> steps = snapshot_steps(sweep);
-  const Extents shots = with(cells, {static_cast<int>(steps.size())});
+  const Extents shots = with(cells, static_cast<int>(steps.size()));
   if (!steps.empty()) {
     file.expect_shape("snapshot_steps", {steps.size()});
     if (file.integers("snapshot_steps") != steps) {
       throw InputError(fmt::format("{}: 'snapshot_steps' is not as 'config' says", path));
     }
     for (const char* key : {"snapshot_losses", "snapshot_reconstruction_losses"}) {
-      file.expect_shape(key, with(models, {static_cast<int>(steps.size())}));
+      file.expect_shape(key, with(models, static_cast<int>(steps.size())));
     }
     expect_parts(file, parts, kSnapshot, shots);
   }

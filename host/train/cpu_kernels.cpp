@@ -9,14 +9,6 @@ namespace phasegrid {
   namespace machine {                      \
   template <int n>                         \
   TinyCpuKernels find(const Shape& shape); \
-  template <>                              \
-  TinyCpuKernels find<1>(const Shape&);    \
-  template <>                              \
-  TinyCpuKernels find<2>(const Shape&);    \
-  template <>                              \
-  TinyCpuKernels find<3>(const Shape&);    \
-  template <>                              \
-  TinyCpuKernels find<4>(const Shape&);    \
   BlockCpuKernels block_kernels();         \
   }
 PHASEGRID_DECLARE(baseline)
@@ -73,18 +65,11 @@ TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
 }  // namespace
 
 TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set) {
-  static_assert(kMaxTinyFeatures == 4, "a case for every number of features");
-  switch (shape.n_features) {
-    case 1:
-      return find_for_features<1>(shape, set);
-    case 2:
-      return find_for_features<2>(shape, set);
-    case 3:
-      return find_for_features<3>(shape, set);
-    case 4:
-      return find_for_features<4>(shape, set);
-  }
-  throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
+  TinyCpuKernels found;
+  visit_number<kMaxTinyFeatures>(shape.n_features,
+                                 [&](auto n) { found = find_for_features<decltype(n)::value>(shape, set); });
+  if (found.train == nullptr) throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
+  return found;
 }
 
 BlockCpuKernels block_cpu_kernels(InstructionSet set) {

@@ -7,7 +7,7 @@
 
 namespace phasegrid {
 
-// `set` is not InstructionSet::automatic and is supported by this machine; is_tiny(shape).
+// `set` is not InstructionSet::automatic and is supported by this machine; serves_tiny(shape).
 TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set);
 
 // Those of the block mapping, for any shape.

@@ -58,7 +58,7 @@ class Launch {
         next_(1),
         tiny_(tiny_launch(plan_)),
         block_(block_launch(plan_)),
-        moments_(static_cast<std::size_t>(block_.blocks) * 2 *
+        states_(static_cast<std::size_t>(block_.blocks) * kOptimiserStates *
                  static_cast<std::size_t>(block_.layout.parameter_floats)),
         stop_(1, 0),
         outputs_(models(), size_),
@@ -83,7 +83,7 @@ class Launch {
     job.n_models = static_cast<std::int32_t>(taken_);
     job.status = status_.device();
     job.next = next_.data();
-    job.moments = moments_.data();
+    job.states = states_.data();
     started_ = Clock::now();
     (void)cudaGetLastError();  // of whoever called this library: a launch would report it as its own
     if (plan_.mapping == Mapping::tiny) {
@@ -144,7 +144,7 @@ class Launch {
   DeviceArray<std::int32_t> next_;
   const TinyLaunch tiny_;
   const BlockLaunch block_;
-  DeviceArray<float> moments_;
+  DeviceArray<float> states_;
   MappedArray<std::int32_t> stop_;
   JobOutputs<MappedArray> outputs_;
   MappedArray<std::int32_t> status_;

@@ -39,16 +39,14 @@ class KeyHash {
 };
 
 // The words w with (w + 2^31) / 2^32 < p, w signed, are those up to present_limit; (w + 2^31) / 2^32 / p is the
-// feature. The scale is rounded down until the largest feature is below 1. For CellSettings and FeatureSettings.
-template <class Settings>
-void set_density(Settings& settings, double density) {
+// feature. The scale is rounded down until the largest feature is below 1.
+FeatureLaw law_of_density(double density) {
   const double words = std::ceil(density * 0x1p32);
-  settings.present_limit = static_cast<std::int32_t>(words - 1 - 0x1p31);
-  const float largest = static_cast<float>(settings.present_limit);
+  const auto present_limit = static_cast<std::int32_t>(words - 1 - 0x1p31);
+  const float largest = static_cast<float>(present_limit);
   float scale = static_cast<float>(1.0 / (density * 0x1p32));
   while (std::fma(largest, scale, scale * 0x1p31f) >= 1.0f) scale = std::nextafter(scale, 0.0f);
-  settings.scale = scale;
-  settings.offset = scale * 0x1p31f;
+  return {present_limit, scale, scale * 0x1p31f};
 }
 
 float sparsity_of(const Cell& cell, int feature) {
@@ -77,32 +75,23 @@ double value_at(const Grid& grid, std::size_t cell, AxisName name, double otherw
   return otherwise;
 }
 
-static_assert(kStopped == kNotTrained, "a kernel's status is stored as a model's");
-static_assert(kScheduleLinear == static_cast<int>(Schedule::linear) &&
-              kScheduleCosine == static_cast<int>(Schedule::cosine));
-static_assert(kRouterZero == static_cast<int>(RouterInit::zero) &&
-              kRouterDiagonal == static_cast<int>(RouterInit::diagonal) &&
-              kRouterOrdered == static_cast<int>(RouterInit::ordered_k_hot) &&
-              kRouterRandom == static_cast<int>(RouterInit::random_k_hot) &&
-              kBiasZero == static_cast<int>(BiasInit::zero));
-
 }  // namespace
 
 Mapping mapping_of(const Shape& shape, const Cell& cell) {
-  return is_tiny(shape) && features_alike(cell) ? Mapping::tiny : Mapping::block;
+  return serves_tiny(shape, features_alike(cell)) ? Mapping::tiny : Mapping::block;
 }
 
 int cpu_tile(const Shape& shape, int batch) {
   constexpr int kCacheFloats = 192 * 1024;  // of rows: 768 KiB, less than half of a second-level cache
   constexpr int kEntriesAnExpert = 32;
-  if (shape.n_experts == 1) return tile_of_batch(shape.n_features, batch, kDenseTile);
-  const int unit = kLanes * rows_per_draw(shape.n_features);
+  if (shape.n_experts == 1) return dense_tile(shape, batch);
+  const int unit = kLanes * samples_per_draw(shape.n_features);
   const int row = round_up(shape.n_features, 16) * (shape.top_k == 1 ? 2 : shape.top_k + 2);
   const int wanted = std::max(64, kEntriesAnExpert * shape.n_experts / shape.top_k);
   const int most = std::max(unit, kCacheFloats / row / unit * unit);
   const int largest = std::min(most, round_up(std::min(batch, 1 << 20), unit));
   int tile = std::min(round_up(wanted, unit), largest);
-  // A core makes the words of 16 calls of a lane at once (block/data.hpp), and a tile should use most of them.
+  // A core makes the words of 16 calls of a lane at once (block/tile_inputs.hpp), and a tile should use most of them.
   const auto share_used = [&](int rows) {
     const int calls = (rows * shape.n_features + 3) / 4;
     return static_cast<double>(calls) / round_up(calls, 16);
@@ -117,14 +106,14 @@ BlockLayout cpu_layout(const Shape& shape, int largest_batch, Keep keep, bool lo
 }
 
 std::size_t workspace_floats(const BlockLayout& layout) {
-  return static_cast<std::size_t>(layout.size) + 2 * static_cast<std::size_t>(layout.parameter_floats);
+  return static_cast<std::size_t>(layout.size) + kOptimiserStates * static_cast<std::size_t>(layout.parameter_floats);
 }
 
 CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   const TrainSettings& train = cell.train;
   CellSettings settings{};
   const bool alike = features_alike(cell);
-  if (alike) set_density(settings, 1.0 - static_cast<double>(sparsity_of(cell, 0)));
+  if (alike) settings.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, 0)));
   for (int f = 0; f < std::min(shape.n_features, kMaxTinyFeatures); ++f) {
     settings.importance[f] = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
   }
@@ -138,9 +127,9 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   settings.drop_factor = static_cast<float>(train.drop_factor);
   settings.stop_below = static_cast<float>(train.stop_below);
   settings.load_balance = static_cast<float>(train.load_balance);
-  settings.schedule = static_cast<std::int32_t>(train.schedule);
-  settings.router_init = static_cast<std::int32_t>(cell.init.router);
-  settings.bias_init = static_cast<std::int32_t>(cell.init.bias);
+  settings.schedule = train.schedule;
+  settings.router_init = cell.init.router;
+  settings.bias_init = cell.init.bias;
   settings.steps = train.steps;
   settings.batch = train.batch;
   settings.keep_evaluation = train.keep != Keep::last_batch ? 1 : 0;
@@ -169,7 +158,7 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
   std::vector<FeatureSettings> features(static_cast<std::size_t>(shape.n_features));
   for (int f = 0; f < shape.n_features; ++f) {
     FeatureSettings& feature = features[static_cast<std::size_t>(f)];
-    set_density(feature, 1.0 - static_cast<double>(sparsity_of(cell, f)));
+    feature.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, f)));
     feature.importance = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
   }
   return features;

@@ -7,7 +7,7 @@
 #include "phasegrid/metrics.hpp"
 #include "phasegrid/results.hpp"
 #include "phasegrid/results_file.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 #include "phasegrid/shard.hpp"
 #include "phasegrid/sweep.hpp"
 #include "phasegrid/sweep_file.hpp"

@@ -9,14 +9,10 @@
 
 #include "phasegrid/identity.hpp"
 #include "phasegrid/losses.hpp"
+#include "phasegrid/status.hpp"
 #include "phasegrid/sweep.hpp"
 
 namespace phasegrid {
-
-// status of a model: trained to the end, or not trained yet; a positive value is the step (from 1) at which its loss
-// stopped being finite.
-constexpr std::int32_t kTrained = 0;
-constexpr std::int32_t kNotTrained = -1;
 
 // All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes).
 struct Results {

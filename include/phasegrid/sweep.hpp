@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "phasegrid/shape.hpp"
+#include "phasegrid/choices.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid {
 
@@ -20,10 +21,6 @@ enum class Loss { mean, sum };
 // batch a restart may just be lucky, and at high sparsity the luckiest one is often one that learned less.
 // `all` compares by the fresh batch too, and hands over every restart's parameters beside the kept one's.
 enum class Keep { last_batch, evaluation, all };
-
-// How the learning rate changes over the steps, t = 0 .. steps - 1: not at all; falling linearly, 1 - t / steps; or
-// along half a cosine, (1 + cos(pi t / steps)) / 2.
-enum class Schedule { constant, linear, cosine };
 
 // Settings of one training run. Defaults are those of the paper's Figure 4, but for load_balance (0.01 there) and keep
 // (last_batch there): what was chosen to repeat its authors' run stands in experiments/*.toml.
@@ -61,12 +58,6 @@ struct DataSettings {
 
   friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
-
-// How a router starts: Xavier normal; all zero; G[e][e] = 1 (experts beyond n start at zero); expert e on features
-// e n/E .. (e + 1) n/E - 1 (E divides n); or each expert on n/E features of a random partition, drawn for every model.
-// Paper section 5.
-enum class RouterInit { xavier, zero, diagonal, ordered_k_hot, random_k_hot };
-enum class BiasInit { xavier, zero };
 
 struct InitSettings {
   RouterInit router = RouterInit::xavier;

@@ -6,7 +6,8 @@
 
 namespace phasegrid {
 
-// One model as tests and tools look at it. workspace [layout.size + 2 layout.parameter_floats], aligned to 64 bytes.
+// One model as tests and tools look at it. workspace [layout.size + kOptimiserStates layout.parameter_floats], aligned to
+// 64 bytes.
 struct BlockProblem {
   Shape shape;
   BlockLayout layout;

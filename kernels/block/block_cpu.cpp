@@ -1,12 +1,13 @@
 // The block mapping on the CPU: one thread trains one model. Compiled once for every instruction set.
 #include "block.hpp"
 #include "model.hpp"
+#include "phasegrid/status.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 namespace {
 
 PG_INLINE BlockStorage storage_in(const BlockLayout& layout, float* workspace) {
-  return {layout, workspace, workspace + layout.size, workspace + layout.size + layout.parameter_floats};
+  return {layout, workspace, workspace + layout.size};
 }
 
 int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& layout, float* workspace) {
@@ -17,7 +18,7 @@ int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& 
                    BlockTeam{}, storage);
   const int count = shape.parameter_count();
   const Outcome outcome = train_model(job, index, cell, id.restart, count, model);
-  if (outcome.stopped) return kStopped;
+  if (outcome.stopped) return kNotTrained;
   model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(count));
   job.losses[index] = outcome.loss;
   return outcome.status;

@@ -1,6 +1,6 @@
 // The block mapping on CUDA: one block of threads trains one model from its initial parameters to its last loss, with
-// parameters, gradient and a tile of the batch in shared memory and AdamW's moments in global memory. A persistent grid
-// takes models from a queue.
+// parameters, gradient and a tile of the batch in shared memory and the optimiser's states in global memory. A
+// persistent grid takes models from a queue.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -40,8 +40,8 @@ __global__ void __launch_bounds__(kThreads, 1)
                  const __grid_constant__ BlockLayout layout) {
   extern __shared__ float4 arena[];  // aligned to 16 bytes
   const BlockTeam team;
-  float* moments = job.moments + static_cast<size_t>(blockIdx.x) * 2u * static_cast<size_t>(layout.parameter_floats);
-  const BlockStorage storage{layout, reinterpret_cast<float*>(arena), moments, moments + layout.parameter_floats};
+  const size_t states = kOptimiserStates * static_cast<size_t>(layout.parameter_floats);
+  const BlockStorage storage{layout, reinterpret_cast<float*>(arena), job.states + blockIdx.x * states};
   for (int index = take_model(job, team); index < job.n_models; index = take_model(job, team)) {
     const ModelId id = job.models[index];
     const CellSettings& cell = job.cells[id.cell];
@@ -71,11 +71,12 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int
     return e;
   }
   if (cudaError_t e = cudaFuncGetAttributes(&attributes, cuda::train_models); e != cudaSuccess) return e;
-  const int unit = kLanes * rows_per_draw(shape.n_features);
+  const int unit = kLanes * samples_per_draw(shape.n_features);
   const int available = limit - static_cast<int>(attributes.sharedSizeBytes);
-  const int most = tile_of_batch(shape.n_features, batch, shape.n_experts == 1 ? kDenseTile : cuda::kLargestTile);
+  const bool dense = shape.n_experts == 1;
+  const int most = dense ? dense_tile(shape, batch) : tile_of_batch(shape.n_features, batch, cuda::kLargestTile);
   BlockLayout layout{};
-  for (int tile = most; tile >= unit; tile -= unit) {
+  for (int tile = most; tile >= (dense ? most : unit); tile -= unit) {  // a mixture's is the largest that fits
     layout = block_layout(shape, tile, load_balance, kLanes, false);
     if (static_cast<int64_t>(layout.size) * 4 <= available) break;
   }

@@ -19,13 +19,13 @@ struct BlockLaunch {
   int shared_limit = 0;  // what this GPU has for a block
 };
 
-// How this GPU would train so many models of a shape: the largest tile that its shared memory holds. layout.tile is 0
-// where not even the smallest fits, and shared_bytes then says what that would need.
+// How this GPU would train so many models of a shape: with a dense model's own tile, or the largest of a mixture that
+// its shared memory holds. layout.tile is 0 where none fits, and shared_bytes then says what that would need.
 cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, int n_models, BlockLaunch* launch);
 
 // Queues a persistent grid that trains every model of the job; all its pointers are device-accessible, and
-// job.moments holds 2 layout.parameter_floats for each of launch.blocks. The launch's own error is returned; what goes
-// wrong while it runs is found by the stream's next call.
+// job.states holds kOptimiserStates layout.parameter_floats for each of launch.blocks. The launch's own error is
+// returned; what goes wrong while it runs is found by the stream's next call.
 cudaError_t launch_block(const Shape& shape, const BlockLaunch& launch, const Job& job, cudaStream_t stream);
 
 }  // namespace phasegrid

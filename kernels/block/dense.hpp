@@ -3,12 +3,12 @@
 // and dL/db sum over lanes, once a tile.
 #pragma once
 
-#include "data.hpp"
+#include "tile_inputs.hpp"
 #include "rows.hpp"
 #include "storage.hpp"
 #include "totals.hpp"
 #include "common/job.hpp"
-#include "common/math.hpp"
+#include "common/activation.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -60,7 +60,7 @@ template <class In, class Out>
 PG_STAGE void through_dense_weights(BlockStorage s, int registers, BlockTeam team, In in, Out out) {
   for_each_product(
       s.l.m, s.l.n, registers, team, [](int) PG_INLINE_LAMBDA { return 0.0f; },
-      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; }, in,
+      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.encoder_row(j))[f]; }, in,
       [&](int j, int column, Floats sum) PG_INLINE_LAMBDA { store(out(j) + column, sum); });
 }
 
@@ -68,8 +68,8 @@ PG_STAGE void through_dense_weights(BlockStorage s, int registers, BlockTeam tea
 template <class Finish>
 PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finish finish) {
   for_each_product(
-      s.l.n, s.l.m, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.m)[f]; },
-      [&](int f, int j) PG_INLINE_LAMBDA { return s.parameter_row(0, j)[f]; },
+      s.l.n, s.l.m, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.bias_row())[f]; },
+      [&](int f, int j) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.decoder_row(j))[f]; },
       [&](int j) PG_INLINE_LAMBDA { return s.unit(j); }, finish);
 }
 
@@ -105,29 +105,32 @@ PG_STAGE void sum_dense_errors(BlockStorage s, int registers, BlockTeam team) {
 }
 
 // scale * sum of I_f (x'_f - x_f)^2. One expert has no load to balance.
+template <class Output>
 PG_STAGE float dense_loss(BlockStorage s, const Batch& batch, float scale, BlockTeam team) {
   clear_totals(s, team);
   for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
     dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
-      store(s.slope(f) + column, keep(is_open(z), z) - load(s.feature(f) + column));
+      store(s.slope(f) + column, Output::value(z) - load(s.feature(f) + column));
     });
     sum_dense_errors(s, registers, team);
     if (team.worker() == 0) add_to_lanes(s.sample_loss(), samples, s.total(0), team);
     team.barrier();  // the next tile overwrites what was added
   });
   const float loss = sum_of_lanes(s.total(0)) * scale;
-  team.barrier();  // all threads have read the totals before they are used again
+  team.barrier();  // all threads have read the totals: what is called next may clear them
   return loss;
 }
 
 // ---------------------------------------------------------------- the gradient
 
-// g = 2 scale I (x' - x) where the ReLU is open, and 0 beyond the batch.
+// g = 2 scale I (x' - x) times the output's slope, and 0 beyond the batch.
+template <class Output>
 PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int registers, BlockTeam team) {
   const float factor = 2.0f * scale;
   dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
     const Floats weight = factor * s.importance()[f];
-    store(s.slope(f) + column, keep(is_open(z), weight * (z - load(s.feature(f) + column))));
+    const Floats error = Output::value_if_active(z) - load(s.feature(f) + column);
+    store(s.slope(f) + column, Output::back(AllLanes{}, z, weight * error));
   });
   if (samples % kLanes == 0) return;
   for (int f = team.thread(); f < s.l.n; f += team.threads()) {
@@ -155,7 +158,8 @@ PG_INLINE int add_dense_products(const BlockStorage& s, int registers, BlockTeam
       }
       Floats sums[16];
       dot_four_by_four<kRows>(units, features, 4, registers, sums);
-      team.add_sixteen(sums, m - j, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, j + i) + f; });
+      team.add_sixteen(sums, m - j,
+                       [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, s.l.encoder_row(j + i)) + f; });
     }
   }
   return task;
@@ -163,7 +167,7 @@ PG_INLINE int add_dense_products(const BlockStorage& s, int registers, BlockTeam
 
 // The same, and g to dL/db.
 PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team) {
-  const int n = s.l.n, m = s.l.m;
+  const int n = s.l.n;
   int task = registers == registers_of(kDenseTile) ? add_dense_products<kDenseTile / kLanes>(s, registers, team)
                                                    : add_dense_products<0>(s, registers, team);
   PG_NO_UNROLL
@@ -178,15 +182,16 @@ PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team)
             registers, [&](int column, Floats sum) PG_INLINE_LAMBDA { return sum + load(s.slope(f + i) + column); });
       }
     }
-    team.add_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, m) + f + 4 * i; });
+    team.add_sixteen(sums, 4, [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, s.l.bias_row()) + f + 4 * i; });
   }
   team.barrier();
 }
 
+template <class Output>
 PG_STAGE void dense_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
   clear_gradient(s, team);
   for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
-    dense_slopes(s, cell.loss_scale, samples, registers, team);
+    dense_slopes<Output>(s, cell.loss_scale, samples, registers, team);
     through_dense_weights(
         s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.slope(f); },
         [=](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); });

@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
+#include "common/draws.hpp"
+#include "common/job.hpp"
 #include "machine/lanes.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid {
 
@@ -20,15 +22,15 @@ struct BlockLayout {
   int32_t stride;       // of a dense model (E = 1): from a feature's or hidden unit's T samples to the next one's
 
   // Offsets into the arena, in floats (4 bytes each, some of them integers).
-  int32_t parameters;    // [E][m + 2][n_padded]
+  int32_t parameters;    // [E][expert_rows][n_padded]
   int32_t gradient;      // the same
   int32_t features;      // [4][n_padded]: present_limit, scale, offset, importance
   int32_t x;             // [T][n_padded] inputs; dense [n to a multiple of 4][stride], as the next
-  int32_t rows;          // [T k][n_padded] of an entry: its output y, then the gradient g with respect to it
+  int32_t rows;          // [T k][n_padded] of an entry: its output z before the activation, then g = dL/dz
   int32_t hidden;        // [T k][m_padded] h = W^T x; dense [m_padded][stride], as the next
   int32_t hidden_slope;  // [T k][m_padded] dL/dh = W^T g
   int32_t error;         // [T][n_padded] x' - x, k > 1
-  int32_t score;         // [E][T], E > 1, as the next four
+  int32_t score;         // [E][T], E > 1, as all up to `sample` but for balance
   int32_t gate;          // [E][T], 0 where not active
   int32_t ordinal;       // [E][T] how many experts before e are active, k > 1
   int32_t probability;   // [E][T] softmax of all experts, with a load balance; then its part of dL/dscore
@@ -44,25 +46,28 @@ struct BlockLayout {
   int32_t stream;        // [tile / 32 * n_padded + 64] random words of one lane, CPU only
   int32_t size;          // of the arena
 
-  int32_t parameter_floats;  // E (m + 2) n_padded; AdamW's two moments, as many floats each, may lie elsewhere
+  // Rows of one expert's parameters. Weights are tied: the decoder's column of a hidden unit is the encoder's.
+  constexpr int32_t encoder_row(int32_t unit) const { return unit; }
+  constexpr int32_t decoder_row(int32_t unit) const { return unit; }
+  constexpr int32_t bias_row() const { return m; }
+  constexpr int32_t router_row() const { return m + 1; }
+
+  int32_t parameter_floats;  // E expert_rows n_padded; the optimiser's states, as many floats each, lie elsewhere
 };
 
 constexpr int32_t round_up(int32_t a, int32_t to) { return (a + to - 1) / to * to; }
 
 // A dense model's gradient is summed over a tile's samples before it is added up, so the tile is part of the order of
-// sums: the same on every machine, but for a GPU that has no room for it.
+// sums: fixed by the model's shape (dense_tile), the same on every machine.
 constexpr int kDenseTile = 128;
 
-// Samples come in rows of 32 lanes, and a tile holds so many rows that each lane's words fill whole Philox blocks.
-constexpr int32_t rows_per_draw(int n) { return n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4; }
-
-// The smallest tile that holds a batch, or, where that is more than `most` (128 or more), the largest that is not.
+// The smallest tile that holds a batch, or, where that is more than `most` (a draw or more), the largest that is not.
 constexpr int32_t tile_of_batch(int n, int batch, int most) {
-  const int32_t unit = kLanes * rows_per_draw(n);
+  const int32_t unit = kLanes * samples_per_draw(n);
   return batch < most / unit * unit ? round_up(batch, unit) : most / unit * unit;
 }
 
-// `pad`: columns of the widest register, 16 on a CPU and 32 (a warp's) on a GPU. `streams`: the CPU's, see data.hpp.
+// `pad`: columns of the widest register, 16 on a CPU and 32 (a warp's) on a GPU. `streams`: the CPU's (tile_inputs.hpp).
 inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance, int pad, bool streams) {
   BlockLayout l{};
   l.n = shape.n_features;
@@ -71,7 +76,7 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
   l.k = shape.top_k;
   l.n_padded = round_up(l.n, pad);
   l.m_padded = round_up(l.m, 4);
-  l.expert_rows = l.m + 2;
+  l.expert_rows = l.router_row() + 1;
   l.tile = tile;
   l.parameter_floats = l.E * l.expert_rows * l.n_padded;
   int32_t at = 0;
@@ -113,6 +118,19 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
   take(l.stream, streams && routed ? tile / kLanes * l.n_padded + 64 : 0);
   l.size = at;
   return l;
+}
+
+// Shared memory of a block that the tile of a dense model is made for: an A100's (163 KiB), less what a kernel has of
+// its own. A GPU with less has no room for the largest models.
+constexpr int32_t kDenseArenaBytes = 162 * 1024;
+
+// The tile of a dense model of a batch: of kDenseTile samples, or, where so many do not fit kDenseArenaBytes, of the most
+// that do.
+inline int32_t dense_tile(const Shape& shape, int batch) {
+  const int32_t unit = kLanes * samples_per_draw(shape.n_features);
+  int32_t most = kDenseTile;
+  while (most > unit && block_layout(shape, most, false, kLanes, false).size > kDenseArenaBytes / 4) most -= unit;
+  return tile_of_batch(shape.n_features, batch, most);
 }
 
 }  // namespace phasegrid

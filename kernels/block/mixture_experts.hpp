@@ -1,4 +1,4 @@
-// The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs y = ReLU(W h + b), and the errors
+// The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs z = W h + b, and the errors
 // x' - x of a tile. Entries of one expert go four at a time, so that a weight read is used four times; past an expert's
 // last entry a four repeats it.
 #pragma once
@@ -6,7 +6,7 @@
 #include "mixture_router.hpp"
 #include "rows.hpp"
 #include "storage.hpp"
-#include "common/math.hpp"
+#include "common/activation.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -35,7 +35,7 @@ PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out
     PG_NO_UNROLL
     for (int j = 0; j < s.l.m; j += 4) {
       PG_UNROLL
-      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, smaller(j + i, s.l.m - 1));
+      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, s.l.encoder_row(smaller(j + i, s.l.m - 1)));
       Floats sums[16];
       dot_four_by_four(a, w, s.l.m - j, registers, sums);
       team.sum_sixteen(sums, last - first + 1, [&](int i) PG_INLINE_LAMBDA { return out(first + i) + j; });
@@ -70,11 +70,11 @@ PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
       Floats z[4][kCount];
       PG_UNROLL
       for (int c = 0; c < kCount; ++c) {
-        const Floats bias = load(s.parameter_row(e, m) + column_of(r + c));
+        const Floats bias = load(s.parameter_row(e, s.l.bias_row()) + column_of(r + c));
         PG_UNROLL
         for (int i = 0; i < 4; ++i) z[i][c] = bias;
       }
-      const float* w = s.parameter_row(e, 0);
+      const float* w = s.parameter_row(e, s.l.decoder_row(0));
       PG_NO_UNROLL
       for (int j = 0; j < m; ++j, w += s.l.n_padded) {
         Floats unit[4];
@@ -100,12 +100,12 @@ PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
   team.barrier();
 }
 
-// k > 1: row(entry) becomes y, and error(sample) = weigh(sum of gate y over its entries, less x, column).
-template <class Weigh>
+// k > 1: row(entry) becomes z, and error(sample) = weigh(sum of gate y over its entries, less x, column).
+template <class Output, class Weigh>
 PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh weigh) {
   outputs(
       s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
-      [](float* y, const float*, int, Floats z) PG_INLINE_LAMBDA { store(y, keep(is_open(z), z)); });
+      [](float* row, const float*, int, Floats z) PG_INLINE_LAMBDA { store(row, z); });
   const int registers = registers_of(s.l.n), k = s.l.k;
   PG_NO_UNROLL
   for (int sample = team.worker(); sample < samples; sample += team.workers()) {
@@ -120,7 +120,9 @@ PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh
         const int p = slots[slot];
         const Floats gate = s.entry_gate()[p];
         PG_UNROLL
-        for (int c = 0; c < kCount; ++c) error[c] = fma(gate, load(s.row(p) + column_of(r + c)), error[c]);
+        for (int c = 0; c < kCount; ++c) {
+          error[c] = fma(gate, Output::value(load(s.row(p) + column_of(r + c))), error[c]);
+        }
       }
       PG_UNROLL
       for (int c = 0; c < kCount; ++c) store(s.error(sample) + column_of(r + c), weigh(error[c], column_of(r + c)));

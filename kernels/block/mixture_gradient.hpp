@@ -8,23 +8,25 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - x) where the ReLU is open.
+// k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - x) times the output's slope.
+template <class Output>
 PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam team) {
   const Floats factor = 2.0f * scale;
   outputs(
       s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
       [=](float* slope, const float* x, int column, Floats z) PG_INLINE_LAMBDA {
         const Floats weight = factor * load(s.importance() + column);
-        store(slope, keep(is_open(z), weight * (z - load(x))));
+        store(slope, Output::back(AllLanes{}, z, weight * (Output::value_if_active(z) - load(x))));
       });
 }
 
-// k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds y and becomes
-// g = gate dL/dx' where y > 0; entry_slope becomes dL/dgate = y . dL/dx'.
+// k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds z and becomes
+// g = gate dL/dx' times the slope at z; entry_slope becomes dL/dgate = y . dL/dx'.
+template <class Output>
 PG_STAGE void output_slopes_top_k(BlockStorage s, int samples, float scale, BlockTeam team) {
   const int registers = registers_of(s.l.n), entries = s.first()[s.l.E];
   const Floats factor = 2.0f * scale;
-  combine_outputs(s, samples, team, [=](Floats error, int column) PG_INLINE_LAMBDA {
+  combine_outputs<Output>(s, samples, team, [=](Floats error, int column) PG_INLINE_LAMBDA {
     return factor * load(s.importance() + column) * error;
   });
   PG_NO_UNROLL
@@ -39,9 +41,9 @@ PG_STAGE void output_slopes_top_k(BlockStorage s, int samples, float scale, Bloc
         const float* error = s.error(s.sample()[p]);
         const Floats gate = s.entry_gate()[p];
         sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
-          const Floats slope = load(error + column), y = load(s.row(p) + column);
-          store(s.row(p) + column, keep(is_open(y), gate * slope));
-          return fma(slope, y, sum);
+          const Floats slope = load(error + column), z = load(s.row(p) + column);
+          store(s.row(p) + column, Output::back(AllLanes{}, z, gate * slope));
+          return fma(slope, Output::value(z), sum);
         });
       }
     }
@@ -84,7 +86,7 @@ PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r)
   PG_UNROLL
   for (int j = 0; j < kUnits; ++j) {
     PG_UNROLL
-    for (int c = 0; c < kCount; ++c) sums[j][c] = load(s.gradient_row(e, unit + j) + column_of(r + c));
+    for (int c = 0; c < kCount; ++c) sums[j][c] = load(s.gradient_row(e, s.l.encoder_row(unit + j)) + column_of(r + c));
   }
   const int end = s.first()[e + 1];
   PG_NO_UNROLL
@@ -109,7 +111,7 @@ PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r)
   PG_UNROLL
   for (int j = 0; j < kUnits; ++j) {
     PG_UNROLL
-    for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, unit + j) + column_of(r + c), sums[j][c]);
+    for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, s.l.encoder_row(unit + j)) + column_of(r + c), sums[j][c]);
   }
 }
 
@@ -119,8 +121,8 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool lea
   Floats bias[kCount], router[kCount];
   PG_UNROLL
   for (int c = 0; c < kCount; ++c) {
-    bias[c] = load(s.gradient_row(e, s.l.m) + column_of(r + c));
-    router[c] = load(s.gradient_row(e, s.l.m + 1) + column_of(r + c));
+    bias[c] = load(s.gradient_row(e, s.l.bias_row()) + column_of(r + c));
+    router[c] = load(s.gradient_row(e, s.l.router_row()) + column_of(r + c));
   }
   const int end = s.first()[e + 1];
   PG_NO_UNROLL
@@ -134,8 +136,8 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool lea
   }
   PG_UNROLL
   for (int c = 0; c < kCount; ++c) {
-    store(s.gradient_row(e, s.l.m) + column_of(r + c), bias[c]);
-    store(s.gradient_row(e, s.l.m + 1) + column_of(r + c), router[c]);
+    store(s.gradient_row(e, s.l.bias_row()) + column_of(r + c), bias[c]);
+    store(s.gradient_row(e, s.l.router_row()) + column_of(r + c), router[c]);
   }
 }
 
@@ -202,7 +204,7 @@ PG_STAGE void add_router_gradients(BlockStorage s, int samples, BlockTeam team) 
       if (task++ % team.workers() != team.worker()) return;
       Floats sums[kCount];
       PG_UNROLL
-      for (int c = 0; c < kCount; ++c) sums[c] = load(s.gradient_row(e, s.l.m + 1) + column_of(r + c));
+      for (int c = 0; c < kCount; ++c) sums[c] = load(s.gradient_row(e, s.l.router_row()) + column_of(r + c));
       PG_NO_UNROLL
       for (int sample = 0; sample < samples; ++sample) {
         const Floats slope = s.probability(e)[sample];
@@ -210,7 +212,7 @@ PG_STAGE void add_router_gradients(BlockStorage s, int samples, BlockTeam team) 
         for (int c = 0; c < kCount; ++c) sums[c] = fma(slope, load(s.x(sample) + column_of(r + c)), sums[c]);
       }
       PG_UNROLL
-      for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, s.l.m + 1) + column_of(r + c), sums[c]);
+      for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, s.l.router_row()) + column_of(r + c), sums[c]);
     });
   }
   team.barrier();
@@ -218,6 +220,7 @@ PG_STAGE void add_router_gradients(BlockStorage s, int samples, BlockTeam team) 
 
 // ---------------------------------------------------------------- a step
 
+template <class Output>
 PG_STAGE void mixture_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
   if (balance) balance_slopes(s, cell, batch, team);
@@ -226,9 +229,9 @@ PG_STAGE void mixture_gradient(BlockStorage s, const CellSettings& cell, const B
     if (balance) balance_tile(s, team);
     hidden_units(s, team);
     if (s.l.k == 1) {
-      output_slopes_top1(s, cell.loss_scale, team);
+      output_slopes_top1<Output>(s, cell.loss_scale, team);
     } else {
-      output_slopes_top_k(s, samples, cell.loss_scale, team);
+      output_slopes_top_k<Output>(s, samples, cell.loss_scale, team);
       score_slopes(s, samples, balance, team);
     }
     through_weights(

@@ -2,7 +2,7 @@
 // training, that and alpha E sum_e f_e mean(P_e).
 #pragma once
 
-#include "data.hpp"
+#include "tile_inputs.hpp"
 #include "mixture_experts.hpp"
 #include "mixture_router.hpp"
 #include "totals.hpp"
@@ -46,6 +46,7 @@ PG_STAGE void sum_errors(BlockStorage s, int samples, BlockTeam team) {
   team.barrier();
 }
 
+template <class Output>
 PG_STAGE Losses mixture_loss(BlockStorage s, const CellSettings& cell, const Batch& batch, float scale,
                              BlockTeam team) {
   const bool balance = cell.load_balance != 0.0f;
@@ -56,9 +57,9 @@ PG_STAGE Losses mixture_loss(BlockStorage s, const CellSettings& cell, const Bat
       outputs(
           s, team, [=](int, int sample) PG_INLINE_LAMBDA { return s.row(sample); },
           [](float* error, const float* x, int, Floats z)
-              PG_INLINE_LAMBDA { store(error, keep(is_open(z), z) - load(x)); });
+              PG_INLINE_LAMBDA { store(error, Output::value(z) - load(x)); });
     } else {
-      combine_outputs(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });
+      combine_outputs<Output>(s, samples, team, [](Floats error, int) PG_INLINE_LAMBDA { return error; });
     }
     sum_errors(s, samples, team);
     add_counts(s, team);

@@ -19,7 +19,7 @@ PG_STAGE void score_samples(BlockStorage s, int samples, BlockTeam team) {
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
       x[0].row[i] = s.x(first_sample + i);  // a tile has whole fours
-      router[0].row[i] = s.parameter_row(smaller(first_expert + i, s.l.E - 1), s.l.m + 1);
+      router[0].row[i] = s.parameter_row(smaller(first_expert + i, s.l.E - 1), s.l.router_row());
     }
     Floats sums[16];
     dot_four_by_four(router, x, 4, registers, sums);

@@ -27,16 +27,14 @@ class BlockModel {
   PG_INLINE void set_up() {
     team_.barrier();  // the model before is done with the arena
     for (int i = team_.thread(); i < s_.l.size; i += team_.threads()) s_.arena[i] = 0.0f;
-    for (int i = team_.thread(); i < s_.l.parameter_floats; i += team_.threads()) {
-      s_.first_moment[i] = 0.0f;
-      s_.second_moment[i] = 0.0f;
-    }
+    const int states = kOptimiserStates * s_.l.parameter_floats;
+    for (int i = team_.thread(); i < states; i += team_.threads()) s_.states[i] = 0.0f;
     team_.barrier();  // features are part of the arena
     for (int f = team_.thread(); f < s_.l.n_padded; f += team_.threads()) {
       const bool real = f < s_.l.n;
-      s_.present_limit()[f] = real ? features_[f].present_limit : -2147483647 - 1;
-      s_.scale()[f] = real ? features_[f].scale : 0.0f;
-      s_.offset()[f] = real ? features_[f].offset : 0.0f;
+      s_.present_limit()[f] = real ? features_[f].law.present_limit : -2147483647 - 1;
+      s_.scale()[f] = real ? features_[f].law.scale : 0.0f;
+      s_.offset()[f] = real ? features_[f].law.offset : 0.0f;
       s_.importance()[f] = real ? features_[f].importance : 0.0f;
     }
   }
@@ -55,31 +53,28 @@ class BlockModel {
       broken = broken || !(a < kBroken && a > -kBroken);
     }
     if (team_.any(broken)) return {bits_float(0x7fc00000u), bits_float(0x7fc00000u)};
-    if (s_.l.E > 1) return mixture_loss(s_, cell_, batch, scale, team_);
-    const float loss = dense_loss(s_, batch, scale, team_);
-    return {loss, loss};
+    return with_output(shape_.output, [&](auto output) PG_INLINE_LAMBDA {
+      using Output = decltype(output);
+      if (s_.l.E > 1) return mixture_loss<Output>(s_, cell_, batch, scale, team_);
+      const float loss = dense_loss<Output>(s_, batch, scale, team_);
+      return Losses{loss, loss};
+    });
   }
 
   PG_INLINE void gradient(const Batch& batch) {
-    if (s_.l.E == 1) {
-      dense_gradient(s_, cell_, batch, team_);
-    } else {
-      mixture_gradient(s_, cell_, batch, team_);
-    }
+    with_output(shape_.output, [&](auto output) PG_INLINE_LAMBDA {
+      using Output = decltype(output);
+      if (s_.l.E == 1) {
+        dense_gradient<Output>(s_, cell_, batch, team_);
+      } else {
+        mixture_gradient<Output>(s_, cell_, batch, team_);
+      }
+    });
   }
 
-  PG_INLINE bool update(Rate rate, BiasCorrection correction) {
-    bool large = false;
-    for (int i = team_.thread() * kWidth; i < s_.l.parameter_floats; i += team_.threads() * kWidth) {
-      float* here = s_.parameter_row(0, 0) + i;
-      Floats parameter = load(here), first = load(s_.first_moment + i), second = load(s_.second_moment + i);
-      adamw(rate, correction, load(s_.gradient_row(0, 0) + i), parameter, first, second);
-      store(here, parameter);
-      store(s_.first_moment + i, first);
-      store(s_.second_moment + i, second);
-      const Mask small = both(greater(Floats(kSurelyFinite), parameter), greater(parameter, Floats(-kSurelyFinite)));
-      large = large || phasegrid::PHASEGRID_MACHINE::any(negate(small));
-    }
+  PG_INLINE bool update(const OptimiserStep& step) {
+    const bool large = update_parameters(step, team_.thread(), team_.threads(), s_.l.parameter_floats,
+                                         s_.gradient_row(0, 0), s_.parameter_row(0, 0), s_.states);
     return team_.any(large);  // a barrier too: every thread reads all parameters next
   }
 
@@ -95,10 +90,10 @@ class BlockModel {
     const int n = shape_.n_features, m = shape_.n_hidden;
     int e, f, row;
     if (p < shape_.bias_offset()) {
-      e = p / (n * m), f = p / m % n, row = p % m;
+      e = p / (n * m), f = p / m % n, row = s_.l.encoder_row(p % m);
     } else {
       const int q = p - shape_.bias_offset();
-      e = q / n % shape_.n_experts, f = q % n, row = q < shape_.bias_count() ? m : m + 1;
+      e = q / n % shape_.n_experts, f = q % n, row = q < shape_.bias_count() ? s_.l.bias_row() : s_.l.router_row();
     }
     return rows + (e * s_.l.expert_rows + row) * s_.l.n_padded + f;
   }

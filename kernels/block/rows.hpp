@@ -1,6 +1,7 @@
-// Rows of features, the operands of all matrix products of the block mapping: how they are cut into registers, and the
-// dot products of four rows with four others. A row's columns are the lanes, so rows can be picked by an index and
-// nothing is copied when samples are gathered for an expert.
+// Rows, the operands of the matrix products of the block mapping: how they are cut into registers, and the dot products
+// of four rows with four others. A row's columns are the lanes. A mixture's row is one sample's features, so that rows can
+// be picked by an index and nothing is copied when samples are gathered for an expert; a dense model's is one feature or
+// hidden unit of a tile's samples.
 #pragma once
 
 #include "machine/machine.hpp"

@@ -11,10 +11,9 @@ namespace phasegrid::PHASEGRID_MACHINE {
 struct BlockStorage {
   BlockLayout l;
   float* arena;
-  float* first_moment;   // [parameter_floats]
-  float* second_moment;  // [parameter_floats]
+  float* states;  // [kOptimiserStates][parameter_floats]
 
-  // Rows of expert e: 0 .. m - 1 columns of W, m its bias, m + 1 its router.
+  // Rows of expert e; BlockLayout says which row holds what.
   PG_INLINE float* parameter_row(int e, int row) const {
     return arena + l.parameters + (e * l.expert_rows + row) * l.n_padded;
   }

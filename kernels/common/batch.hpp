@@ -1,4 +1,4 @@
-// Which batch, by the counter words that its samples share; how a word becomes a feature; and when a batch is left off.
+// Which batch, by the counter words that its samples share, and when a batch is left off.
 #pragma once
 
 #include "machine/machine.hpp"
@@ -26,11 +26,5 @@ PG_INLINE constexpr int samples_between_looks(int parameter_count) {
 }
 
 PG_INLINE bool stop_asked(const Batch& batch) { return batch.stop != nullptr && read_flag(batch.stop) != 0; }
-
-// A feature's value from one word: 0, or uniform in [0, 1); see CellSettings::present_limit.
-template <class Limit>
-PG_INLINE Floats feature_from(Words word, Limit present_limit, Floats scale, Floats offset) {
-  return keep(at_most(word, present_limit), fma(to_float(word), scale, offset));
-}
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -6,7 +6,7 @@
 
 #include "job.hpp"
 #include "math.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 #include "philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
@@ -30,19 +30,18 @@ PG_INLINE int random_part(const Shape& shape, Key key, int feature) {
 
 PG_INLINE float initial_parameter(const Shape& shape, const CellSettings& cell, Key key, int p) {
   const int router = p - shape.router_offset();
-  if (router >= 0 && cell.router_init != kRouterXavier) {
+  if (router >= 0 && cell.router_init != RouterInit::xavier) {
     const int e = router / shape.n_features, f = router % shape.n_features;
-    if (cell.router_init == kRouterZero) return 0.0f;
-    if (cell.router_init == kRouterDiagonal) return e == f ? 1.0f : 0.0f;
-    const int part =
-        cell.router_init == kRouterOrdered ? f / (shape.n_features / shape.n_experts) : random_part(shape, key, f);
+    if (cell.router_init == RouterInit::zero) return 0.0f;
+    if (cell.router_init == RouterInit::diagonal) return e == f ? 1.0f : 0.0f;
+    const bool ordered = cell.router_init == RouterInit::ordered_k_hot;
+    const int part = ordered ? f / (shape.n_features / shape.n_experts) : random_part(shape, key, f);
     return e == part ? 1.0f : 0.0f;
   }
-  if (router < 0 && p >= shape.bias_offset() && cell.bias_init == kBiasZero) return 0.0f;
-  const float per_sample = 2.0f / static_cast<float>(shape.n_features + shape.n_experts);
-  const bool is_weight = p < shape.bias_offset();
-  const float spread = square_root(is_weight ? per_sample / static_cast<float>(shape.n_hidden) : per_sample);
-  return spread * normal_from(initial_word(key, 0u, p));
+  if (router < 0 && p >= shape.bias_offset() && cell.bias_init == BiasInit::zero) return 0.0f;
+  const Part part = shape.part(shape.kind_of(p));
+  const float variance = 2.0f / static_cast<float>(part.fan_in + part.fan_out) / static_cast<float>(part.field);
+  return square_root(variance) * normal_from(initial_word(key, 0u, p));
 }
 
 // A model's key: of its cell and its restart.

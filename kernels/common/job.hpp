@@ -3,16 +3,15 @@
 
 #include <stdint.h>
 
+#include "phasegrid/choices.hpp"
 #include "phasegrid/losses.hpp"
 
 namespace phasegrid {
 
-constexpr int kMaxTinyFeatures = 4;  // n, m and E that the tiny mapping is compiled for
+// n, m and E that the tiny mapping is compiled for. CMakeLists.txt reads the first.
+constexpr int kMaxTinyFeatures = 4;
 constexpr int kMaxTinyHidden = 3;
 constexpr int kMaxTinyExperts = 4;
-
-// Status of a model that is not trained (results.hpp has the same).
-constexpr int32_t kStopped = -1;
 
 // The evaluation batch of keep = "evaluation".
 constexpr int kEvaluationSamples = 16384;
@@ -21,20 +20,23 @@ constexpr int kEvaluationSamples = 16384;
 constexpr float kBeta1 = 0.9f, kOneLessBeta1 = 0.1f;
 constexpr float kBeta2 = 0.999f, kOneLessBeta2 = 0.001f;
 constexpr float kEpsilon = 1e-8f;
+// Numbers that the optimiser remembers of each parameter: AdamW's two moments.
+constexpr int kOptimiserStates = 2;
 
 // Which numbers a Philox counter stands for (its fourth word).
 enum RandomStream : uint32_t { kStreamInit = 0, kStreamTrain = 1, kStreamEvaluate = 2, kStreamModelKey = 3 };
 
-// phasegrid::Schedule, RouterInit and BiasInit as numbers (plan.cpp holds them to the enumerations).
-enum : int32_t { kScheduleConstant = 0, kScheduleLinear = 1, kScheduleCosine = 2 };
-enum : int32_t { kRouterXavier = 0, kRouterZero = 1, kRouterDiagonal = 2, kRouterOrdered = 3, kRouterRandom = 4 };
-enum : int32_t { kBiasXavier = 0, kBiasZero = 1 };
-
-// One feature of a cell, for the block mapping; as CellSettings has it for the tiny one.
-struct FeatureSettings {
+// How a feature follows from one 32-bit word w, read as a signed number: present when w <= present_limit, and then
+// w * scale + offset, which is uniform in [0, 1).
+struct FeatureLaw {
   int32_t present_limit;
   float scale;
   float offset;
+};
+
+// One feature of a cell, for the block mapping; as CellSettings has it for the tiny one.
+struct FeatureSettings {
+  FeatureLaw law;
   float importance;
 };
 
@@ -42,22 +44,17 @@ struct FeatureSettings {
 struct CellSettings {
   uint32_t key[2];        // Philox key of the cell; a model's key derives from it and its restart
 
-  // A feature is drawn from one 32-bit word w, read as a signed number: present when w <= present_limit, and then
-  // w * scale + offset, which is uniform in [0, 1).
-  int32_t present_limit;
-  float scale;
-  float offset;
-
-  float importance[kMaxTinyFeatures];  // tiny mapping only
+  FeatureLaw law;         // of every feature; tiny mapping only, as the next
+  float importance[kMaxTinyFeatures];
   float loss_scale;       // 1 / (batch n) for loss `mean`, 1 / batch for `sum`
   float evaluation_scale; // the same for the evaluation batch
   float learning_rate;
   float decay;            // 1 - learning_rate * weight_decay
   float weight_decay;
   float drop_below, drop_factor, stop_below;  // TrainSettings
-  int32_t schedule;       // kSchedule...
-  int32_t router_init;    // kRouter...
-  int32_t bias_init;      // kBias...
+  Schedule schedule;
+  RouterInit router_init;
+  BiasInit bias_init;
   float load_balance;     // alpha
   int32_t steps;
   int32_t batch;
@@ -96,7 +93,7 @@ struct Job {
   float* snapshot_parameters;          // [n_models][n_snapshots][parameter_count]
   int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence
   int32_t* next;                       // CUDA only: the queue, the next model to take
-  float* moments;                      // CUDA's block mapping only: AdamW's moments, of every block of the grid
+  float* states;                       // CUDA's block mapping only: the optimiser's states, of every block of the grid
 };
 
 }  // namespace phasegrid

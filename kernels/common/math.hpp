@@ -86,7 +86,4 @@ PG_INLINE float normal_from(uint32_t word) {
   return 1.41421356f * (p * x);
 }
 
-// The ReLU's open gate: z > 0, or NaN, so that a broken model is not taken for a silent one.
-PG_INLINE Mask is_open(Floats z) { return not_less_equal(z, Floats(0.0f)); }
-
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -3,15 +3,15 @@
 //   initialise(key)                 its initial parameters
 //   loss(batch, scale)              the losses of a batch; NaN where a parameter is not finite
 //   gradient(batch)                 the gradient of a batch, kept inside
-//   update(rate, correction)        AdamW; returns whether a parameter left the range where losses surely are finite
+//   update(step)                    of the optimiser; whether a parameter left the range where losses surely are finite
 //   write_parameters(to)            [parameter_count] as Shape orders them
 //   any(a), is_writer()             whether any thread says so; whether this thread writes single numbers
 #pragma once
 
-#include "adamw.hpp"
 #include "batch.hpp"
 #include "init.hpp"
 #include "job.hpp"
+#include "optimiser.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -20,10 +20,6 @@ struct Outcome {
   int32_t status;
   bool stopped;  // asked to stop before the end: nothing is to be reported
 };
-
-// While every parameter is below this, and importances are at most 1e9, no product or sum of a batch comes near the
-// largest float, so the loss is finite without looking.
-constexpr float kSurelyFinite = 1e4f;
 
 // Steps between two looks at the stop flag; one where a step is so long that the flag is looked at within it too.
 constexpr int kMostStepsBetweenLooks = 64;
@@ -74,8 +70,7 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
     }
     if (ended) break;
     model.gradient(batch);
-    const BiasCorrection correction = job.corrections[step < job.n_corrections ? step - 1 : job.n_corrections - 1];
-    large = model.update(rate_at(cell, step, dropped), correction);
+    large = model.update(optimiser_step(job, cell, step, dropped));
   }
   if (left_off(cell.batch)) return {loss, 0, true};  // of the last step's gradient; the loop has looked at those before
   // Two more losses may be asked for: that of the last snapshot, of the batch that would come next, and that of the

@@ -4,7 +4,7 @@
 #include <immintrin.h>
 
 #define PHASEGRID_MACHINE avx2
-#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (data.hpp)
+#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (tiny/samples.hpp)
 
 namespace phasegrid::avx2 {
 

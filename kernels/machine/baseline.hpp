@@ -5,7 +5,7 @@
 #include <emmintrin.h>
 
 #define PHASEGRID_MACHINE baseline
-#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (data.hpp)
+#define PHASEGRID_LANES_AHEAD 16  // rows of samples made before they are used (tiny/samples.hpp)
 
 namespace phasegrid::baseline {
 

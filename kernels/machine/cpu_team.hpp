@@ -82,8 +82,8 @@ class Team {
 };
 
 // ---------------------------------------------------------------- the block mapping
-// A row of features (n floats, padded) is taken register by register; kGroups registers hold the 32 lanes over which
-// sums along a row run.
+// A row (of a mixture's features, or of a dense model's samples: block/rows.hpp) is taken register by register; kGroups
+// registers hold the 32 lanes over which sums along a row run.
 constexpr int kGroups = kLanes / kWidth;
 PG_INLINE constexpr int registers_of(int n) { return (n + kWidth - 1) / kWidth; }
 PG_INLINE constexpr int column_of(int r) { return r * kWidth; }

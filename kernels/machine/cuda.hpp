@@ -6,7 +6,7 @@
 #pragma once
 
 #define PHASEGRID_MACHINE cuda
-#define PHASEGRID_LANES_AHEAD 0  // rows of samples made before they are used (data.hpp)
+#define PHASEGRID_LANES_AHEAD 0  // rows of samples made before they are used (tiny/samples.hpp)
 
 namespace phasegrid::cuda {
 

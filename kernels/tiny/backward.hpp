@@ -3,7 +3,7 @@
 // Where importances and constant factors can wait until a batch is summed, they do (gradient.hpp).
 #pragma once
 
-#include "common/data.hpp"
+#include "samples.hpp"
 #include "expert.hpp"
 #include "machine/machine.hpp"
 #include "router.hpp"
@@ -11,8 +11,8 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// k = 1: the gate is exactly 1, so g_f = x'_f - x_f where the ReLU is open, and no gradient of the reconstruction
-// reaches the router. The load balance does: d/ds_j of sum_e f_e P_e = sum_e f_e P_e (delta_ej - P_j). With
+// k = 1: the gate is exactly 1, so g_f = x'_f - x_f where the output's slope is not 0, and no gradient of the
+// reconstruction reaches the router. The load balance does: d/ds_j of sum_e f_e P_e = sum_e f_e P_e (delta_ej - P_j). With
 // sum_e P_e = 1 that is P_j sum_e P_e (f_j - f_e), so sums of P_e P_j x over pairs of experts are all it needs.
 template <class S>
 struct SampleTop1 {
@@ -51,7 +51,7 @@ PG_INLINE void slopes_top1(const Weights<S>& weights, const Floats (&x)[S::n], V
   Floats z[S::n];
   chosen_expert_output<S>(weights, sample.chosen, x, z);
   PG_UNROLL
-  for (int f = 0; f < S::n; ++f) sample.g[f] = keep(both(valid, is_open(z[f])), z[f] - x[f]);
+  for (int f = 0; f < S::n; ++f) sample.g[f] = S::Output::back(valid, z[f], S::Output::value_if_active(z[f]) - x[f]);
 }
 
 // Adds g and g x^T to the sums of expert e, if it is the sample's.
@@ -132,7 +132,7 @@ PG_INLINE void add_sample_top_k(const Weights<S>& weights, int k, const float* i
     expert_output<S>(weights.w[e], weights.b[e], x, z);
     PG_UNROLL
     for (int f = 0; f < S::n; ++f) {
-      y[e][f] = keep(is_open(z[f]), z[f]);
+      y[e][f] = S::Output::value(z[f]);
       error[f] = e == 0 ? fma(gate[0], y[0][f], Floats(0.0f) - x[f]) : fma(gate[e], y[e][f], error[f]);
     }
   }
@@ -146,7 +146,7 @@ PG_INLINE void add_sample_top_k(const Weights<S>& weights, int k, const float* i
     PG_UNROLL
     for (int f = 0; f < S::n; ++f) {
       gate_slope[e] = fma(Floats(importance[f]) * error[f], y[e][f], gate_slope[e]);
-      const Floats g = keep(is_open(y[e][f]), gate[e] * error[f]);
+      const Floats g = S::Output::back(AllLanes{}, y[e][f], gate[e] * error[f]);
       sums[Sum::output(e, f)] = sums[Sum::output(e, f)] + g;
       PG_UNROLL
       for (int other = 0; other < S::n; ++other) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "backward.hpp"
-#include "common/data.hpp"
+#include "samples.hpp"
 #include "loss.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {

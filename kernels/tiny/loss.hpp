@@ -1,9 +1,10 @@
 // The losses of a batch: reconstruction, scale * sum of I_f (x'_f - x_f)^2, and training, that and for E > 1
-// alpha E sum_e f_e mean(P_e), f_e being the share of the batch dispatched to expert e. Training needs gradients alone, so the loss is computed only where it is asked for: at
-// the last step, and at a step whose parameters have grown suspiciously large.
+// alpha E sum_e f_e mean(P_e), f_e being the share of the batch dispatched to expert e. Training needs gradients alone,
+// so the loss is computed only where it is asked for: at the last step, and at a step whose parameters have grown
+// suspiciously large.
 #pragma once
 
-#include "common/data.hpp"
+#include "samples.hpp"
 #include "expert.hpp"
 #include "router.hpp"
 
@@ -37,7 +38,7 @@ PG_INLINE void add_sample_loss(const Weights<S>& weights, int k, const float* im
     }
     chosen_expert_output<S>(weights, active, x, z);
     PG_UNROLL
-    for (int f = 0; f < S::n; ++f) output[f] = keep(is_open(z[f]), z[f]);
+    for (int f = 0; f < S::n; ++f) output[f] = S::Output::value(z[f]);
   } else {
     choose_top_k<S::E>(score, k, active, gate, probability);
     PG_UNROLL
@@ -47,7 +48,7 @@ PG_INLINE void add_sample_loss(const Weights<S>& weights, int k, const float* im
       Floats z[S::n];
       expert_output<S>(weights.w[e], weights.b[e], x, z);
       PG_UNROLL
-      for (int f = 0; f < S::n; ++f) output[f] = fma(gate[e], keep(is_open(z[f]), z[f]), output[f]);
+      for (int f = 0; f < S::n; ++f) output[f] = fma(gate[e], S::Output::value(z[f]), output[f]);
     }
   }
   PG_UNROLL

@@ -9,12 +9,11 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // A model in training. The caller owns it (shared memory of a warp, or a thread's stack).
 template <class S>
 struct ModelStorage {
-  // AdamW takes parameters kWidth at a time; the padding stays 0.
+  // The optimiser takes parameters kWidth at a time; the padding stays 0.
   static constexpr int kPadded = (S::kParameters + kWidth - 1) / kWidth * kWidth;
   alignas(64) float parameters[kPadded];
   alignas(64) float gradient[kPadded];
-  alignas(64) float first_moment[kPadded];
-  alignas(64) float second_moment[kPadded];
+  alignas(64) float states[kOptimiserStates * kPadded];
   StepStorage<S> step;
 };
 
@@ -29,8 +28,8 @@ class TinyModel {
     for (int p = team_.rank(); p < ModelStorage<S>::kPadded; p += team_.size()) {
       model_.parameters[p] = p < S::kParameters ? initial_parameter(shape, cell_, key, p) : 0.0f;
       model_.gradient[p] = 0.0f;
-      model_.first_moment[p] = 0.0f;
-      model_.second_moment[p] = 0.0f;
+      PG_UNROLL
+      for (int i = 0; i < kOptimiserStates; ++i) model_.states[i * ModelStorage<S>::kPadded + p] = 0.0f;
     }
     team_.barrier();  // every lane reads all parameters next
   }
@@ -49,18 +48,9 @@ class TinyModel {
     team_.barrier();  // gradients read all parameters, and the next stage overwrites them
   }
 
-  PG_INLINE bool update(Rate rate, BiasCorrection correction) {
-    bool large = false;
-    for (int p = team_.rank() * kWidth; p < ModelStorage<S>::kPadded; p += team_.size() * kWidth) {
-      Floats parameter = load(model_.parameters + p);
-      Floats first = load(model_.first_moment + p), second = load(model_.second_moment + p);
-      adamw(rate, correction, load(model_.gradient + p), parameter, first, second);
-      store(model_.parameters + p, parameter);
-      store(model_.first_moment + p, first);
-      store(model_.second_moment + p, second);
-      const Mask small = both(greater(Floats(kSurelyFinite), parameter), greater(parameter, Floats(-kSurelyFinite)));
-      large = large || phasegrid::PHASEGRID_MACHINE::any(negate(small));
-    }
+  PG_INLINE bool update(const OptimiserStep& step) {
+    const bool large = update_parameters(step, team_.rank(), team_.size(), ModelStorage<S>::kPadded, model_.gradient,
+                                         model_.parameters, model_.states);
     team_.barrier();  // every lane reads all parameters next
     return team_.any(large);
   }

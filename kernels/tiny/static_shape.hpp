@@ -1,8 +1,9 @@
 // A model's shape as compile-time numbers, so that weights live in registers and every loop unrolls.
 #pragma once
 
+#include "common/activation.hpp"
 #include "machine/machine.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -13,6 +14,7 @@ struct StaticShape {
   static constexpr int m = kHidden;
   static constexpr int E = kExperts;
   static constexpr bool kTop1 = kTop1Only;
+  using Output = Relu;
 
   static constexpr Shape kShape{n, m, E, 1};
   static constexpr int kParameters = kShape.parameter_count();

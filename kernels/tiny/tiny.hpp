@@ -1,14 +1,17 @@
 // The tiny mapping: which functions a machine offers for a shape, and how a run-time shape finds them.
 #pragma once
 
+#include <type_traits>
+
 #include "common/job.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
+#include "phasegrid/status.hpp"
 
 namespace phasegrid {
 
 // The functions of one shape on one CPU instruction set.
 struct TinyCpuKernels {
-  // Trains model `index` of the job, writes its loss and parameters and returns its status: kStopped when it was
+  // Trains model `index` of the job, writes its loss and parameters and returns its status: kNotTrained when it was
   // stopped before the end.
   int32_t (*train)(const Job& job, int index) = nullptr;
 
@@ -20,33 +23,35 @@ struct TinyCpuKernels {
   void (*initial)(const CellSettings& cell, int restart, float* parameters) = nullptr;
 };
 
-// True where the tiny mapping is compiled for a shape.
-constexpr bool is_tiny(const Shape& shape) {
-  return shape.n_features <= kMaxTinyFeatures && shape.n_hidden <= kMaxTinyHidden &&
+// The one gate: what the tiny mapping is compiled for. All features must be present alike, too.
+constexpr bool serves_tiny(const Shape& shape, bool features_alike = true) {
+  return features_alike && shape.n_features <= kMaxTinyFeatures && shape.n_hidden <= kMaxTinyHidden &&
          shape.n_experts <= kMaxTinyExperts;
 }
 
-// Calls visit.template operator()<n, m, E, top1>() for a run-time shape with n features. One function a shape, so that
-// adding a shape is one number in job.hpp.
-template <int n, int m, class Visit>
-void visit_experts(const Shape& shape, Visit& visit) {
-  switch (shape.n_experts * 2 + (shape.top_k == 1 ? 1 : 0)) {
-    case 3: return visit.template operator()<n, m, 1, true>();
-    case 5: return visit.template operator()<n, m, 2, true>();
-    case 4: return visit.template operator()<n, m, 2, false>();
-    case 7: return visit.template operator()<n, m, 3, true>();
-    case 6: return visit.template operator()<n, m, 3, false>();
-    case 9: return visit.template operator()<n, m, 4, true>();
-    case 8: return visit.template operator()<n, m, 4, false>();
+// visit(std::integral_constant<int, number>) for a number of 1 .. kMost; whether it is one.
+template <int kMost, class Visit>
+bool visit_number(int number, Visit&& visit) {
+  if constexpr (kMost > 0) {
+    if (number != kMost) return visit_number<kMost - 1>(number, visit);
+    visit(std::integral_constant<int, kMost>{});
+    return true;
+  } else {
+    return false;
   }
 }
+
+// visit.template operator()<n, m, E, top1>() for a run-time shape with n features that serves_tiny(); whether it does.
 template <int n, class Visit>
-void visit_shape(const Shape& shape, Visit& visit) {
-  switch (shape.n_hidden) {
-    case 1: return visit_experts<n, 1>(shape, visit);
-    case 2: return visit_experts<n, 2>(shape, visit);
-    case 3: return visit_experts<n, 3>(shape, visit);
-  }
+bool visit_shape(const Shape& shape, Visit& visit) {
+  return visit_number<kMaxTinyHidden>(shape.n_hidden, [&](auto hidden) {
+    constexpr int m = decltype(hidden)::value;
+    visit_number<kMaxTinyExperts>(shape.n_experts, [&](auto experts) {
+      constexpr int E = decltype(experts)::value;
+      if (shape.top_k == 1) return visit.template operator()<n, m, E, true>();
+      if constexpr (E > 1) visit.template operator()<n, m, E, false>();
+    });
+  });
 }
 
 }  // namespace phasegrid

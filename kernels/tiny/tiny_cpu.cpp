@@ -13,7 +13,7 @@ int32_t train(const Job& job, int index) {
   const CellSettings& cell = job.cells[id.cell];
   TinyModel<S> model(cell, job.top_k, Team{}, storage);
   const Outcome outcome = train_model(job, index, cell, id.restart, S::kParameters, model);
-  if (outcome.stopped) return kStopped;
+  if (outcome.stopped) return kNotTrained;
   model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
   job.losses[index] = outcome.loss;
   return outcome.status;
@@ -82,12 +82,11 @@ struct Find {
 
 // find<n>(shape): the functions of a shape with n features.
 template <int n>
-TinyCpuKernels find(const Shape& shape);
-template <>
-TinyCpuKernels find<PHASEGRID_FEATURES>(const Shape& shape) {
+TinyCpuKernels find(const Shape& shape) {
   Find visit;
-  visit_shape<PHASEGRID_FEATURES>(shape, visit);
+  visit_shape<n>(shape, visit);
   return visit.found;
 }
+template TinyCpuKernels find<PHASEGRID_FEATURES>(const Shape& shape);
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -116,21 +116,18 @@ struct Launch {
 }  // namespace
 
 template <int n>
-cudaError_t launch_features(const Shape& shape, const TinyLaunch& launch, const Job& job, cudaStream_t stream);
-template <>
-cudaError_t launch_features<PHASEGRID_FEATURES>(const Shape& shape, const TinyLaunch& launch, const Job& job,
-                                                cudaStream_t stream) {
+cudaError_t launch_features(const Shape& shape, const TinyLaunch& launch, const Job& job, cudaStream_t stream) {
   Launch visit{launch, job, stream};
-  visit_shape<PHASEGRID_FEATURES>(shape, visit);
+  visit_shape<n>(shape, visit);
   return visit.error;
 }
 template <int n>
-cudaError_t describe_features(const Shape& shape, int n_models, TinyLaunch* launch);
-template <>
-cudaError_t describe_features<PHASEGRID_FEATURES>(const Shape& shape, int n_models, TinyLaunch* launch) {
+cudaError_t describe_features(const Shape& shape, int n_models, TinyLaunch* launch) {
   Describe visit{n_models, launch};
-  visit_shape<PHASEGRID_FEATURES>(shape, visit);
+  visit_shape<n>(shape, visit);
   return visit.error;
 }
+template cudaError_t launch_features<PHASEGRID_FEATURES>(const Shape&, const TinyLaunch&, const Job&, cudaStream_t);
+template cudaError_t describe_features<PHASEGRID_FEATURES>(const Shape&, int, TinyLaunch*);
 
 }  // namespace phasegrid::cuda

@@ -4,7 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "common/job.hpp"
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid {
 

@@ -68,9 +68,8 @@ Trained train_emulated(BlockTrial& trial, int warps, int tile) {
   Tables tables;
   const Job job = tables.job(trial, out);
   const BlockLayout layout = block_layout(trial.shape, tile, trial.cell.train.load_balance != 0, kLanes, false);
-  std::vector<float> arena(static_cast<std::size_t>(layout.size + 2 * layout.parameter_floats), NAN);
-  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size,
-                                   arena.data() + layout.size + layout.parameter_floats};
+  std::vector<float> arena(workspace_floats(layout), NAN);
+  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size};
   std::vector<cuda::Outcome> outcomes(static_cast<std::size_t>(32 * warps));
   emulated::run_block(warps, [&] {
     cuda::BlockModel model(trial.shape, trial.settings, trial.features.data(), cuda::BlockTeam{}, storage);
@@ -113,7 +112,7 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
     trial.cell.train.schedule = Schedule::cosine;
     trial.update();
     const Trained expected = train_on_cpu(trial);
-    const int tile = shape.n_experts == 1 ? cpu_tile(shape, batch) : 32 * rows_per_draw(shape.n_features);
+    const int tile = shape.n_experts == 1 ? cpu_tile(shape, batch) : 32 * samples_per_draw(shape.n_features);
     const Trained got = train_emulated(trial, warps, tile);
     EXPECT_EQ(std::bit_cast<std::uint64_t>(got.loss), std::bit_cast<std::uint64_t>(expected.loss));
     expect_equal_bits(got.parameters, expected.parameters, "parameter");
@@ -125,9 +124,8 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
 // The loss of so many samples in the emulated block; every thread's, which must be the same.
 float emulated_loss(BlockTrial& trial, int tile, int samples, const std::int32_t* stop) {
   const BlockLayout layout = block_layout(trial.shape, tile, false, kLanes, false);
-  std::vector<float> arena(static_cast<std::size_t>(layout.size + 2 * layout.parameter_floats), NAN);
-  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size,
-                                   arena.data() + layout.size + layout.parameter_floats};
+  std::vector<float> arena(workspace_floats(layout), NAN);
+  const cuda::BlockStorage storage{layout, arena.data(), arena.data() + layout.size};
   std::vector<float> losses(64, NAN);
   emulated::run_block(2, [&] {
     cuda::BlockModel model(trial.shape, trial.settings, trial.features.data(), cuda::BlockTeam{}, storage);

@@ -8,9 +8,10 @@
 #include <random>
 #include <vector>
 
-#include "common/adamw.hpp"
+#include "common/activation.hpp"
+#include "common/optimiser.hpp"
 #include "block/rows.hpp"
-#include "common/data.hpp"
+#include "common/inputs.hpp"
 #include "common/init.hpp"
 #include "common/math.hpp"
 #include "common/philox.hpp"
@@ -151,11 +152,11 @@ TEST(Math, NormalNumbersFollowTheInverseDistribution) {
 
 TEST(Data, FeaturesAreUniformBelowOne) {
   CellSettings cell{};
-  cell.present_limit = static_cast<std::int32_t>(0.25 * 0x1p32 - 0x1p31 - 1);
-  cell.scale = static_cast<float>(4 * 0x1p-32 * (1 - 1e-7));
-  cell.offset = cell.scale * 0x1p31f;
+  cell.law.present_limit = static_cast<std::int32_t>(0.25 * 0x1p32 - 0x1p31 - 1);
+  cell.law.scale = static_cast<float>(4 * 0x1p-32 * (1 - 1e-7));
+  cell.law.offset = cell.law.scale * 0x1p31f;
   auto feature = [&](std::uint32_t word) {
-    return feature_from(bits(bits_float(word)), cell.present_limit, cell.scale, cell.offset);
+    return feature_from(bits(bits_float(word)), cell.law.present_limit, cell.law.scale, cell.law.offset);
   };
   const Floats zero = feature(0x80000000u);     // the smallest word
   const Floats largest = feature(0xbfffffffu);  // the last present one
@@ -164,6 +165,19 @@ TEST(Data, FeaturesAreUniformBelowOne) {
   EXPECT_LT(to_vector(largest)[0], 1.0f);
   EXPECT_GT(to_vector(largest)[0], 0.9999f);
   EXPECT_EQ(to_vector(absent)[0], 0.0f);
+}
+
+TEST(Activation, OfAReLU) {
+  const float nan = bits_float(0x7fc00000u);
+  for (float z : {-2.0f, -0.0f, 0.0f, 1e-30f, 3.0f, nan}) {
+    const bool open = !(z <= 0.0f);  // a NaN passes
+    const float y = to_vector(Relu::value(Floats(z)))[0];
+    EXPECT_EQ(float_bits(y), open ? float_bits(z) : 0u) << z;
+    EXPECT_EQ(to_vector(Relu::back(AllLanes{}, Floats(z), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;
+    EXPECT_EQ(to_vector(Relu::back(AllLanes{}, Floats(y), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;  // from y
+    EXPECT_EQ(to_vector(Relu::back(lanes_below(0, 0), Floats(z), Floats(7.0f)))[0], 0.0f) << z;
+    if (open) EXPECT_EQ(float_bits(to_vector(Relu::value_if_active(Floats(z)))[0]), float_bits(z)) << z;
+  }
 }
 
 TEST(Math, HalfACosine) {

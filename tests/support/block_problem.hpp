@@ -56,8 +56,7 @@ class BlockTrial {
         shape, block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true),
         &settings, features.data(), nullptr};
     memory_.reset(static_cast<float*>(
-        ::operator new (static_cast<std::size_t>(p.layout.size + 2 * p.layout.parameter_floats) * sizeof(float),
-                        std::align_val_t{64})));
+        ::operator new (workspace_floats(p.layout) * sizeof(float), std::align_val_t{64})));
     p.workspace = memory_.get();
     return p;
   }

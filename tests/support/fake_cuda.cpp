@@ -100,7 +100,7 @@ std::vector<void*> memory_of(const Job& job) {
   };
   add(job.cells), add(job.features), add(job.models), add(job.corrections), add(job.snapshots), add(job.stop);
   add(job.losses), add(job.parameters), add(job.snapshot_losses), add(job.snapshot_parameters);
-  add(job.status), add(job.steps_done), add(job.next), add(job.moments);
+  add(job.status), add(job.steps_done), add(job.next), add(job.states);
   return all;
 }
 
@@ -137,7 +137,7 @@ cudaError_t launch(const Job& job, cudaStream_t opaque, std::function<std::int32
           const int index = std::atomic_ref<std::int32_t>(*job.next).fetch_add(1);
           if (index >= job.n_models) return;
           const std::int32_t status = train(index);
-          if (status == kStopped) return;
+          if (status == kNotTrained) return;
           std::atomic_ref<std::int32_t>(job.status[index]).store(status, std::memory_order_release);
         }
       });
@@ -259,7 +259,7 @@ cudaError_t launch_tiny(const Shape& shape, const TinyLaunch&, const Job& job, c
 }
 
 cudaError_t describe_block(const Shape& shape, int, bool load_balance, int, BlockLaunch* launch) {
-  launch->layout = block_layout(shape, 32 * rows_per_draw(shape.n_features), load_balance, 32, false);
+  launch->layout = block_layout(shape, 32 * samples_per_draw(shape.n_features), load_balance, 32, false);
   launch->blocks = testing::kBlocks;
   launch->shared_bytes = launch->layout.size * 4;
   launch->shared_limit = testing::shared_limit();
@@ -271,7 +271,7 @@ cudaError_t launch_block(const Shape& shape, const BlockLaunch&, const Job& job,
   const BlockCpuKernels kernels = block_cpu_kernels(best_instruction_set());
   const BlockLayout layout = block_layout(shape, cpu_tile(shape, kEvaluationSamples), true, 16, true);
   const std::size_t floats =
-      static_cast<std::size_t>(layout.size) + 2 * static_cast<std::size_t>(layout.parameter_floats);
+      workspace_floats(layout);
   return testing::launch(job, stream, [=](int index) {
     auto* workspace = static_cast<float*>(::operator new(floats * sizeof(float), testing::kAlignment));
     const std::int32_t status = kernels.train(job, index, shape, layout, workspace);

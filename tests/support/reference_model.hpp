@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "phasegrid/shape.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid::testing {
 

@@ -103,6 +103,19 @@ void bind_results(nb::module_& module) {
                         {r.cells(), r.sweep.train.snapshots.size(), size_of(r.sweep.shape.parameter_count())});
           },
           "(cells, snapshots, parameters)")
+      .def_prop_ro(
+          "parts",
+          [](const Results& r) {
+            nb::dict parts;
+            for (const Part& part : r.sweep.shape.parts()) {
+              nb::list extents;
+              for (int i = 0; i < part.rank; ++i) extents.append(part.extents[i]);
+              parts[part.name] = nb::make_tuple(part.offset, nb::tuple(extents));
+            }
+            return parts;
+          },
+          nb::sig("def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]"),
+          "Name -> (first parameter, extents) of each part of a model's parameters.")
       .def(
           "save",
           [](const Results& r, const std::string& path, bool authors) {

@@ -126,6 +126,10 @@ class Results:
     def snapshot_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """(cells, snapshots, parameters)"""
 
+    @property
+    def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Name -> (first parameter, extents) of each part of a model's parameters."""
+
     def save(self, path: str, authors: bool) -> None: ...
 
 def results_from(config: str, arrays: dict[str, Any]) -> Results:

@@ -32,6 +32,10 @@ from phasegrid.sentences import InputError, sentence
 
 _DEEPEST = 16  # of the settings' JSON; ours is four deep
 
+# The parts of a model's parameters -> their extents, by letter. What the compiled part calls Architecture::parts, for
+# files that are read without it.
+PARTS: Mapping[str, str] = {"expert_weights": "Enm", "biases": "En", "router_weights": "En"}
+
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 

@@ -166,7 +166,7 @@ class Results(Measures):
     @property
     def expert_weights(self) -> FloatArray:
         """(S,R,A..,E,n,m): W of every expert."""
-        return self._part(self.core.parameters, "weights")
+        return self._part(self.core.parameters, "expert_weights")
 
     @property
     def biases(self) -> FloatArray:
@@ -176,7 +176,7 @@ class Results(Measures):
     @property
     def router_weights(self) -> FloatArray:
         """(S,R,A..,E,n): G; an input's score is G x."""
-        return self._part(self.core.parameters, "router")
+        return self._part(self.core.parameters, "router_weights")
 
     # ---------------------------------------------------------------- every restart
     @property
@@ -188,7 +188,7 @@ class Results(Measures):
 
         Raises ValueError where the sweep was trained with another keep.
         """
-        return self._part(self._every_restart(), "weights")
+        return self._part(self._every_restart(), "expert_weights")
 
     @property
     def all_biases(self) -> FloatArray:
@@ -198,7 +198,7 @@ class Results(Measures):
     @property
     def all_router_weights(self) -> FloatArray:
         """(S,R,A..,restarts,E,n), as all_expert_weights."""
-        return self._part(self._every_restart(), "router")
+        return self._part(self._every_restart(), "router_weights")
 
     @property
     def _has_every_restart(self) -> bool:
@@ -228,7 +228,7 @@ class Results(Measures):
     @property
     def snapshot_expert_weights(self) -> FloatArray:
         """(S,R,A..,T,E,n,m) of the kept model."""
-        return self._part(self.core.snapshot_parameters, "weights")
+        return self._part(self.core.snapshot_parameters, "expert_weights")
 
     @property
     def snapshot_biases(self) -> FloatArray:
@@ -238,16 +238,13 @@ class Results(Measures):
     @property
     def snapshot_router_weights(self) -> FloatArray:
         """(S,R,A..,T,E,n)."""
-        return self._part(self.core.snapshot_parameters, "router")
+        return self._part(self.core.snapshot_parameters, "router_weights")
 
-    def _part(self, models: NDArray[Any], part: Literal["weights", "biases", "router"]) -> NDArray[Any]:
+    def _part(self, models: NDArray[Any], part: str) -> NDArray[Any]:
         """A part of models (cells, .., parameters): views, as each part lies together in its model."""
-        E, n, m = self.sweep.n_experts, self.sweep.n_features, self.sweep.n_hidden
-        shapes = {"weights": (E, n, m), "biases": (E, n), "router": (E, n)}
-        starts = {"weights": 0, "biases": E * n * m, "router": E * n * m + E * n}
-        start = starts[part]
-        chosen = models[..., start : start + math.prod(shapes[part])]
-        return chosen.reshape(self._extents + models.shape[1:-1] + shapes[part])
+        start, extents = self.core.parts[part]
+        chosen = models[..., start : start + math.prod(extents)]
+        return chosen.reshape(self._extents + models.shape[1:-1] + extents)
 
     # ---------------------------------------------------------------- out of here
     def arrays(self) -> Arrays:
@@ -255,14 +252,15 @@ class Results(Measures):
         arrays: dict[str, NDArray[Any]] = {}
         for name, values in self.axes.items():
             arrays["importance_values" if name == "last_importance" else f"{name}_values"] = values
-        keys = ("final_losses", "reconstruction_losses", "expert_weights", "router_weights", "biases")
+        parts = tuple(self.core.parts)
+        keys = ("final_losses", "reconstruction_losses", *parts)
         for key in (*keys, "all_losses", "all_reconstruction_losses", "status", "kept"):
             arrays[key] = getattr(self, key)
         if self._has_every_restart:
-            for key in ("expert_weights", "router_weights", "biases"):
+            for key in parts:
                 arrays[f"all_{key}"] = getattr(self, f"all_{key}")
         if len(self.snapshot_steps):
-            for key in ("steps", "losses", "reconstruction_losses", "expert_weights", "router_weights", "biases"):
+            for key in ("steps", "losses", "reconstruction_losses", *parts):
                 arrays[f"snapshot_{key}"] = getattr(self, f"snapshot_{key}")
         arrays["config"] = np.array(self.core.config)
         return arrays

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Arrays, Source, axis_of, name_of, numbers_of, open_arrays, settings_of
+from phasegrid.arrays import PARTS, Arrays, Source, axis_of, name_of, numbers_of, open_arrays, settings_of
 from phasegrid.explorer.titles import titles_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -27,18 +27,14 @@ ALIGNMENT = 8  # of every array in the block, as typed arrays ask
 CELL_ARRAYS: Mapping[str, tuple[str, str]] = {
     "final_losses": ("<f4", ""),
     "reconstruction_losses": ("<f4", ""),
-    "expert_weights": ("<f4", "Enm"),
-    "router_weights": ("<f4", "En"),
-    "biases": ("<f4", "En"),
+    **{part: ("<f4", letters) for part, letters in PARTS.items()},
     "all_losses": ("<f4", "k"),
     "all_reconstruction_losses": ("<f4", "k"),
     "status": ("<i4", "k"),
     "kept": ("<i4", ""),
     "snapshot_losses": ("<f4", "kT"),
     "snapshot_reconstruction_losses": ("<f4", "kT"),
-    "snapshot_expert_weights": ("<f4", "TEnm"),
-    "snapshot_router_weights": ("<f4", "TEn"),
-    "snapshot_biases": ("<f4", "TEn"),
+    **{f"snapshot_{part}": ("<f4", "T" + letters) for part, letters in PARTS.items()},
 }
 
 
@@ -91,6 +87,7 @@ def pack(source: Source, fallback: str, taken: set[str]) -> Packed:
         where[key] = {"type": array.dtype.str[1:], "offset": len(block), "length": array.size}
         block.extend(array.tobytes())
     header = {"name": name, "dimensions": dimensions, "extents": extents, "config": config, "arrays": where}
+    header["parts"] = PARTS
     return Packed(name, header, base64.b64encode(zlib.compress(bytes(block), 6)).decode(), len(block))
 
 

@@ -19,6 +19,9 @@ class Results {
     Object.assign(this, { at, name: header.name, title: header.title, dimensions: header.dimensions, config: header.config });
     const { E, n, m, k = 0, T = 0 } = header.extents;
     Object.assign(this, { E, n, m, restarts: k, layout: header.arrays });
+    // Numbers of each part of a model's parameters.
+    this.sizes = Object.fromEntries(Object.entries(header.parts).map(([part, letters]) =>
+      [part, [...letters].reduce((size, letter) => size * header.extents[letter], 1)]));
     this.topK = this.config.model?.top_k ?? 1;
     this.extents = this.dimensions.map((dimension) => dimension.values.length);
     this.cells = this.extents.reduce((a, b) => a * b, 1);
@@ -91,20 +94,21 @@ class Results {
     return at;
   }
 
-  part(key, cell, snapshot, size) {
+  part(key, cell, snapshot) {
     if (!this.has(key)) return null;
+    const size = this.sizes[key];
     if (snapshot === null) return this.arrays[key].subarray(cell * size, (cell + 1) * size);
     const shots = this.arrays[`snapshot_${key}`], at = cell * this.snapshots + snapshot;
     return shots ? shots.subarray(at * size, (at + 1) * size) : null;
   }
   // Of the kept model: W [E][n][m], G [E][n], b [E][n]; NaN where none was kept, null where the file has none.
-  weights(cell, snapshot = null) { return this.part("expert_weights", cell, snapshot, this.E * this.n * this.m); }
+  weights(cell, snapshot = null) { return this.part("expert_weights", cell, snapshot); }
   expert(cell, e, snapshot = null) {
     const size = this.n * this.m;
     return this.weights(cell, snapshot).subarray(e * size, (e + 1) * size);
   }
-  router(cell, snapshot = null) { return this.part("router_weights", cell, snapshot, this.E * this.n); }
-  biases(cell, snapshot = null) { return this.part("biases", cell, snapshot, this.E * this.n); }
+  router(cell, snapshot = null) { return this.part("router_weights", cell, snapshot); }
+  biases(cell, snapshot = null) { return this.part("biases", cell, snapshot); }
 
   // The kept restart; -1 where none was, or where the file does not say.
   kept(cell) { return this.has("kept") ? this.arrays.kept[cell] : -1; }

@@ -1,11 +1,9 @@
-// A tile of inputs, the same numbers as in the tiny mapping (data.hpp): the words of a lane's samples follow each other
-// without gaps, word i of a lane being word i % 4 of Philox block i / 4. Sample r * 32 + l of a tile is lane l's sample
-// of row first_row + r.
+// A tile of inputs, the same numbers as in the tiny mapping (common/inputs.hpp). Sample r * 32 + l of a tile is lane l's
+// sample of row first_row + r.
 #pragma once
 
-#include "common/batch.hpp"
+#include "common/inputs.hpp"
 #include "storage.hpp"
-#include "common/philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -26,9 +24,9 @@ PG_INLINE void for_each_tile_of(const BlockStorage& s, const Batch& batch, Block
   }
 }
 
-// The Philox block that a tile begins with: it begins with a whole one (rows_per_draw).
+// The Philox block that a tile begins with: it begins with a whole one (samples_per_draw).
 PG_INLINE uint32_t first_call_of(const BlockStorage& s, int first_row) {
-  return static_cast<uint32_t>(first_row) * static_cast<uint32_t>(s.l.n) / 4u;
+  return static_cast<uint32_t>(first_row) * static_cast<uint32_t>(words_per_sample(s.l.n)) / 4u;
 }
 
 // Row and feature of a word, by counting, as a division takes longer than the word.
@@ -40,7 +38,8 @@ struct WordPlace {
   }
 };
 
-// For a dense model, feature by feature. A worker makes a block of four words for all lanes.
+// For a dense model, feature by feature. A worker makes a block of four words for all lanes. Rows of a batch's last tile
+// may end within a block: what is left of its words goes to the row after them, which the tile has and nothing reads.
 PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team) {
   const int n = s.l.n, calls = (rows * n + 3) / 4;
   const uint32_t first_call = first_call_of(s, first_row);
@@ -57,8 +56,8 @@ PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows,
       place.advance(1, n);
     }
     team.for_each_group([&](int lane) PG_INLINE_LAMBDA {
-      const Block<Words> block = philox<kRounds>(first_call + static_cast<uint32_t>(call), lane_numbers(lane),
-                                                 batch.step, batch.stream, batch.key);
+      const Block<Words> block =
+          draw_words(batch, first_call + static_cast<uint32_t>(call), lane_numbers(lane));
       PG_UNROLL
       for (int i = 0; i < 4; ++i) {
         store(to[i] + lane, feature_from(block.w[i], s.present_limit()[f[i]], s.scale()[f[i]], s.offset()[f[i]]));
@@ -83,8 +82,7 @@ PG_STAGE void draw_rows(BlockStorage s, Batch batch, int first_row, int rows, Bl
     place.advance(4 * Team::rank(), n);
     PG_NO_UNROLL
     for (int call = Team::rank(); 4 * call < words; call += kLanes) {
-      const auto block = philox<kRounds>(first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane),
-                                         batch.step, batch.stream, batch.key);
+      const auto block = draw_words(batch, first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane));
       PG_UNROLL
       for (int i = 0; i < 4; ++i) {
         if (place.row < rows) {
@@ -103,8 +101,8 @@ PG_STAGE void draw_rows(BlockStorage s, Batch batch, int first_row, int rows, Bl
   for (int lane = 0; lane < kLanes; ++lane) {
     PG_NO_UNROLL
     for (int call = 0; call * 4 < words; call += kWidth) {
-      const Block<Words> block = philox<kRounds>(call_numbers(first_call + static_cast<uint32_t>(call)),
-                                                 static_cast<uint32_t>(lane), batch.step, batch.stream, batch.key);
+      const Block<Words> block = draw_words(batch, call_numbers(first_call + static_cast<uint32_t>(call)),
+                                            static_cast<uint32_t>(lane));
       store_calls(s.stream() + 4 * call, block.w);
     }
     PG_NO_UNROLL

@@ -1,11 +1,9 @@
-// The inputs: every feature is 0 with probability S, else uniform in [0,1). Nothing is stored: sample i * 32 + l of a
-// step is made by lane l from the Philox counter (call, lane, step, stream) under the model's key, when it is needed.
+// The samples of a batch, one after the other or some at a time, as the tiny mapping takes them.
 #pragma once
 
-#include "batch.hpp"
-#include "job.hpp"
+#include "common/inputs.hpp"
+#include "common/job.hpp"
 #include "machine/machine.hpp"
-#include "philox.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
@@ -13,21 +11,22 @@ namespace phasegrid::PHASEGRID_MACHINE {
 // sample for n = 4, two for n = 2 (one block), four for n = 1 (one block) and n = 3 (three blocks).
 template <int n>
 struct Round {
-  static constexpr int kSamples = n % 4 == 0 ? 1 : n % 2 == 0 ? 2 : 4;
-  static constexpr int kBlocks = kSamples * n / 4;
+  static constexpr int kSamples = samples_per_draw(n);
+  static constexpr int kBlocks = kSamples * words_per_sample(n) / 4;
 };
 
 // A round's samples for the lanes from first_lane on: x[sample][feature].
 template <int n>
 PG_INLINE void draw_round(const CellSettings& cell, const Batch& batch, int first_lane, int round,
                           Floats (&x)[Round<n>::kSamples][n]) {
+  const FeatureLaw& law = cell.law;
   PG_UNROLL
   for (int b = 0; b < Round<n>::kBlocks; ++b) {
     const uint32_t call = static_cast<uint32_t>(round * Round<n>::kBlocks + b);
-    const Block<Words> block = philox<kRounds>(call, lane_numbers(first_lane), batch.step, batch.stream, batch.key);
+    const Block<Words> block = draw_words(batch, call, lane_numbers(first_lane));
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
-      x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], cell.present_limit, cell.scale, cell.offset);
+      x[(b * 4 + i) / n][(b * 4 + i) % n] = feature_from(block.w[i], law.present_limit, law.scale, law.offset);
     }
   }
 }
@@ -89,10 +88,15 @@ PG_INLINE void for_each_stretch(const CellSettings& cell, const Batch& batch, in
 #endif
 
 // Whether these lanes' samples of a batch are left off for a stop. The loops above stay without a look of their own: a
-// pass over the largest batch takes a warp under a second, and a CPU core looks before each of its groups of lanes.
+// CPU core looks before each of its groups of lanes, and a warp, which a pass over the largest batch takes about a
+// second, not at all: a look would cost every kernel registers.
 template <class S>
-PG_INLINE bool leaves_off(const Batch& batch) {
+PG_INLINE bool leaves_off([[maybe_unused]] const Batch& batch) {
+#if PHASEGRID_LANES_AHEAD == 0
+  return false;
+#else
   return batch.samples > samples_between_looks(S::kParameters) && Team::any(stop_asked(batch));
+#endif
 }
 
 // body(x, valid) for every sample, Floats x[n].

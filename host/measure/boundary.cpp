@@ -2,8 +2,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <stdexcept>
 
+#include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 #include "random_words.hpp"
 
@@ -91,7 +91,7 @@ double quantile(const std::vector<double>& sorted, double q) {
 }  // namespace
 
 Sharpness boundary_sharpness(std::span<const double> field, std::size_t rows, std::size_t columns, std::uint64_t seed) {
-  if (field.size() != rows * columns) throw std::invalid_argument("boundary_sharpness: field must be [rows][columns]");
+  if (field.size() != rows * columns) throw InputError("boundary_sharpness: field must be [rows][columns]");
   Lines along_columns, along_rows;
   const auto take = [&](Lines& lines, std::size_t start, std::size_t stride, std::size_t count) {
     const Sums sums = sums_of_line(field, start, stride, count);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "phasegrid/error.hpp"
 
@@ -109,7 +108,7 @@ SubsetMixture SubsetMixture::monosemantic(int n_features, int n_hidden, int acti
 SubsetMixture SubsetMixture::untied(std::span<const double> matrix, std::span<const double> bias, int n_hidden,
                                     int active) {
   const std::size_t n = bias.size(), m = static_cast<std::size_t>(n_hidden);
-  if (matrix.size() != n * n) throw std::invalid_argument("SubsetMixture::untied: matrix must be [n][n], bias [n]");
+  if (matrix.size() != n * n) throw InputError("SubsetMixture::untied: matrix must be [n][n], bias [n]");
   SubsetMixture mixture = monosemantic(static_cast<int>(n), n_hidden, active);
   mixture.decoders_.assign(mixture.encoders_.size(), 0.0);
   mixture.bias_.assign(bias.begin(), bias.end());
@@ -145,7 +144,7 @@ SubsetMixture SubsetMixture::tied(const ModelView& dense, int n_hidden, int acti
 }
 
 std::size_t SubsetMixture::route(std::span<const float> input) const {
-  if (input.size() != static_cast<std::size_t>(n_)) throw std::invalid_argument("an input must be [n_features]");
+  if (input.size() != static_cast<std::size_t>(n_)) throw InputError("an input must be [n_features]");
   std::vector<bool> held(input.size());
   int count = 0;
   for (std::size_t f = 0; f < input.size(); ++f) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
 #include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
@@ -39,7 +38,7 @@ std::vector<float> draw_inputs(std::span<const double> sparsity, int samples, st
     draws.emplace_back(1 - S);
   }
   for (int f : chosen) {
-    if (f < 0 || static_cast<std::size_t>(f) >= n) throw std::out_of_range("draw_inputs: no such feature");
+    if (f < 0 || static_cast<std::size_t>(f) >= n) throw InputError("draw_inputs: no such feature");
   }
   const FeatureDraw always(1);
   std::vector<float> inputs(static_cast<std::size_t>(samples) * n, 0.0f);

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <stdexcept>
 
 #include "batch_router.hpp"
 #include "phasegrid/error.hpp"
@@ -30,7 +29,7 @@ std::vector<double> nans(int count) { return std::vector<double>(static_cast<std
 template <class Body>
 void for_each_routed(BatchRouter& router, const ModelView& model, std::span<const float> inputs, Body&& body) {
   const auto n = static_cast<std::size_t>(model.shape.n_features);
-  if (inputs.size() % n != 0) throw std::invalid_argument("inputs must be [samples][n_features]");
+  if (inputs.size() % n != 0) throw InputError("inputs must be [samples][n_features]");
   for (std::size_t first = 0; first < inputs.size(); first += n) {
     router.route(inputs.subspan(first, n));
     body();
@@ -62,14 +61,14 @@ std::span<const float> ModelView::router(int e) const {
 }
 
 ModelView kept_model(const Results& results, std::size_t cell) {
-  if (cell >= results.cells()) throw std::out_of_range("kept_model: no such cell");
+  if (cell >= results.cells()) throw InputError("kept_model: no such cell");
   const auto count = static_cast<std::size_t>(results.sweep.shape.parameter_count());
   return {results.sweep.shape, std::span(results.parameters).subspan(cell * count, count)};
 }
 
 Routing route(const ModelView& model, std::span<const float> input) {
   if (input.size() != static_cast<std::size_t>(model.shape.n_features)) {
-    throw std::invalid_argument("an input must be [n_features]");
+    throw InputError("an input must be [n_features]");
   }
   BatchRouter router(model);
   router.route(input);
@@ -130,7 +129,7 @@ ExpertUsage expert_usage(const ModelView& model, std::span<const float> inputs, 
 
 double features_per_dimension(const ModelView& model, std::span<const double> gate, bool divide_by_k) {
   if (gate.size() != static_cast<std::size_t>(model.shape.n_experts)) {
-    throw std::invalid_argument("features_per_dimension: gate must be [n_experts]");
+    throw InputError("features_per_dimension: gate must be [n_experts]");
   }
   double sum = 0;
   for (int e = 0; e < model.shape.n_experts; ++e) {

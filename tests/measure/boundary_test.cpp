@@ -6,8 +6,8 @@
 #include <functional>
 #include <limits>
 #include <random>
-#include <stdexcept>
 
+#include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 
 namespace phasegrid {
@@ -100,7 +100,7 @@ TEST(Boundaries, NothingToMeasure) {
   EXPECT_EQ(flat.jump.value, 0);
   EXPECT_EQ(flat.jump.high, 0);
   EXPECT_EQ(flat.roughness.value, 0);
-  EXPECT_THROW(boundary_sharpness(std::vector<double>(5), 2, 3), std::invalid_argument);
+  EXPECT_THROW(boundary_sharpness(std::vector<double>(5), 2, 3), InputError);
 }
 
 TEST(Boundaries, ByDefinition) {

@@ -1,4 +1,5 @@
 // Appendix A.2: mixtures over subsets against the dense models that they stand for, on every support.
+#include "phasegrid/error.hpp"
 #include "phasegrid/constructions.hpp"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,6 @@
 #include <cmath>
 #include <functional>
 #include <set>
-#include <stdexcept>
 
 #include "support/random_models.hpp"
 #include "support/test_files.hpp"
@@ -219,7 +219,7 @@ TEST(SubsetMixture, RefusesInputsWithMoreActiveFeatures) {
   const std::vector<float> three = {0, 1, 0.5f, 0, -1}, two = {0, 1, 0, 0, -1};
   EXPECT_NO_THROW(mixture.reconstruct(two));
   expect_refusal("3 active features", "at most active = 2 of n_features = 5", [&] { mixture.reconstruct(three); });
-  EXPECT_THROW(mixture.route(std::vector<float>(4)), std::invalid_argument);
+  EXPECT_THROW(mixture.route(std::vector<float>(4)), InputError);
 }
 
 TEST(SubsetMixture, RefusesImpossibleLimits) {
@@ -230,7 +230,7 @@ TEST(SubsetMixture, RefusesImpossibleLimits) {
   expect_refusal("too many", "at most 4096 experts", [] { SubsetMixture::monosemantic(256, 64, 64); });
   EXPECT_EQ(SubsetMixture::monosemantic(20, 5, 5).n_experts(), 15504u);
   expect_refusal("n_experts", "= 1, not 2", [] { SubsetMixture::tied(OwnedModel({3, 1, 2, 1}).view(), 2, 1); });
-  EXPECT_THROW(SubsetMixture::untied(std::vector<double>(8), std::vector<double>(3), 2, 1), std::invalid_argument);
+  EXPECT_THROW(SubsetMixture::untied(std::vector<double>(8), std::vector<double>(3), 2, 1), InputError);
 }
 
 // The same as a model of the paper's own architecture, with a linear router, for inputs that are not negative.

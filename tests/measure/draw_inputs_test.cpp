@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 
+#include "phasegrid/error.hpp"
 #include "phasegrid/metrics.hpp"
 #include "support/test_files.hpp"
 
@@ -119,7 +119,7 @@ TEST(DrawInputs, Refusals) {
   expect_refusal("data.sparsity must be", "not nan", [] { draw_inputs(std::vector<double>{NAN}, 1, 0); });
   expect_refusal("samples must be 0 or more", "not -1", [] { draw_inputs(std::vector<double>{0.5}, -1, 0); });
   for (int feature : {-1, 2}) {
-    EXPECT_THROW(draw_inputs(std::vector<double>(2, 0.5), 1, 0, std::vector<int>{feature}), std::out_of_range);
+    EXPECT_THROW(draw_inputs(std::vector<double>(2, 0.5), 1, 0, std::vector<int>{feature}), InputError);
   }
 }
 

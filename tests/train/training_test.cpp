@@ -245,7 +245,7 @@ TEST(Train, GoesOnFromWhatIsFinished) {
   EXPECT_EQ(refusal(renamed, kBits), "");
   EXPECT_NE(refusal(decayed, kBits).find("are of other settings: train.weight_decay is 0.01, not 0.125"),
             std::string::npos) << refusal(decayed, kBits);
-  EXPECT_NE(refusal(sweep, kBits + 1).find("(bits 2), whose numbers are others"), std::string::npos);
+  EXPECT_NE(refusal(sweep, kBits + 1).find("(bits 3), whose numbers are others"), std::string::npos);
   EXPECT_EQ(last.models_done, static_cast<std::int64_t>(models.size()));
   EXPECT_EQ(last.models_total, static_cast<std::int64_t>(models.size()));
   EXPECT_DOUBLE_EQ(last.share_done, 1.0);

@@ -14,7 +14,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz peers clean
+.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -30,6 +30,9 @@ help:
 	@echo "make sanitize-host      its part for host, files and program: a few minutes"
 	@echo "make coverage           lines of kernels/ that the tests execute"
 	@echo "make fuzz               what reads files, under libFuzzer for ten minutes (SECONDS=600), where there is clang"
+	@echo "make ptx                the compiled PTX of every kernel, executed and compared with the CPU's bits, where there is nvcc"
+	@echo "make ptx-mutations      how many of changed kernels that notices"
+	@echo "make ptx-counts         instructions of a sample, by kind, of Figure 4's shapes and the block mapping's"
 	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
 	@echo "make deps               install what is missing (apt, pip); the others call it"
 
@@ -126,6 +129,20 @@ coverage: deps
 SECONDS ?= 600
 fuzz: deps
 	$(PYTHON) tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(SECONDS)
+
+# Without nvcc there are no such targets (tests/ptx/README.md).
+ptx: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target ptx_suite_all ptx_planted_test
+	$(BUILD)/tests/ptx/ptx_planted_test --gtest_brief=1
+	$(BUILD)/tests/ptx/ptx_suite_all all
+
+ptx-mutations: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target ptx_mutants
+	$(BUILD)/tests/ptx/ptx_mutants mutations
+
+ptx-counts: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target ptx_counts
+	$(BUILD)/tests/ptx/ptx_counts counts $(BUILD)/ptx_counts.json
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-asan-host $(BUILD)-tsan $(BUILD)-coverage out

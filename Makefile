@@ -10,7 +10,7 @@ SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang
+      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang shellcheck
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
@@ -72,7 +72,8 @@ paper: deps $(BUILD)/build.ninja
 	$(BUILD)/phasegrid reproduce all --preset $(PRESET) --score $(SCORE) --out $(PAPER) $(if $(REFERENCE),--reference $(REFERENCE))
 
 test: build
-	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --output-junit tests.xml --test-output-size-passed 1000000
+	$(PYTHON) tests/skipped.py $(BUILD)/tests.xml
 
 # Without a failure this prints one line; a failure names the seed that repeats it.
 kill: deps $(BUILD)/build.ninja

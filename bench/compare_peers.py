@@ -96,7 +96,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line; what cannot be used is one sentence and exit status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--shapes", nargs="+", choices=list(task.SHAPES), help="default: issue 4's four; on a GPU all")
+    parser.add_argument("--shapes", nargs="+", choices=list(task.SHAPES), help="default: four, two tiny and two large; on a GPU all")
     parser.add_argument("--peers", nargs="+", choices=["jax", "torch"], default=["jax", "torch"])
     parser.add_argument("--variants", choices=["best", "all"], default="best", help="all: the slow ones, too")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU, for each program")

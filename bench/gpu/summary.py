@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Goal:
-    """One promise of issue 4: what was read, and whether that is enough (None: not measured)."""
+    """One goal: what was read, and whether that is enough (None: not measured)."""
 
     name: str
     wanted: str

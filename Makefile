@@ -11,10 +11,18 @@ REFERENCE ?= $(wildcard ../shared/reference)
 
 APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
       nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang shellcheck
+# What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the
+# GPU that is there. The tests build everything.
+CPU = $(shell grep -m1 flags /proc/cpuinfo)
+HERE = -DPHASEGRID_MACHINES=$(if $(filter avx512vl,$(CPU)),avx512,$(if $(filter avx2,$(CPU)),avx2)) \
+       $(if $(wildcard /proc/driver/nvidia /dev/dxg),-DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES=native,-DPHASEGRID_CUDA=OFF)
+ALL = -DPHASEGRID_MACHINES="avx512;avx2" -DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES="80-real;90"
+CONFIGURE = cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON
+
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
+.PHONY: help deps build everything fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -23,7 +31,8 @@ help:
 	@echo "make paper PRESET=quick the same, small: about two minutes"
 	@echo "make test               build, then run every test"
 	@echo "make kill               runs that are ended at $(KILLS) random moments: nothing finished may be lost"
-	@echo "make build              build the library, the program and the tests in $(BUILD)/"
+	@echo "make build              build the library, the program and the tests in $(BUILD)/, for this machine"
+	@echo "make everything         the same for every instruction set, and CUDA where there is nvcc, as make test does"
 	@echo "make wheel              the Python package for this platform, in out/wheel/"
 	@echo "make bench              ns per sample of every architecture, on the CPU, and the share of its peak"
 	@echo "make sanitize           the tests under AddressSanitizer and UBSan, then under ThreadSanitizer"
@@ -55,9 +64,13 @@ $(PYTHON): experiments/requirements.txt tests/requirements.txt
 	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt -r tests/requirements.txt
 
 $(BUILD)/build.ninja: | deps
-	cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON $(CMAKE_ARGS)
+	$(CONFIGURE) $(HERE) $(CMAKE_ARGS)
 
 build: deps $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS)
+
+everything: deps
+	$(CONFIGURE) $(ALL) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS)
 
 fig4: deps $(BUILD)/build.ninja
@@ -71,7 +84,7 @@ paper: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
 	$(BUILD)/phasegrid reproduce all --preset $(PRESET) --score $(SCORE) --out $(PAPER) $(if $(REFERENCE),--reference $(REFERENCE))
 
-test: build
+test: everything
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --output-junit tests.xml --test-output-size-passed 1000000
 	$(PYTHON) tests/skipped.py $(BUILD)/tests.xml
 
@@ -82,11 +95,11 @@ kill: deps $(BUILD)/build.ninja
 
 # For this platform alone: it needs the shared libraries that `auditwheel show` lists.
 wheel: deps
-	$(VENV)/bin/pip wheel -q --disable-pip-version-check --no-deps -w out/wheel .
+	$(VENV)/bin/pip wheel -q --disable-pip-version-check --no-deps -w out/wheel . $(ALL:-D%=-Ccmake.define.%)
 	$(VENV)/bin/pip install -q --disable-pip-version-check auditwheel
 	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
-bench: build
+bench: everything
 	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)
 	$(BUILD)/bench/block_cpu $(BENCH_ARGS)
 
@@ -99,7 +112,7 @@ peers:
 # `make test`. ThreadSanitizer leaves the kernels out, so they are those of the ordinary build; the emulated warp runs
 # under it: there a missing barrier of the CUDA code is a data race.
 SANITIZED = -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_MACHINES=avx2
-sanitize: build sanitize-host
+sanitize: everything sanitize-host
 	cmake -S . -B $(BUILD)-asan $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined
 	cmake --build $(BUILD)-asan -j $(JOBS)
 	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
@@ -109,7 +122,7 @@ sanitize: build sanitize-host
 
 # A part of it: host, files and program under AddressSanitizer and UBSan, over the kernels of the ordinary build.
 # Unoptimised: compiling takes longer than the tests.
-sanitize-host: build
+sanitize-host: everything
 	cmake -S . -B $(BUILD)-asan-host $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined \
 	  -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD)) -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='-O0 -g1'
 	cmake --build $(BUILD)-asan-host -j $(JOBS) --target host_test reproduce_test c_api_test phasegrid_cli

@@ -205,7 +205,7 @@ TEST(Merge, OtherBitsAreNotMixedIn) {
   theirs.bits = kBits + 1;
   Merger merger;
   merger.add(ours, "ours");
-  expect_refusal("theirs", "was made by phasegrid 9.8.7 (bits 2), and ours was made by phasegrid",
+  expect_refusal("theirs", "was made by phasegrid 9.8.7 (bits 3), and ours was made by phasegrid",
                  [&] { merger.add(theirs, "theirs"); });
   Merger of_theirs;  // among themselves they are of one training
   of_theirs.add(theirs, "theirs");

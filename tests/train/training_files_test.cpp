@@ -84,7 +84,7 @@ TEST_F(TrainingFilesTest, OtherBitsOfTheSameSweepAreNeitherTakenNorLost) {
     theirs.bits = kBits + 1;
     save_results(theirs, path);
     const Bytes before = read_bytes(path);
-    expect_refusal(path, "was made by phasegrid 9.8.7 (bits 2), whose numbers are others than those of this phasegrid",
+    expect_refusal(path, "was made by phasegrid 9.8.7 (bits 3), whose numbers are others than those of this phasegrid",
                    [&] { start(); });
     EXPECT_EQ(read_bytes(path), before);
     start({.fresh = true})->save(std::vector{whole()});

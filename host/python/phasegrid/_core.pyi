@@ -128,7 +128,9 @@ class Results:
 
     @property
     def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:
-        """Name -> (first parameter, extents) of each part of a model's parameters."""
+        """
+        Name -> (first parameter, extents) of each part of a model's parameters.
+        """
 
     def save(self, path: str, authors: bool) -> None: ...
 

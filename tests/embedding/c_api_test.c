@@ -114,8 +114,8 @@ static void test_arrays(const phasegrid_results* results) {
                                        "snapshot_losses",
                                        "snapshot_reconstruction_losses",
                                        "snapshot_expert_weights",
-                                       "snapshot_router_weights",
-                                       "snapshot_biases"};
+                                       "snapshot_biases",
+                                       "snapshot_router_weights"};
   size_t i, n = 0;
   phasegrid_array array, losses;
   while (phasegrid_results_array_name(results, n) != NULL) ++n;

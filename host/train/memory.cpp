@@ -36,7 +36,7 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
 }  // namespace
 
 double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use) {
-  constexpr double kThread = 128 << 10, kProcess = 4 << 20;  // a thread's stack, and what is small
+  constexpr double kThread = 128 << 10, kProcess = 12 << 20;  // a thread's stack; the program, and what is small
   SweepMemory all, largest;
   double models = 0;
   for (const PlannedSweep& sweep : sweeps) {

@@ -172,6 +172,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   }
   MemoryUse use;
   use.saves = options.checkpoint != nullptr;
+  use.resumes = !options.resume.empty();
   choose_backends(gpus, planned, sweeps, options);
   use.gpu = !gpus.devices.empty();
   use.threads = threads;

@@ -69,15 +69,13 @@ void remove_partial(const std::string& target, const std::string& partial, const
 }
 
 // Throws InputError where the sweeps cannot be used, or this process has not the memory to train them.
-std::vector<PlannedSweep> plan_within_memory(std::span<const Sweep> sweeps, std::span<const std::string> paths) {
+std::vector<PlannedSweep> plan_within_memory(std::span<const Sweep> sweeps) {
   std::vector<PlannedSweep> planned;
   for (const Sweep& sweep : sweeps) {
     sweep.check();
     planned.emplace_back(sweep);
   }
-  const bool resumes = std::ranges::any_of(
-      paths, [](const std::string& path) { return fs::exists(path) || fs::exists(partial_path(path)); });
-  check_memory(planned, {.saves = true, .resumes = resumes});
+  check_memory(planned, {.saves = true, .resumes = true});  // take_earlier() hands over results for every sweep
   return planned;
 }
 
@@ -87,7 +85,7 @@ TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string>
                              const TrainingFilesOptions& options)
     : options_(options) {
   // Before a file is made for any, or anything large.
-  std::vector<std::vector<bool>> mine = shard_cells(plan_within_memory(sweeps, paths), options.shard);
+  std::vector<std::vector<bool>> mine = shard_cells(plan_within_memory(sweeps), options.shard);
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     File& file = files_.emplace_back();
     file.sweep = std::move(sweeps[s]);

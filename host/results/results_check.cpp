@@ -60,9 +60,7 @@ class Check {
   }
 
   int steps_of(std::size_t cell) const {
-    // (Grid::cell copies all settings of the cell.)
-    const bool is_axis = std::ranges::count(results_.sweep.axes, AxisName::steps, &Axis::name) > 0;
-    return is_axis ? grid_.cell(cell).train.steps : results_.sweep.train.steps;
+    return static_cast<int>(grid_.value(cell, AxisName::steps).value_or(results_.sweep.train.steps));
   }
 
   // Losses as the loss of a batch: neither below 0, and the training loss is the other one and something more.
@@ -179,11 +177,8 @@ class Check {
 std::string cell_name(const Sweep& sweep, std::size_t cell) {
   const Grid grid(sweep);
   std::vector<std::string> places;
-  std::size_t rest = cell;
-  for (auto dimension = grid.dimensions().rbegin(); dimension != grid.dimensions().rend(); ++dimension) {
-    const std::size_t extent = dimension->values.size();
-    places.insert(places.begin(), fmt::format("{} {}", to_string(dimension->name), dimension->values[rest % extent]));
-    rest /= extent;
+  for (const Grid::Dimension& dimension : grid.dimensions()) {
+    places.push_back(fmt::format("{} {}", to_string(dimension.name), grid.value(cell, dimension.name).value()));
   }
   return fmt::format("cell {} ({})", cell, fmt::join(places, ", "));
 }

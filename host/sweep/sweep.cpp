@@ -186,6 +186,14 @@ std::vector<std::size_t> Grid::extents() const {
   return extents;
 }
 
+std::optional<double> Grid::value(std::size_t i, AxisName name) const {
+  for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {
+    if (dimension->name == name) return dimension->values[i % dimension->values.size()];
+    i /= dimension->values.size();
+  }
+  return std::nullopt;
+}
+
 Cell Grid::cell(std::size_t i) const {
   Cell cell = base_;
   for (auto dimension = dimensions_.rbegin(); dimension != dimensions_.rend(); ++dimension) {

@@ -65,16 +65,6 @@ std::vector<double> values_of(const Grid& grid, AxisName name, double otherwise)
   return {otherwise};
 }
 
-// The value of an axis at a cell of the row-major grid.
-double value_at(const Grid& grid, std::size_t cell, AxisName name, double otherwise) {
-  std::size_t inner = grid.cells();
-  for (const Grid::Dimension& dimension : grid.dimensions()) {
-    inner /= dimension.values.size();
-    if (dimension.name == name) return dimension.values[cell / inner % dimension.values.size()];
-  }
-  return otherwise;
-}
-
 }  // namespace
 
 Mapping mapping_of(const Shape& shape, const Cell& cell) {
@@ -210,8 +200,8 @@ void PlannedSweep::choose_models(std::span<const std::int32_t> status, const std
 }
 
 double PlannedSweep::work(std::size_t cell) const {
-  return model_work(shape, mapping, static_cast<int>(value_at(grid, cell, AxisName::steps, steps_)),
-                    static_cast<int>(value_at(grid, cell, AxisName::batch, batch_)));
+  return model_work(shape, mapping, static_cast<int>(grid.value(cell, AxisName::steps).value_or(steps_)),
+                    static_cast<int>(grid.value(cell, AxisName::batch).value_or(batch_)));
 }
 
 std::vector<BiasCorrection> bias_corrections(int steps) {

@@ -120,6 +120,8 @@ class Grid {
   std::vector<std::size_t> extents() const;
   std::size_t cells() const { return cells_; }
 
+  // The value of an axis in cell i; none where it is no axis.
+  std::optional<double> value(std::size_t i, AxisName name) const;
   // Settings of cell i, 0 <= i < cells().
   Cell cell(std::size_t i) const;
 

@@ -106,6 +106,11 @@ std::size_t Measure::size(const Shape& shape) const {
   return size;
 }
 
+void check_samples(int samples) {
+  if (samples >= 1 && samples <= 10'000'000) return;
+  throw InputError(fmt::format("samples must be a whole number from 1 to 10000000, not {}", samples));
+}
+
 std::span<const Measure> measures() { return table(); }
 
 const Measure& measure_named(const std::string& name) {
@@ -116,9 +121,7 @@ const Measure& measure_named(const std::string& name) {
 
 std::vector<std::vector<double>> measure_cells(const Measure& measure, const Results& results,
                                                const MeasureOptions& options) {
-  if (options.samples < 1 || options.samples > 10'000'000) {
-    throw InputError(fmt::format("samples must be a whole number from 1 to 10000000, not {}", options.samples));
-  }
+  check_samples(options.samples);
   const Grid grid(results.sweep);
   const std::size_t size = measure.size(results.sweep.shape);
   std::vector<std::vector<double>> numbers(

@@ -41,6 +41,9 @@ struct Measure {
   std::size_t size(const Shape& shape) const;  // numbers in one result
 };
 
+// Throws InputError unless so many inputs or directions may be drawn.
+void check_samples(int samples);
+
 std::span<const Measure> measures();
 // Throws InputError where there is none of that name.
 const Measure& measure_named(const std::string& name);

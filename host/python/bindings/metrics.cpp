@@ -8,13 +8,6 @@
 namespace phasegrid::python {
 namespace {
 
-int check_samples(int samples) {
-  if (samples < 1 || samples > 10'000'000) {
-    throw InputError("samples must be a whole number from 1 to 10000000, not " + std::to_string(samples));
-  }
-  return samples;
-}
-
 std::size_t features(const Results& r) { return static_cast<std::size_t>(r.sweep.shape.n_features); }
 
 void copy_to(const std::vector<double>& from, std::span<double> to) { std::ranges::copy(from, to.begin()); }

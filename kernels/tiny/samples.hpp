@@ -88,15 +88,10 @@ PG_INLINE void for_each_stretch(const CellSettings& cell, const Batch& batch, in
 #endif
 
 // Whether these lanes' samples of a batch are left off for a stop. The loops above stay without a look of their own: a
-// CPU core looks before each of its groups of lanes, and a warp, which a pass over the largest batch takes about a
-// second, not at all: a look would cost every kernel registers.
+// pass over the largest batch takes a warp under a second, and a CPU core looks before each of its groups of lanes.
 template <class S>
-PG_INLINE bool leaves_off([[maybe_unused]] const Batch& batch) {
-#if PHASEGRID_LANES_AHEAD == 0
-  return false;
-#else
+PG_INLINE bool leaves_off(const Batch& batch) {
   return batch.samples > samples_between_looks(S::kParameters) && Team::any(stop_asked(batch));
-#endif
 }
 
 // body(x, valid) for every sample, Floats x[n].

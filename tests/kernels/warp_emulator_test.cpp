@@ -101,6 +101,29 @@ TEST(EmulatedWarp, GivesTheCpusBitsWithoutLoadBalanceAndForEvaluation) {
   expect_cpu_bits<Top1<2, 1, 2>>(1, 64, 0.01, Keep::evaluation);
 }
 
+TEST(EmulatedWarp, ALongBatchIsLeftOffWhenAsked) {
+  using S = TopK<4, 3, 4>;
+  const Cell cell = small_cell({4, 3, 4, 2}, 64, 0.01);
+  const CellSettings settings = cell_settings({4, 3, 4, 2}, cell);
+  auto model = std::make_unique<cuda::ModelStorage<S>>();
+  auto loss = [&](int samples, std::int32_t stop) {
+    float found[kLanes];
+    emulated::run_warp([&] {
+      const cuda::Team team;
+      cuda::TinyModel<S> mine(settings, 2, team, *model);
+      const cuda::Key key{5, 6};
+      mine.initialise(key);
+      found[team.rank()] = mine.loss(cuda::Batch{key, 1, kStreamTrain, samples, &stop}, 1.0f).reconstruction;
+    });
+    for (const float one : found) EXPECT_EQ(one, found[0]);
+    return found[0];
+  };
+  const int longest = (1 << 22) / S::kParameters;
+  EXPECT_GT(loss(longest, 1), 0);  // not long: the flag is looked at between steps alone
+  EXPECT_GT(loss(longest + 1, 0), 0);
+  EXPECT_EQ(loss(longest + 1, 1), 0);
+}
+
 TEST(EmulatedWarp, StopsWhenAsked) {
   using S = Top1<2, 1, 1>;
   const Shape shape{2, 1, 1, 1};

@@ -6,7 +6,6 @@
 #include "commands.hpp"
 #include "program/io/output.hpp"
 #include "selftest.hpp"
-#include "train/backend.hpp"
 
 namespace phasegrid {
 namespace {
@@ -30,7 +29,7 @@ std::vector<Way> ways_of(DeviceChoice device) {
   for (const InstructionSet set : {InstructionSet::avx512, InstructionSet::avx2, InstructionSet::baseline}) {
     if (is_supported(set)) ways.push_back({fmt::format("cpu {}", to_string(set)), DeviceChoice::cpu, set});
   }
-  if (device == DeviceChoice::cuda || (device == DeviceChoice::automatic && !find_gpus().devices.empty())) {
+  if (device == DeviceChoice::cuda || (device == DeviceChoice::automatic && has_usable_gpu())) {
     ways.push_back({"cuda", DeviceChoice::cuda, InstructionSet::automatic});
     train(std::span<const Sweep>(), options_for(ways.back()));  // says why, where there is none
   }

@@ -218,6 +218,8 @@ Results train(const Sweep& sweep, const TrainOptions& options) {
   return std::move(train(std::span(&sweep, 1), options).front());
 }
 
+bool has_usable_gpu() { return !find_gpus().devices.empty(); }
+
 std::vector<std::string> describe_devices() {
   std::vector<std::string> lines;
   const Gpus gpus = find_gpus();

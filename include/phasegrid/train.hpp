@@ -61,6 +61,9 @@ struct TrainOptions {
 Results train(const Sweep& sweep, const TrainOptions& options = {});
 std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options = {});
 
+// Whether DeviceChoice::automatic would find a GPU to train on.
+bool has_usable_gpu();
+
 // One line a device: name, what it offers, or why it cannot be used.
 std::vector<std::string> describe_devices();
 

@@ -1,7 +1,5 @@
 #include "operations.hpp"
 
-#include <cmath>
-
 namespace phasegrid::bench {
 
 const char* to_string(Machine machine) {
@@ -88,24 +86,14 @@ double dense_multiply_adds(const Shape& s) {
   return 5 * n * m * k + (E > 1 ? n * E : 0) + (k > 1 ? 3 * n * k : 0);
 }
 
-double up(double a, double to) { return std::ceil(a / to) * to; }
-
 Operations lane_sum(Machine machine) {
   if (machine == Machine::cuda) {  // 8 + 4 + 2 + 1 + 1 of 16
     return {.arithmetic = 17.0 / 16, .logic = 2 * 15.0 / 16, .shuffle = 1, .memory = 1.0 / 16};
   }
   const double width = lanes_of(machine), moved = (width - 1) / width;
-  return {.arithmetic = 1,
-          .logic = machine == Machine::avx512 ? moved : 0,
-          .shuffle = machine == Machine::avx512 ? moved : 2 * moved,
-          .memory = 1 / width};
-}
-
-Operations exponential() { return {.fma = 8, .arithmetic = 2, .logic = 2}; }
-Operations reciprocal() { return {.fma = 6, .logic = 1}; }
-
-Operations adamw(double registers) {
-  return registers * Operations{.fma = 4, .arithmetic = 5, .logic = 8, .special = 2, .memory = 7};
+  // Of the two operands of a level one is a blend; AVX2's last level blends both and moves one.
+  const double blended = machine == Machine::avx512 ? moved : 1;
+  return {.arithmetic = 1, .logic = blended, .shuffle = moved, .memory = 1 / width};
 }
 
 }  // namespace phasegrid::bench

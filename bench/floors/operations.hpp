@@ -1,10 +1,11 @@
-// The operations a sample needs, counted from kernels/ by reasoning, for both mappings and every machine: the numbers
-// behind each "share of the floor". bench/floors/machine_code.py holds them against the machine code.
+// The operations a sample needs, for both mappings and every machine: the numbers behind each "share of the floor".
+// The calls of the machines' vocabulary are counted by running the kernels (step_calls.hpp); what a call takes on each
+// machine, and what is not a call, stands here. bench/floors/machine_code.py holds them against the machine code.
 //
 // The unit is one machine instruction a sample: a vector instruction on a CPU, an instruction of a warp on a GPU. One
-// that serves 16 samples counts 1 / 16. Counted is what a sample cannot do without. Left out is what might be hidden or
-// done once: addresses, loop counters, moves, numbers that all samples of a step share, and of Philox's rounds whatever
-// no counter word changes from call to call (philox_operations).
+// that serves 16 samples counts 1 / 16. Left out is what might be hidden or done once: addresses, loop counters, moves,
+// numbers that all samples of a step share, and of Philox's rounds whatever no counter word changes from call to call
+// (philox_operations).
 #pragma once
 
 #include <string>
@@ -12,6 +13,10 @@
 #include <vector>
 
 #include "phasegrid/architecture.hpp"
+
+namespace phasegrid {
+struct Calls;  // kernels/machine/calls.hpp
+}
 
 namespace phasegrid::bench {
 
@@ -55,6 +60,9 @@ struct CounterWord {
 };
 Operations philox_operations(const CounterWord (&counter)[4], Machine machine);
 
+// The instructions that calls take, where blocks of Philox have this counter.
+Operations price(const Calls& calls, Machine machine, const CounterWord (&counter)[4]);
+
 // What besides the shape decides on the count. `load_balance`: whether the load-balance loss is on.
 struct Setting {
   int batch = 512;
@@ -62,18 +70,13 @@ struct Setting {
 };
 Count count_tiny(const Shape& shape, const Setting& setting, Machine machine);
 Count count_block(const Shape& shape, const Setting& setting, Machine machine);
-Count count_dense(const Shape& shape, const Setting& setting, Machine machine);  // of the block mapping, E = 1
 
 // Fused multiply-adds of one sample in a block mapping's step that skips nothing but inactive experts and pads nothing.
 // What the share of peak counts: h, W h, dL/dh and two outer products for the experts, the scores, and for k > 1 the
 // gates' slopes and the router's gradient.
 double dense_multiply_adds(const Shape& shape);
 
-// Shared by the mappings.
-double up(double a, double to);        // a multiple of `to`
-Operations lane_sum(Machine machine);  // BlockTeam::sum_sixteen, for one of the sixteen
-Operations exponential();              // kernels/math.hpp
-Operations reciprocal();               // kernels/math.hpp
-Operations adamw(double registers);    // kernels/common/optimiser.hpp, so many registers of parameters
+// The sum of a register's lanes, for one of as many as are summed together: a CPU's sum_lanes, a GPU's sixteen.
+Operations lane_sum(Machine machine);
 
 }  // namespace phasegrid::bench

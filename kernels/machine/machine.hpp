@@ -20,6 +20,12 @@
 #define PG_NO_UNROLL _Pragma("unroll 1")
 #define PG_INLINE_LAMBDA
 #define PG_STAGE __device__ __forceinline__
+#elif defined(PHASEGRID_COUNTING)  // a count is the same in code that is short to compile
+#define PG_INLINE inline
+#define PG_UNROLL
+#define PG_NO_UNROLL
+#define PG_INLINE_LAMBDA
+#define PG_STAGE inline
 #else
 #define PG_INLINE [[gnu::always_inline]] inline
 #define PG_STAGE [[gnu::noinline]]  // a loop over a batch: long to compile, called once a step
@@ -28,7 +34,9 @@
 #define PG_INLINE_LAMBDA __attribute__((always_inline))
 #endif
 
-#if defined(__CUDACC__) || defined(PHASEGRID_EMULATE_WARP)
+#if defined(PHASEGRID_COUNTING)
+#include "counting.hpp"
+#elif defined(__CUDACC__) || defined(PHASEGRID_EMULATE_WARP)
 #include "cuda.hpp"
 #elif defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__AVX512BW__)
 #include "avx512.hpp"

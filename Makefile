@@ -13,9 +13,7 @@ APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplus
       nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang shellcheck
 # What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the
 # GPU that is there. The tests build everything.
-CPU = $(shell grep -m1 flags /proc/cpuinfo)
-HERE = -DPHASEGRID_MACHINES=$(if $(filter avx512vl,$(CPU)),avx512,$(if $(filter avx2,$(CPU)),avx2)) \
-       $(if $(wildcard /proc/driver/nvidia /dev/dxg),-DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES=native,-DPHASEGRID_CUDA=OFF)
+HERE = -DPHASEGRID_HERE=ON
 ALL = -DPHASEGRID_MACHINES="avx512;avx2" -DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES="80-real;90"
 CONFIGURE = cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON
 

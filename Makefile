@@ -1,4 +1,5 @@
-# phasegrid's front door. Everything a fresh Debian machine lacks is installed by `make deps`, which the others call.
+# phasegrid's front door. What a fresh Debian machine lacks is installed: for a figure by `make deps-figures`, for all else
+# by `make deps`. The others call them.
 PRESET ?= quick
 OUT ?= out/fig4
 PAPER ?= out/paper
@@ -9,20 +10,21 @@ KILLS ?= 1000
 SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
-APT = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-      nlohmann-json3-dev libgtest-dev libbenchmark-dev python3-venv python3-dev chromium valgrind clang shellcheck
+APT_FIGURES = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
+              nlohmann-json3-dev python3-venv
+APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck
 # What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the
-# GPU that is there. The tests build everything.
-CPU = $(shell grep -m1 flags /proc/cpuinfo)
-HERE = -DPHASEGRID_MACHINES=$(if $(filter avx512vl,$(CPU)),avx512,$(if $(filter avx2,$(CPU)),avx2)) \
-       $(if $(wildcard /proc/driver/nvidia /dev/dxg),-DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES=native,-DPHASEGRID_CUDA=OFF)
+# GPU that is there; of programs that one alone. The tests build everything.
+HERE = -DPHASEGRID_HERE=ON
+FIGURES = -DPHASEGRID_TESTS=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON_MODULE=OFF
+WHOLE = -DPHASEGRID_TESTS=ON -DPHASEGRID_BENCH=ON -DPHASEGRID_PYTHON_MODULE=ON -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
 ALL = -DPHASEGRID_MACHINES="avx512;avx2" -DPHASEGRID_CUDA=AUTO -DCMAKE_CUDA_ARCHITECTURES="80-real;90"
-CONFIGURE = cmake -S . -B $(BUILD) -G Ninja -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_PYTHON_MODULE=ON
+CONFIGURE = cmake -S . -B $(BUILD) -G Ninja
 
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps build everything fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
+.PHONY: help deps deps-figures build everything fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -43,44 +45,60 @@ help:
 	@echo "make ptx-mutations      how many of changed kernels that notices"
 	@echo "make ptx-counts         instructions of a sample, by kind, of Figure 4's shapes and the block mapping's"
 	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
-	@echo "make deps               install what is missing (apt, pip); the others call it"
+	@echo "make deps               install what is missing (apt, pip); the others call it, fig4 and paper a smaller one"
 
-# Asks the package managers only for what is missing.
-deps: $(PYTHON)
-	@missing="$$(for p in $(APT); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || echo $$p; done)"; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing: $$missing"; \
-	  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
-	  $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq $$missing; \
-	fi
+# apt_install PACKAGES: asks the package manager only for what is missing.
+define apt_install
+@missing="$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || echo $$p; done)"; \
+if [ -n "$$missing" ]; then \
+  echo "installing: $$missing"; \
+  as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+  $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq $$missing; \
+fi
+endef
+PIP = $(VENV)/bin/pip install -q --disable-pip-version-check
+
+deps-figures: $(VENV)/figures-installed
+	$(call apt_install,$(APT_FIGURES))
+
+deps: $(VENV)/tests-installed
+	$(call apt_install,$(APT))
 	@if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then \
 	  $(PYTHON) -c 'import importlib.metadata as m; m.version("nvidia-cuda-cuobjdump"); m.version("nvidia-cuda-nvdisasm")' 2>/dev/null || \
-	    $(VENV)/bin/pip install -q --disable-pip-version-check -r bench/floors/requirements.txt; \
+	    $(PIP) -r bench/floors/requirements.txt; \
 	else echo "no nvcc: building for the CPU alone"; fi
 
-$(PYTHON): experiments/requirements.txt tests/requirements.txt
+# Files of our own say what is installed: a venv's python is a link to one that is older than any requirement.
+$(VENV)/figures-installed: experiments/requirements.txt
 	@python3 -m venv --clear $(VENV) 2>/dev/null || { as_root=""; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq python3 python3-venv && python3 -m venv --clear $(VENV); }
-	$(VENV)/bin/pip install -q --disable-pip-version-check -r experiments/requirements.txt -r tests/requirements.txt
+	$(PIP) -r experiments/requirements.txt
+	@touch $@
 
-$(BUILD)/build.ninja: | deps
-	$(CONFIGURE) $(HERE) $(CMAKE_ARGS)
+$(VENV)/tests-installed: tests/requirements.txt $(VENV)/figures-installed
+	$(PIP) -r tests/requirements.txt
+	@touch $@
 
-build: deps $(BUILD)/build.ninja
+# Where there is a build already, it is used as it is.
+$(BUILD)/build.ninja: | deps-figures
+	$(CONFIGURE) $(HERE) $(FIGURES) $(CMAKE_ARGS)
+
+build: deps
+	$(CONFIGURE) $(HERE) $(WHOLE) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS)
 
 everything: deps
-	$(CONFIGURE) $(ALL) $(CMAKE_ARGS)
+	$(CONFIGURE) $(ALL) $(WHOLE) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS)
 
-fig4: deps $(BUILD)/build.ninja
+fig4: deps-figures $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
 	$(BUILD)/phasegrid reproduce fig4 --preset $(PRESET) --score $(SCORE) --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE))
 	@echo "pictures: $(OUT)/fig4.png $(OUT)/fig8.png"
 
 # Its exit status is 1 where Figure 4 is out of tolerance; the other verdicts are findings.
 paper: PRESET := $(if $(filter command line environment,$(origin PRESET)),$(PRESET),paper)
-paper: deps $(BUILD)/build.ninja
+paper: deps-figures $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
 	$(BUILD)/phasegrid reproduce all --preset $(PRESET) --score $(SCORE) --out $(PAPER) $(if $(REFERENCE),--reference $(REFERENCE))
 
@@ -96,7 +114,7 @@ kill: deps $(BUILD)/build.ninja
 # For this platform alone: it needs the shared libraries that `auditwheel show` lists.
 wheel: deps
 	$(VENV)/bin/pip wheel -q --disable-pip-version-check --no-deps -w out/wheel . $(ALL:-D%=-Ccmake.define.%)
-	$(VENV)/bin/pip install -q --disable-pip-version-check auditwheel
+	$(PIP) auditwheel
 	$(VENV)/bin/auditwheel show out/wheel/phasegrid-*.whl
 
 bench: everything
@@ -135,7 +153,7 @@ coverage: deps
 	  -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
 	cmake --build $(BUILD)-coverage -j $(JOBS)
 	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|fidelity|command_line'
-	$(VENV)/bin/pip install -q --disable-pip-version-check gcovr
+	$(PIP) gcovr
 	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage
 
@@ -145,16 +163,19 @@ fuzz: deps
 	$(PYTHON) tests/fuzz/run.py --build $(BUILD)/fuzz --seconds $(SECONDS)
 
 # Without nvcc there are no such targets (tests/ptx/README.md).
-ptx: deps $(BUILD)/build.ninja
+ptx: deps
+	$(CONFIGURE) $(ALL) $(WHOLE) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS) --target ptx_suite_all ptx_planted_test
 	$(BUILD)/tests/ptx/ptx_planted_test --gtest_brief=1
 	$(BUILD)/tests/ptx/ptx_suite_all all
 
-ptx-mutations: deps $(BUILD)/build.ninja
+ptx-mutations: deps
+	$(CONFIGURE) $(ALL) $(WHOLE) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS) --target ptx_mutants
 	$(BUILD)/tests/ptx/ptx_mutants mutations
 
-ptx-counts: deps $(BUILD)/build.ninja
+ptx-counts: deps
+	$(CONFIGURE) $(ALL) $(WHOLE) $(CMAKE_ARGS)
 	cmake --build $(BUILD) -j $(JOBS) --target ptx_counts
 	$(BUILD)/tests/ptx/ptx_counts counts $(BUILD)/ptx_counts.json
 

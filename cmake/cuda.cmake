@@ -3,6 +3,9 @@ set(PHASEGRID_HAS_CUDA OFF)
 if(NOT PHASEGRID_CUDA STREQUAL OFF)
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90 also carries PTX, which newer GPUs compile when they load it
+    if(PHASEGRID_GPU_HERE)
+      set(CMAKE_CUDA_ARCHITECTURES native)
+    endif()
     if(SKBUILD)
       set(CMAKE_CUDA_ARCHITECTURES 80-virtual)  # the driver compiles it, once, for whatever GPU is there
     endif()

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bench/gpu_all.sh: the gpu tests, and every benchmark and peer, the most wanted first.
+# Sourced by bench/gpu/all.sh: the gpu tests, and every benchmark and peer, the most wanted first.
 
 run_gpu_tests() {
   run_program gpu_test 200 gpu_test || true
@@ -27,6 +27,6 @@ run_benchmarks() {
   else
     record compare_peers missing - 0 200 "there is no bench/compare_peers.py"
   fi
-  run_program cublas_peer 60 cublas_peer --out "$RESULTS/cublas_peer.json" || true
+  run_program fused_moe_paper 60 fused_moe --device cuda --paper --seconds 45 --out "$RESULTS/fused_moe_paper.json" || true
   run_program fused_moe 130 fused_moe --device cuda --seconds 100 --out "$RESULTS/fused_moe.json" || true
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bench/gpu_all.sh: builds the carried libraries, then phasegrid, without network and without the machine's
+# Sourced by bench/gpu/all.sh: builds the carried libraries, then phasegrid, without network and without the machine's
 # own development packages.
 
 JOBS=$(nproc)
@@ -29,7 +29,7 @@ CMAKE
 build_carried() {
   set -e
   if [ ! -d .carry/src ]; then
-    echo "there is no .carry/src: run bench/carry.sh where there is a network, and carry .carry"
+    echo "there is no .carry/src: run bench/gpu/carry.sh where there is a network, and carry .carry"
     return 1
   fi
   mkdir -p "$PREFIX/include"
@@ -76,7 +76,7 @@ configure() {
 
 # What the build was made of; times say nothing on a machine that is sent the tree anew with every call.
 tree_hash() {
-  find CMakeLists.txt bench host include kernels tests experiments -type f -not -name '*.md' -print0 | sort -z |
+  find CMakeLists.txt cmake bench host include kernels tests experiments -type f -not -name '*.md' -print0 | sort -z |
     xargs -0 sha256sum | sha256sum | cut -d' ' -f1
 }
 

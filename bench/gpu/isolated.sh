@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One part of bench/gpu_all.sh in namespaces of its own (started by rehearse.sh under unshare --net --mount): what Debian
+# One part of bench/gpu/all.sh in namespaces of its own (started by rehearse.sh under unshare --net --mount): what Debian
 # installs of the carried libraries is hidden there, and a fake compute-sanitizer comes first on the PATH. Time is plenty:
 # a machine without a GPU has fewer cores.
 #
@@ -17,4 +17,4 @@ fi
 mkdir -p fake
 ln -sf "$PWD/bench/gpu/deaf_sanitizer.sh" fake/compute-sanitizer
 PATH="$PWD/fake:$PATH" GPU_ALL_REHEARSING=1 GPU_ALL_SECONDS=7200 GPU_ALL_BUILD_SECONDS=6000 OUT="$PWD/out" \
-  bash bench/gpu_all.sh --rehearse "$1"
+  bash bench/gpu/all.sh --rehearse "$1"

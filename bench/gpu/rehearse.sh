@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# bench/gpu_all.sh without a GPU, as far as it goes: in a clean copy of the committed tree plus .carry/, without network,
+# bench/gpu/all.sh without a GPU, as far as it goes: in a clean copy of the committed tree plus .carry/, without network,
 # and with the machine's own packages of the carried libraries hidden, so that a build that leans on them fails here and
 # not on the lent machine. Programs skip their gpu tests or give their sentence about the missing GPU; compute-sanitizer
 # is a fake that reports nothing, which part 1 must call deaf, and show as failed in its table.
 #
-#   bench/gpu_all.sh --rehearse [1|2]     both parts where none is named; hiding needs root
+#   bench/gpu/all.sh --rehearse [1|2]     both parts where none is named; hiding needs root
 #
 # GPU_ALL_COPY names the folder of the copy; what it holds of an earlier build is then used.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ "$#" -gt 1 ] || { [ "$#" = 1 ] && [ "$1" != 1 ] && [ "$1" != 2 ]; }; then
-  echo "usage: bench/gpu_all.sh --rehearse [1|2]" >&2
+  echo "usage: bench/gpu/all.sh --rehearse [1|2]" >&2
   exit 2
 fi
 [ -z "$(git status --porcelain)" ] || echo "rehearsal: uncommitted changes are no part of it" >&2
@@ -53,7 +53,7 @@ for part in ${1:-1 2}; do
     done
     expect "the table says so" "sanitizers clean, none deaf .*NOT MET" "$log"
   else
-    for step in figure4 whole_paper gpu_train rates_cuda cublas_peer fused_moe; do
+    for step in figure4 whole_paper gpu_train rates_cuda fused_moe_paper fused_moe; do
       expect "$step gives its sentence" "$step +no-gpu .*GPU" "$log"
     done
     expect "what was not measured is called so" "Figure 4, paper settings .*not measured" "$log"

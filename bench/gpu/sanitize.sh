@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bench/gpu_all.sh: compute-sanitizer's four tools on small grids, each first on a planted bug of its kind
+# Sourced by bench/gpu/all.sh: compute-sanitizer's four tools on small grids, each first on a planted bug of its kind
 # (tests/planted/), so that a tool that is missing or deaf cannot pass.
 
 FOUND=99  # exit status of compute-sanitizer for a bug found

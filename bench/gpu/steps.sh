@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by bench/gpu_all.sh: steps under a time limit, each with a log and one line of record.
+# Sourced by bench/gpu/all.sh: steps under a time limit, each with a log and one line of record.
 # Needs: PART, PART_LIMIT (seconds), RESULTS, LOGS, REHEARSE (0 or 1).
 
 # record NAME STATUS RC SECONDS LIMIT NOTE: status is ok, failed, skipped (not run), missing (nothing to run) or no-gpu

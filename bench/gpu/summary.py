@@ -1,4 +1,4 @@
-"""What bench/gpu_all.sh found: one results_PART.json, one archive of logs, and last of all a table for people.
+"""What bench/gpu/all.sh found: one results_PART.json, one archive of logs, and last of all a table for people.
 
 Reads RESULTS/steps.tsv (one line a step: part, name, status, exit status, seconds, limit, note), RESULTS/machine.txt
 and every RESULTS/*.json that a benchmark wrote. The tool that runs the script returns the last 12,000 characters of
@@ -163,7 +163,7 @@ SANITIZERS = [
 
 
 def goals_of(steps: list[Step], reports: dict[str, Any]) -> list[Goal]:
-    """Issue 4's promises about one H100."""
+    """What phasegrid is to do on one H100."""
     return [
         time_goal(steps, "figure4", "Figure 4, paper settings", 10, 3),
         time_goal(steps, "whole_paper", "everything in the paper", 60, 15),

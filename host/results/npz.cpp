@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
-#include <regex>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -22,7 +22,7 @@ namespace {
 // 1980-01-01 00:00 as MS-DOS writes it, the first a zip can hold: the same bytes in every time zone.
 constexpr zip_uint16_t kFixedTime = 0, kFixedDate = 0x21;
 
-// NumPy's own headers of simple arrays take at most some hundred characters. std::regex recurses on every character.
+// NumPy's own headers of simple arrays take at most some hundred characters.
 constexpr std::size_t kLongestHeader = 2048;
 
 template <class T>
@@ -52,12 +52,14 @@ std::string npy_prefix(const NpyArray& array) {
   return prefix + header;
 }
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 // Bytes of an element; 0 where the type is none of ours.
 std::size_t item_size(const std::string& type) {
   if (type == "<f4" || type == "<i4") return 4;
   if (type == "<f8" || type == "<i8") return 8;
   if (type.starts_with("<U") && type.size() > 2 && type.size() < 10 &&
-      std::ranges::all_of(type.substr(2), [](char c) { return c >= '0' && c <= '9'; })) {
+      std::ranges::all_of(type.substr(2), is_digit)) {
     return 4 * std::stoul(type.substr(2));
   }
   return 0;
@@ -67,6 +69,26 @@ std::size_t item_size(const std::string& type) {
 struct OtherElements : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// What `read` finds in a header behind a key and white space, at the first place where it finds something.
+template <class Read>
+std::optional<std::string_view> value_of(std::string_view header, std::string_view key, Read read) {
+  for (std::size_t at = header.find(key); at != header.npos; at = header.find(key, at + 1)) {
+    std::string_view text = header.substr(at + key.size());
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+    if (const std::optional<std::string_view> found = read(text)) return found;
+  }
+  return std::nullopt;
+}
+
+// The characters that `allowed` holds of, where a text begins with them between `open` and `close`.
+template <class Allowed>
+std::optional<std::string_view> enclosed(std::string_view text, char open, char close, Allowed allowed) {
+  if (!text.starts_with(open)) return std::nullopt;
+  const std::string_view inside(text.begin() + 1, std::find_if_not(text.begin() + 1, text.end(), allowed));
+  if (inside.end() == text.end() || *inside.end() != close) return std::nullopt;
+  return inside;
+}
 
 // Throws std::runtime_error saying what is wrong.
 NpyArray parse_npy(std::span<const std::byte> bytes) {
@@ -78,32 +100,42 @@ NpyArray parse_npy(std::span<const std::byte> bytes) {
   std::size_t length = byte(8) | byte(9) << 8;
   if (wide) length |= byte(10) << 16 | byte(11) << 24;
   if (length > kLongestHeader || start + length > text.size()) throw std::runtime_error("has a broken header");
-  const std::string header(text.substr(start, length));
-  std::smatch type, order, shape;
-  static const std::regex kType("'descr':\\s*'([ -&(-~]*)'"), kOrder("'fortran_order':\\s*(True|False)"),
-      kShape("'shape':\\s*\\(([0-9, ]*)\\)");
-  if (!std::regex_search(header, type, kType))
-    throw OtherElements("has no simple element type (object or record?)");
-  if (!std::regex_search(header, order, kOrder) || !std::regex_search(header, shape, kShape)) {
-    throw std::runtime_error("has a broken header");
-  }
+  const std::string_view header = text.substr(start, length);
+  const auto type = value_of(header, "'descr':", [](std::string_view rest) {
+    return enclosed(rest, '\'', '\'', [](char c) { return c >= ' ' && c <= '~' && c != '\''; });
+  });
+  if (!type) throw OtherElements("has no simple element type (object or record?)");
+  const auto order = value_of(header, "'fortran_order':", [](std::string_view rest) -> std::optional<std::string_view> {
+    for (const std::string_view word : {"True", "False"}) {
+      if (rest.starts_with(word)) return word;
+    }
+    return std::nullopt;
+  });
+  const auto shape = value_of(header, "'shape':", [](std::string_view rest) {
+    return enclosed(rest, '(', ')', [](char c) { return is_digit(c) || c == ',' || c == ' '; });
+  });
+  if (!order || !shape) throw std::runtime_error("has a broken header");
   NpyArray array;
-  array.type = type[1];
+  array.type = *type;
   const std::size_t item = item_size(array.type);
   if (item == 0) throw OtherElements("has elements of type " + array.type + "; float, int or string is needed");
-  const std::string dimensions = shape[1];
-  static const std::regex kNumber("[0-9]+");
   std::size_t elements = 1;
-  for (std::sregex_iterator i(dimensions.begin(), dimensions.end(), kNumber), end; i != end; ++i) {
-    if (i->length() > 12) throw std::runtime_error("has a broken shape");
-    array.shape.push_back(std::stoul(i->str()));
+  for (auto at = shape->begin(); at != shape->end();) {
+    if (!is_digit(*at)) {
+      ++at;
+      continue;
+    }
+    const std::string number(at, std::find_if_not(at, shape->end(), is_digit));
+    at += static_cast<std::ptrdiff_t>(number.size());
+    if (number.size() > 12) throw std::runtime_error("has a broken shape");
+    array.shape.push_back(std::stoul(number));
     // More elements than bytes cannot be; refusing early keeps the product from overflowing.
     if (array.shape.back() != 0 && elements > text.size() / array.shape.back()) {
       throw std::runtime_error("is shorter than its shape says");
     }
     elements *= array.shape.back();
   }
-  if (order[1] == "True" && array.shape.size() > 1) throw std::runtime_error("is in Fortran order; C order is needed");
+  if (*order == "True" && array.shape.size() > 1) throw std::runtime_error("is in Fortran order; C order is needed");
   const std::span<const std::byte> data = bytes.subspan(start + length);
   if (data.size() != elements * item) throw std::runtime_error("is not as long as its shape says");
   array.bytes.assign(data.begin(), data.end());

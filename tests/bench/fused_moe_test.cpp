@@ -1,4 +1,4 @@
-// The fused MoE benchmark (bench/fused_moe/): its points, crossovers and skewed routers, and that what it times is
+// The fused MoE benchmark (bench/unfused/): its points, crossovers and skewed routers, and that what it times is
 // phasegrid's own step. Nothing here measures time.
 #include <gtest/gtest.h>
 
@@ -62,6 +62,18 @@ TEST(FusedMoePoints, AStarVariesOneAxisAtATime) {
     int differing = 0;
     for (std::size_t i = 0; i < point.values.size(); ++i) differing += point.values[i] != kBase.values[i];
     EXPECT_LE(differing, 1);
+  }
+}
+
+TEST(FusedMoePoints, ThePapersShapesAreEachWithinRange) {
+  const auto points = paper(8, 2);
+  ASSERT_EQ(points.size(), 16u);
+  EXPECT_EQ(points.front(), (Point{{512, 2, 1, 1, 1, 0.5, 0, 8}}));
+  EXPECT_EQ(points.back(), (Point{{1024, 20, 5, 4, 1, 0.1, 0, 2}}));
+  for (const Point& point : points) {
+    for (int axis = 0; axis < kAxes; ++axis) {
+      EXPECT_NO_THROW(check({static_cast<AxisName>(axis), {point[static_cast<AxisName>(axis)]}})) << to_string(point);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-"""bench/gpu_all.sh with fake tools on the PATH: what it builds with, what it believes, what it reports.
+"""bench/gpu/all.sh with fake tools on the PATH: what it builds with, what it believes, what it reports.
 
 The tree is a copy of bench/ with empty sweep files; cmake, nvcc, nvidia-smi and compute-sanitizer are fakes, and the
 programs that the fake cmake "builds" do what a scenario says.
@@ -21,7 +21,7 @@ import summary
 
 PLANTED = ("planted_out_of_bounds", "planted_race", "planted_barrier", "planted_uninitialised")
 TESTS = ("gpu_test", "unfused_peer_test", "fused_moe_test")
-BENCHMARKS = ("gpu_train", "rates_cuda", "cublas_peer", "fused_moe")
+BENCHMARKS = ("gpu_train", "rates_cuda", "fused_moe")
 
 # Configuring writes a cache, building makes programs from $FAKE_PROGRAMS, installing makes the carried libraries.
 CMAKE = r"""#!/bin/bash
@@ -66,9 +66,8 @@ class GpuAllScript(unittest.TestCase):
         self.root = Path(folder.name)
         self.tree = self.root / "tree"
         shutil.copytree(SOURCE / "bench" / "gpu", self.tree / "bench" / "gpu")
-        shutil.copy(SOURCE / "bench" / "gpu_all.sh", self.tree / "bench" / "gpu_all.sh")
         (self.tree / "experiments").mkdir()
-        for folder_name in ("host", "include", "kernels", "tests"):
+        for folder_name in ("cmake", "host", "include", "kernels", "tests"):
             (self.tree / folder_name).mkdir()
         (self.tree / "CMakeLists.txt").touch()
         for name in ("fig4_211", "table1"):
@@ -103,7 +102,7 @@ class GpuAllScript(unittest.TestCase):
         clean = {"PATH": f"{self.tools}:/usr/local/bin:/usr/bin:/bin", "HOME": str(self.root), "OUT": str(self.out)}
         clean |= {"CUDA_HOME": "/nonexistent", "FAKE_PROGRAMS": str(self.programs), "COMMIT": "abc123"}
         return subprocess.run(
-            ["bash", str(self.tree / "bench" / "gpu_all.sh"), *arguments],
+            ["bash", str(self.tree / "bench" / "gpu" / "all.sh"), *arguments],
             capture_output=True,
             text=True,
             env=clean | environment,
@@ -204,7 +203,7 @@ class GpuAllScript(unittest.TestCase):
         shutil.rmtree(self.tree / ".carry")
         done = self.run_part("1")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("run bench/carry.sh", done.stdout)
+        self.assertIn("run bench/gpu/carry.sh", done.stdout)
 
     def test_the_second_part_builds_only_what_has_changed(self) -> None:
         self.run_part("1")
@@ -231,7 +230,7 @@ class GpuAllScript(unittest.TestCase):
         self.assertIn("NOT MET", done.stdout)
         reports = self.results(2)["reports"]
         assert isinstance(reports, dict)
-        self.assertEqual(reports["cublas_peer"], {"ran": "cublas_peer"})
+        self.assertEqual(reports["fused_moe_paper"], {"ran": "fused_moe"})
 
     def test_what_is_missing_is_called_not_measured(self) -> None:
         (self.programs / "gpu_train").unlink()
@@ -276,8 +275,7 @@ class GpuAllScript(unittest.TestCase):
     def test_shellcheck_has_nothing_to_say(self) -> None:
         if shutil.which("shellcheck") is None:
             self.skipTest("shellcheck is not installed")
-        scripts = [SOURCE / "bench" / "gpu_all.sh", SOURCE / "bench" / "carry.sh"]
-        scripts += sorted((SOURCE / "bench" / "gpu").glob("*.sh"))
+        scripts = sorted((SOURCE / "bench" / "gpu").glob("*.sh"))
         names = [str(path.relative_to(SOURCE)) for path in scripts]
         done = subprocess.run(["shellcheck", "-x", *names], cwd=SOURCE, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)

@@ -1,5 +1,5 @@
 """bench/floors/machine_code.py and budgets.py: what they read from recorded disassemblies, and that a kernel past its
-budget fails the check, as does one without a budget; bench/draw_growth.py from a small report.
+budget fails the check, as does one without a budget; bench/gpu/draw_growth.py from a small report.
 
     machine_code_test.py BUILD_FOLDER
 """
@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "bench"), str(PROJECT / "bench/floors")]
+sys.path[:0] = [str(PROJECT / "bench/gpu"), str(PROJECT / "bench/floors")]
 
 import budgets  # noqa: E402
 import disassembly  # noqa: E402

@@ -1,4 +1,4 @@
-// The unfused peer (bench/peers/cublas/) computes phasegrid's model: its pipeline on the CPU here, and on a GPU where
+// The unfused peer (bench/unfused/peer/) computes phasegrid's model: its pipeline on the CPU here, and on a GPU where
 // there is one, against the block mapping's gradients and the definition in reference_model.hpp.
 #include <gtest/gtest.h>
 

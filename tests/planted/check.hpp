@@ -1,4 +1,4 @@
-// What the programs with a planted bug share. They exist for bench/gpu_all.sh, which holds each tool of
+// What the programs with a planted bug share. They exist for bench/gpu/all.sh, which holds each tool of
 // compute-sanitizer against the bug it must report before it is believed about phasegrid's kernels.
 #pragma once
 

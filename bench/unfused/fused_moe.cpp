@@ -2,16 +2,17 @@
 // one block of threads) against cuBLAS, CUB and elementwise kernels in a CUDA graph; one training step, and a forward
 // pass alone, along eight axes, and where fusing stops paying.
 //
-//   build/bench/fused_moe/fused_moe [--device auto|cuda|cpu] [--axis NAME=V,V,...]... [--out FILE.json]
+//   build/bench/fused_moe [--device auto|cuda|cpu] [--axis NAME=V,V,... ... | --paper] [--out FILE.json]
 //
-// Without --axis each axis is varied alone around a base point; with it, the axes given are multiplied out.
+// Without --axis each axis is varied alone around a base point; with it, the axes given are multiplied out. --paper:
+// the shapes of the paper's figures, the tiny ones too, which phasegrid itself trains by its tiny mapping (gpu_train).
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <fstream>
 #include <thread>
 
+#include "json_file.hpp"
 #include "measure.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/phasegrid.hpp"
@@ -20,6 +21,8 @@ namespace phasegrid::fused_moe {
 namespace {
 
 constexpr Point kBase{{1024, 100, 10, 10, 1, 0.1, 0, 1024}};
+// Enough to fill a GPU; the unfused pipeline keeps every intermediate of all of them in memory.
+constexpr int kPaperTinyModels = 8192, kPaperBlockModels = 256;
 
 std::vector<Axis> default_axes() {
   return {{AxisName::models, {1, 8, 64, 256, 1024, 4096}}, {AxisName::tokens, {64, 256, 1024, 4096, 16384}},
@@ -33,7 +36,7 @@ struct Arguments {
   std::vector<std::string> axes;
   double seconds = 240;
   int threads = 0;
-  bool tf32 = false;
+  bool tf32 = false, paper = false;
 };
 
 // Throws InputError where the device asked for cannot be used.
@@ -56,6 +59,9 @@ Setup setup_of(const Arguments& arguments) {
 }
 
 std::vector<Point> points_of(const Arguments& arguments, const Setup& setup) {
+  if (arguments.paper) {
+    return setup.cuda ? paper(kPaperTinyModels, kPaperBlockModels) : paper(setup.threads, setup.threads);
+  }
   Point base = kBase;
   if (!setup.cuda) base[AxisName::models] = setup.threads;
   if (arguments.axes.empty()) {
@@ -90,8 +96,9 @@ int run(int argc, char** argv) {
   CLI::App app("phasegrid's fused MoE step against cuBLAS, CUB and elementwise kernels");
   app.add_option("--device", arguments.device)->check(CLI::IsMember({"auto", "cuda", "cpu"}));
   app.add_option("--mode", arguments.mode)->check(CLI::IsMember({"both", "step", "forward"}));
-  app.add_option("--axis", arguments.axes,
-                 fmt::format("NAME=V,V,... with NAME one of {}", fmt::join(kAxisNames, ", ")));
+  auto* axis = app.add_option("--axis", arguments.axes,
+                              fmt::format("NAME=V,V,... with NAME one of {}", fmt::join(kAxisNames, ", ")));
+  app.add_flag("--paper", arguments.paper, "the shapes of the paper's figures")->excludes(axis);
   app.add_option("--seconds", arguments.seconds, "points not begun by then are left out, and named")
       ->check(CLI::Range(1.0, 1e6));
   app.add_option("--threads", arguments.threads, "of the CPU; 0: one a core")->check(CLI::Range(0, 4096));
@@ -132,11 +139,7 @@ int run(int argc, char** argv) {
   print_crossovers(report["rows"], modes, report);
   const std::vector<std::string> failures = failures_of(report["rows"], modes);
   for (const std::string& failure : failures) fmt::print(stderr, "fused_moe: {}\n", failure);
-  if (!arguments.out.empty()) {
-    std::ofstream file(arguments.out);
-    file << report.dump(1) << "\n";
-    if (!file.flush()) throw InputError(fmt::format("{} cannot be written", arguments.out));
-  }
+  if (const int status = bench::write_json(arguments.out, report, "fused_moe"); status != 0) return status;
   return failures.empty() ? 0 : 1;
 }
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Everything that only a GPU can show, on a bare CUDA machine without network: builds from carried sources (bench/carry.sh
-# collects them), then in two parts of at most ten minutes each
-#   bench/gpu_all.sh 1      every gpu test, then compute-sanitizer on small grids, its tools first on planted bugs
-#   bench/gpu_all.sh 2      every benchmark and peer, and how they stand to the goals
+# Everything that only a GPU can show, on a bare CUDA machine without network: builds from carried sources
+# (bench/gpu/carry.sh collects them), then in two parts of at most ten minutes each
+#   bench/gpu/all.sh 1      every gpu test, then compute-sanitizer on small grids, its tools first on planted bugs
+#   bench/gpu/all.sh 2      every benchmark and peer, and how they stand to the goals
 # A part that finds no build makes one first. Results go to $OUT (results_1.json, results_2.json, logs_1.tar.gz, ...) or,
 # where that is not set, to build-gpu/results; the last lines of the output are a table of all steps and the goals.
 # COMMIT names the commit in the results where the working tree has no .git. Exit status: 0 where every step of the part
 # passed, 1 where one failed or was left out.
 #
-#   bench/gpu_all.sh --rehearse [1|2]    where there is no GPU: the same, as far as it goes (bench/gpu/rehearse.sh)
+#   bench/gpu/all.sh --rehearse [1|2]    where there is no GPU: the same, as far as it goes (bench/gpu/rehearse.sh)
 set -uo pipefail
-cd "$(dirname "$0")/.." || exit
-readonly USAGE="usage: bench/gpu_all.sh [--rehearse] 1|2"
+cd "$(dirname "$0")/../.." || exit
+readonly USAGE="usage: bench/gpu/all.sh [--rehearse] 1|2"
 
 REHEARSE=0
 if [ "${1:-}" = --rehearse ]; then

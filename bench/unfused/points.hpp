@@ -1,5 +1,5 @@
-// What the fused MoE benchmark measures: points of a space of eight axes, as a product of lists or as a star (a base
-// point with one axis at a time varied). Pure host code.
+// What the fused MoE benchmark measures: points of a space of eight axes, as a product of lists, as a star (a base
+// point with one axis at a time varied), or the paper's own. Pure host code.
 #pragma once
 
 #include <array>
@@ -43,6 +43,8 @@ void check(const Axis& axis);
 // Axes not named in `axes` stay at the base.
 std::vector<Point> product(const Point& base, const std::vector<Axis>& axes);
 std::vector<Point> star(const Point& base, const std::vector<Axis>& axes);
+// The shapes that all benchmarks share (cases.hpp), so many models of each at once.
+std::vector<Point> paper(int tiny_models, int block_models);
 
 // "tokens=1024 n=100 ..."
 std::string to_string(const Point& point);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "cases.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid::fused_moe {
@@ -92,6 +93,18 @@ std::vector<Point> star(const Point& base, const std::vector<Axis>& axes) {
   for (const Axis& axis : axes) {
     for (const Point& point : product(base, {axis})) add(points, point);
   }
+  return points;
+}
+
+std::vector<Point> paper(int tiny_models, int block_models) {
+  std::vector<Point> points;
+  auto add_case = [&](const bench::Case& c, int models) {
+    const Shape& s = c.shape;
+    add(points, {{1.0 * c.batch, 1.0 * s.n_features, 1.0 * s.n_hidden, 1.0 * s.n_experts, 1.0 * s.top_k, c.density, 0,
+                  1.0 * models}});
+  };
+  for (const bench::Case& c : bench::kTinyCases) add_case(c, tiny_models);
+  for (const bench::Case& c : bench::kBlockCases) add_case(c, block_models);
   return points;
 }
 

@@ -177,12 +177,4 @@ std::string gpu_problem() {
   return devices > 0 ? "" : "this machine has no NVIDIA GPU";
 }
 
-std::string gpu_name() {
-  int device = 0;
-  cudaDeviceProp properties{};
-  PEER_CHECK(cudaGetDevice(&device));
-  PEER_CHECK(cudaGetDeviceProperties(&properties, device));
-  return properties.name;
-}
-
 }  // namespace phasegrid::unfused

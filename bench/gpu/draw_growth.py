@@ -1,6 +1,6 @@
 """Draws how cost grows, from what gpu_train wrote: models a second against models, and against features.
 
-python bench/draw_growth.py bench/results/gpu_train.json [more.json ...] --out growth.png    (or .pdf)
+python bench/gpu/draw_growth.py bench/results/gpu_train.json [more.json ...] --out growth.png    (or .pdf)
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Collects into .carry/ what a build needs on a machine without network, as Debian 12 has it: the sources of compiled
-# libraries, reduced to what a build reads, and the headers of the others. bench/gpu_all.sh builds them there, with
+# libraries, reduced to what a build reads, and the headers of the others. bench/gpu/all.sh builds them there, with
 # whatever compiler that machine has: nothing compiled here is carried, so no glibc, compiler or distribution is assumed.
-# It needs x86-64, CMake 3.25, Ninja, a C++20 compiler, nvcc (13.0 is the one tried), cuBLAS and python3; gpu_all.sh says
+# It needs x86-64, CMake 3.25, Ninja, a C++20 compiler, nvcc (13.0 is the one tried), cuBLAS and python3; all.sh says
 # so where a tool is missing.
 #
-#   bench/carry.sh          needs apt-get and the network; under 10 MB
+#   bench/gpu/carry.sh      needs apt-get and the network; under 10 MB
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 # Debian's source packages, and which files of each are carried.
 SOURCES=(

@@ -43,6 +43,5 @@ class Trainer {
 
 // "" where there is a GPU to run on, else one sentence.
 std::string gpu_problem();
-std::string gpu_name();
 
 }  // namespace phasegrid::unfused

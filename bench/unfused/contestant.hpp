@@ -1,4 +1,4 @@
-// Who is measured: the fused block mapping, on the CPU or a GPU, and the unfused pipeline of bench/peers/cublas/.
+// Who is measured: the fused block mapping, on the CPU or a GPU, and the unfused pipeline of bench/unfused/peer/.
 #pragma once
 
 #include <memory>

@@ -19,6 +19,7 @@ CellSettings a_cell(bool load_balance, int batch) {
   cell.decay = 0.99f;
   cell.load_balance = load_balance ? 0.01f : 0.0f;
   cell.batch = batch;
+  cell.error.power = 2;
   return cell;
 }
 
@@ -26,8 +27,13 @@ Batch a_batch(int samples) { return {Key{1, 2}, 1, static_cast<uint32_t>(kStream
 
 Calls optimiser_calls() {
   float numbers[4 * kWidth] = {};
-  const OptimiserStep step{{0.001f, 0.99f}, {1.0f, 1.0f}};
-  return calls_of([&] { update_parameters(step, 0, 1, kWidth, numbers, numbers + kWidth, numbers + 2 * kWidth); });
+  OptimiserStep step{};  // of AdamW
+  step.rate = {0.001f, 0.99f};
+  step.correction = {1.0f, 1.0f};
+  return calls_of([&] {
+    update_parameters(step, 0, 1, kWidth, numbers, numbers + kWidth, numbers + 2 * kWidth,
+                      [](int) { return Floats(1.0f); });
+  });
 }
 
 // What a batch of twice as many rows of 32 samples calls beyond one of kRows: without what is done once a batch.
@@ -45,7 +51,7 @@ bench::StepCalls tiny_calls(bool load_balance) {
   const int top_k = S::kTop1 ? 1 : 2;  // any k > 1 makes the same calls
   ModelStorage<S> storage;
   TinyModel<S> model(cell, top_k, Team{}, storage);
-  model.initialise(Key{1, 2});
+  model.initialise(Key{1, 2}, nullptr);
   const Weights<S> weights(storage.parameters);
 
   bench::StepCalls step;
@@ -127,7 +133,7 @@ bench::StepCalls block_step_calls(const Shape& shape, bool load_balance, int til
   const BlockStorage s{layout, memory.data(), memory.data() + arena};
   const BlockTeam team;
   BlockModel model(shape, cell, features.data(), team, s);
-  model.initialise(Key{1, 2});
+  model.initialise(Key{1, 2}, nullptr);
   const Batch batch = a_batch(tile);
   const int rows = tile / kLanes, registers = registers_of(tile);
 
@@ -139,7 +145,7 @@ bench::StepCalls block_step_calls(const Shape& shape, bool load_balance, int til
     step.random = calls_of([&] { draw_columns(s, batch, 0, rows, team); });
     step.expert = calls_of([&] {
       through_dense_weights(
-          s, registers, team, [=](int f) { return s.feature(f); }, [=](int j) { return s.unit(j); });
+          s, s.l.encoder_row(0), registers, team, [=](int f) { return s.feature(f); }, [=](int j) { return s.unit(j); });
       dense_outputs(s, registers, team, [](int, int, Floats) {});
     });
   } else {
@@ -150,12 +156,12 @@ bench::StepCalls block_step_calls(const Shape& shape, bool load_balance, int til
       step.router = step.router + calls_of([&] { route_tile(s, tile, false, team); });
     }
     step.expert = calls_of([&] {
-      hidden_units(s, team);
+      hidden_units(s, Activation::linear, team);
       if (shape.top_k == 1) {
         outputs(
             s, team, [=](int p, int) { return s.row(p); }, [](float*, const float*, int, Floats) {});
       } else {
-        combine_outputs<Relu>(s, tile, team, [](Floats error, int) { return error; });
+        combine_outputs(s, PlainOutput{}, tile, team, [](Floats error, int) { return error; });
       }
     });
   }

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kMostThreads, 1)
   const size_t states = kOptimiserStates * static_cast<size_t>(layout.parameter_floats);
   const BlockStorage storage{layout, reinterpret_cast<float*>(arena), job.states + blockIdx.x * states};
   for (int index = static_cast<int>(blockIdx.x); index < job.models; index += static_cast<int>(gridDim.x)) {
-    BlockModel model(job.shape, *job.cell, job.features, team, storage);
+    BasicBlockModel<PapersModels> model(job.shape, *job.cell, job.features, team, storage);
     run_model<kForward>(job, index, model, team);
   }
 }
@@ -34,7 +34,7 @@ namespace phasegrid::fused_moe {
 
 cudaError_t describe_fused(const Shape& shape, int batch, int models, bool forward, FusedLaunch* launch) {
   BlockLaunch block;
-  if (cudaError_t e = describe_block(shape, batch, false, models, &block); e != cudaSuccess) return e;
+  if (cudaError_t e = describe_block(shape, batch, false, true, models, &block); e != cudaSuccess) return e;
   launch->layout = block.layout;
   launch->threads_per_block = block.threads_per_block;
   launch->shared_bytes = block.shared_bytes;

@@ -8,8 +8,8 @@
 namespace phasegrid::PHASEGRID_MACHINE {
 
 // Forward: draw a batch, route it, run it through the experts, sum the loss. A step: the gradient of a batch, AdamW.
-template <bool kForward>
-PG_INLINE void run_model(const fused_moe::FusedJob& job, int index, BlockModel& model, BlockTeam team) {
+template <bool kForward, class Model>
+PG_INLINE void run_model(const fused_moe::FusedJob& job, int index, Model& model, BlockTeam team) {
   const int count = job.shape.parameter_count();
   model.set_up();
   for (int p = team.thread(); p < count; p += team.threads()) *model.parameter(p) = job.parameters[p];
@@ -24,7 +24,7 @@ PG_INLINE void run_model(const fused_moe::FusedJob& job, int index, BlockModel& 
       loss = model.loss(batch, cell.loss_scale).training;
     } else {
       model.gradient(batch);
-      model.update({rate_at(cell, step, false), job.corrections[step - 1]});
+      model.update({rate_at(cell, step, false), job.corrections[step - 1], cell.weight_decay, cell.optimizer});
     }
   }
   model.write_parameters(job.trained + static_cast<size_t>(index) * static_cast<size_t>(count));

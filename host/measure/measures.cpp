@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
+#include "cell_inputs.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid {
@@ -126,16 +128,15 @@ std::vector<std::vector<double>> measure_cells(const Measure& measure, const Res
   const std::size_t size = measure.size(results.sweep.shape);
   std::vector<std::vector<double>> numbers(
       measure.results.size(), std::vector<double>(results.cells() * size, std::numeric_limits<double>::quiet_NaN()));
-  std::vector<double> drawn_for;  // neighbouring cells often share their sparsity, hence their inputs
+  std::optional<Cell> drawn_for;  // neighbouring cells often share their law, hence their inputs
   std::vector<float> inputs;
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     if (results.kept[cell] < 0) continue;
     if (measure.needs_inputs) {
-      std::vector<double> sparsity = grid.cell(cell).sparsity;
-      if (sparsity != drawn_for) {
-        inputs = options.inputs == Inputs::nonzero ? draw_nonzero_inputs(sparsity, options.samples, options.seed)
-                                                   : draw_inputs(sparsity, options.samples, options.seed);
-        drawn_for = std::move(sparsity);
+      const Cell of = grid.cell(cell);
+      if (!drawn_for || of.sparsity != drawn_for->sparsity || of.inputs != drawn_for->inputs) {
+        inputs = draw_cell_inputs(results.sweep.shape, of, options.samples, options.seed, options.inputs);
+        drawn_for = of;
       }
     }
     std::vector<std::span<double>> rows;

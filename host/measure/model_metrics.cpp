@@ -23,6 +23,9 @@ std::span<const float> part_of(const ModelView& model, PartKind kind, int expert
                                   static_cast<std::size_t>(count));
 }
 
+// A NaN stays one.
+double activated(Activation activation, double z) { return activation == Activation::relu && z < 0 ? 0 : z; }
+
 std::vector<double> nans(int count) { return std::vector<double>(static_cast<std::size_t>(count), kNan); }
 
 // body() after each of inputs [samples][n] was routed.
@@ -53,6 +56,9 @@ void draw_direction(std::uint64_t seed, std::uint32_t sample, std::span<double> 
 std::span<const float> ModelView::expert(int e) const {
   return part_of(*this, PartKind::weights, e);
 }
+std::span<const float> ModelView::decoder(int e) const {
+  return part_of(*this, shape.tied ? PartKind::weights : PartKind::decoder, e);
+}
 std::span<const float> ModelView::bias(int e) const {
   return part_of(*this, PartKind::biases, e);
 }
@@ -80,7 +86,7 @@ std::vector<double> reconstruct(const ModelView& model, std::span<const float> i
   const Routing routing = route(model, input);
   std::vector<double> output(n, 0.0), hidden(m);
   for (std::size_t rank = 0; rank < routing.experts.size(); ++rank) {
-    const auto W = model.expert(routing.experts[rank]);
+    const auto W = model.expert(routing.experts[rank]), D = model.decoder(routing.experts[rank]);
     const auto b = model.bias(routing.experts[rank]);
     std::ranges::fill(hidden, 0.0);
     for (std::size_t f = 0; f < n; ++f) {
@@ -88,10 +94,11 @@ std::vector<double> reconstruct(const ModelView& model, std::span<const float> i
         hidden[h] += static_cast<double>(W[f * m + h]) * static_cast<double>(input[f]);
       }
     }
+    for (double& h : hidden) h = activated(model.shape.hidden, h);
     for (std::size_t f = 0; f < n; ++f) {
-      double sum = static_cast<double>(b[f]);
-      for (std::size_t h = 0; h < m; ++h) sum += static_cast<double>(W[f * m + h]) * hidden[h];
-      output[f] += routing.gates[rank] * (sum < 0 ? 0 : sum);  // so that a NaN stays one
+      double sum = b.empty() ? 0.0 : static_cast<double>(b[f]);
+      for (std::size_t h = 0; h < m; ++h) sum += static_cast<double>(D[f * m + h]) * hidden[h];
+      output[f] += routing.gates[rank] * activated(model.shape.output, sum);
     }
   }
   return output;

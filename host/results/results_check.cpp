@@ -74,7 +74,7 @@ class Check {
     const std::int32_t status = results_.status[at];
     const float training = results_.all_losses[at], reconstruction = results_.all_reconstruction_losses[at];
     auto losses = [&] { return fmt::format("the losses {} and {}", training, reconstruction); };
-    if (status < kNotTrained || status > steps) {
+    if (status < kNotTrained || status > std::max(steps, 1)) {
       refuse(cell, fmt::format("restart {} has the status {}; it must be from -1 to {}", restart, status, steps));
     }
     const bool right = status == kNotTrained ? is_nan(training) && is_nan(reconstruction)

@@ -103,7 +103,8 @@ class ImportanceKind : public SettingKind {
     return data.importance.empty() ? Json("uniform") : Json(data.importance);
   }
   Forms forms() const override {
-    return {.list = true, .words = {"uniform"}, .rules = {"geometric", "shuffled_geometric"}};
+    return {.list = true, .words = {"uniform"}, .rules = {"geometric", "shuffled_geometric"},
+            .mappings = {R"({"geometric": ratio})", R"({"shuffled_geometric": ratio})"}};
   }
   std::string allowed() const override {
     return "\"uniform\", a list of one number per feature, { geometric = RATIO } or { shuffled_geometric = RATIO }";
@@ -114,7 +115,7 @@ class ImportanceKind : public SettingKind {
   static constexpr NumberRule kRatio = {.lowest = 0, .highest = 1, .above_lowest = true};
 };
 
-// One number, or one per feature.
+// One number, one per feature, or a power law of the probabilities of presence.
 class SparsityKind : public SettingKind {
  public:
   void read(const toml::node& node, const std::string& key, Sweep& sweep) const override {
@@ -123,6 +124,12 @@ class SparsityKind : public SettingKind {
                                phasegrid::allowed(kSparsityRule)));
     } else if (node.is_array()) {
       sweep.data.feature_sparsity = read_list(*node.as_array(), kSparsityRule, key);
+    } else if (const toml::table* law = node.as_table()) {
+      check_keys(*law, key, {"power", "active"});
+      const toml::node *power = law->get("power"), *active = law->get("active");
+      if (power == nullptr || active == nullptr) refuse(node, fmt::format("{} must be {}", key, allowed()));
+      sweep.data.sparsity_power = PowerLaw{number_from(*power, kPower, key + ".power"),
+                                           number_from(*active, kActive, key + ".active")};
     } else {
       sweep.data.sparsity = number_from(node, kSparsityRule, key);
     }
@@ -139,14 +146,28 @@ class SparsityKind : public SettingKind {
                                    data.feature_sparsity.size()));
     }
     for (double sparsity : data.feature_sparsity) check_one(key, sparsity);
+    if (!data.sparsity_power) return;
+    if (data.sparsity || !data.feature_sparsity.empty()) {
+      throw InputError(fmt::format("{} must be one number, a list or a power law, not several", key));
+    }
+    check_number(key + ".power", kPower, data.sparsity_power->power);
+    check_number(key + ".active", kActive, data.sparsity_power->active);
+    if (data.sparsity_power->active > static_cast<double>(n)) {
+      throw InputError(fmt::format("{}.active must be at most model.n_features = {}, not {}", key, n,
+                                   data.sparsity_power->active));
+    }
+    for (double sparsity : power_law_sparsities(*data.sparsity_power, sweep.shape.n_features)) check_one(key, sparsity);
   }
   Json json(const Sweep& sweep) const override {
+    if (const auto& law = sweep.data.sparsity_power) return {{"power", law->power}, {"active", law->active}};
     if (sweep.data.sparsity) return *sweep.data.sparsity;
     return sweep.data.feature_sparsity.empty() ? Json() : Json(sweep.data.feature_sparsity);
   }
-  Forms forms() const override { return {.number = true, .list = true, .list_keyword = "feature_sparsity"}; }
+  Forms forms() const override {
+    return {.number = true, .list = true, .rules = {"power", "active"}, .mappings = {R"({"power": a, "active": t})"}, .list_keyword = "feature_sparsity"};
+  }
   std::string allowed() const override {
-    return phasegrid::allowed(kSparsityRule) + ", or a list of one per feature";
+    return phasegrid::allowed(kSparsityRule) + ", a list of one per feature, or { power = a, active = t }";
   }
   NumberRule axis_rule() const override { return kSparsityRule; }
   void check_axis_value(const std::string& key, double value) const override {
@@ -161,6 +182,9 @@ class SparsityKind : public SettingKind {
   }
 
  private:
+  static constexpr NumberRule kPower = {.lowest = 0, .highest = 10};
+  static constexpr NumberRule kActive = {.lowest = 0, .highest = 1024, .above_lowest = true};
+
   static void check_one(const std::string& key, double value) {
     check_number(key, kSparsityRule, value);
     check_float(key, value);

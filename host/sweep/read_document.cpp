@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <optional>
+
+#include "conventions.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
 
@@ -20,16 +24,8 @@ void read_axes(const toml::table& document, Sweep& sweep) {
   }
 }
 
-}  // namespace
-
-void read_document(const toml::table& document, Sweep& sweep) {
-  Keys top;
-  for (const Setting& row : settings()) {
-    if (row.table().empty()) top.push_back(row.key);
-  }
-  top.insert(top.end(), setting_tables().begin(), setting_tables().end());
-  top.insert(top.end(), {"axes", "presets", "variants"});
-  check_keys(document, "", top);
+// The settings of a document, but for axes.
+void read_settings(const toml::table& document, Sweep& sweep) {
   std::string_view checked;
   for (const Setting& row : settings()) {
     const std::string_view name = row.table();
@@ -38,6 +34,31 @@ void read_document(const toml::table& document, Sweep& sweep) {
     checked = name;
     if (const toml::node* node = table.get(row.name())) row.kind->read(*node, std::string(row.key), sweep);
   }
+}
+
+// The defaults that `convention` names.
+void read_convention(const toml::node& node, const toml::table& document, Sweep& sweep) {
+  const Convention* convention = node.is_string() ? find_convention(node.as_string()->get()) : nullptr;
+  if (convention == nullptr) refuse(node, fmt::format("convention must be {}, not {}", convention_names(), found(node)));
+  read_settings(toml::parse(convention->toml), sweep);
+  // Spreads of 1 are those of W x; of W itself they are by hidden unit.
+  const toml::node* hidden = table_at(document, "model").get("n_hidden");
+  const auto m = hidden == nullptr ? std::optional<double>(1) : hidden->value<double>();
+  if (sweep.init.weights == WeightInit::normal && m && *m >= 1) sweep.init.weight_spread = 1 / std::sqrt(*m);
+}
+
+}  // namespace
+
+void read_document(const toml::table& document, Sweep& sweep) {
+  Keys top;
+  for (const Setting& row : settings()) {
+    if (row.table().empty()) top.push_back(row.key);
+  }
+  top.insert(top.end(), setting_tables().begin(), setting_tables().end());
+  top.insert(top.end(), {"convention", "axes", "presets", "variants"});
+  check_keys(document, "", top);
+  if (const toml::node* node = document.get("convention")) read_convention(*node, document, sweep);
+  read_settings(document, sweep);
   read_axes(document, sweep);
 }
 

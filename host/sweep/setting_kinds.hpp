@@ -21,9 +21,10 @@ using Json = nlohmann::ordered_json;
 
 // The forms that a value may have, for who writes one down: the documentation and Python's keywords.
 struct Forms {
-  bool text = false, number = false, whole = false, list = false;
+  bool text = false, number = false, whole = false, list = false, yes_no = false;
   std::vector<std::string_view> words = {};  // "mean", "sum"
-  std::vector<std::string_view> rules = {};  // { geometric = NUMBER }
+  std::vector<std::string_view> rules = {};  // the keys of a table: { geometric = NUMBER }
+  std::vector<std::string_view> mappings = {};  // such tables as Python writes them
   std::string_view list_keyword = "";   // Python's keyword of a list, where it is another than that of a number
 };
 
@@ -60,6 +61,12 @@ auto& part_of(Whole& whole) {
     return whole.shape;
   } else if constexpr (std::is_base_of_v<Part, InitSettings>) {
     return whole.init;
+  } else if constexpr (std::is_base_of_v<Part, InputSettings>) {
+    if constexpr (requires { whole.inputs; }) {
+      return whole.inputs;
+    } else {
+      return whole.data.inputs;
+    }
   } else {
     static_assert(std::is_base_of_v<Part, TrainSettings>);
     return whole.train;
@@ -67,7 +74,8 @@ auto& part_of(Whole& whole) {
 }
 // (A cell has no shape of its own yet.)
 template <class Part>
-constexpr bool kInCell = std::is_base_of_v<Part, InitSettings> || std::is_base_of_v<Part, TrainSettings>;
+constexpr bool kInCell = std::is_base_of_v<Part, InitSettings> || std::is_base_of_v<Part, TrainSettings> ||
+                         std::is_base_of_v<Part, InputSettings>;
 
 // Throws InputError, naming the key, unless the value obeys the rule.
 void check_number(const std::string& key, const NumberRule& rule, double value);
@@ -112,6 +120,23 @@ class NumberKind : public SettingKind {
   NumberRule rule_;
 };
 
+// A whole number from 1 that need not be given; it is 0 then.
+template <class Part>
+class OptionalWholeKind : public NumberKind<Part, int> {
+ public:
+  using Base = NumberKind<Part, int>;
+  OptionalWholeKind(int Part::* member, double highest)
+      : Base(member, {.lowest = 1, .highest = highest, .whole = true}) {}
+
+  void check(const std::string& key, const Sweep& sweep) const override {
+    if (part_of<Part>(sweep).*Base::member_ != 0) Base::check(key, sweep);
+  }
+  Json json(const Sweep& sweep) const override {
+    const int value = part_of<Part>(sweep).*Base::member_;
+    return value == 0 ? Json() : Json(value);
+  }
+};
+
 // An enumeration, whose words stand in the order of its values.
 template <class Part, class Choice>
 class WordKind : public SettingKind {
@@ -134,9 +159,11 @@ class WordKind : public SettingKind {
   Forms forms() const override { return {.words = words_}; }
   std::string allowed() const override { return quoted_words(words_); }
   std::vector<double> beyond_default(const Cell& cell) const override {
-    const Choice value = part_of<Part>(cell).*member_;
-    if (value == Part{}.*member_) return {};
-    return {static_cast<double>(value)};
+    if constexpr (kInCell<Part>) {
+      const Choice value = part_of<Part>(cell).*member_;
+      if (value != Part{}.*member_) return {static_cast<double>(value)};
+    }
+    return {};
   }
 
  private:
@@ -144,12 +171,38 @@ class WordKind : public SettingKind {
   std::vector<std::string_view> words_;
 };
 
-// The settings that are neither (other_settings.cpp).
+// true or false.
+template <class Part>
+class YesNoKind : public SettingKind {
+ public:
+  explicit YesNoKind(bool Part::* member) : member_(member) {}
+
+  void read(const toml::node& node, const std::string& key, Sweep& sweep) const override {
+    if (!node.is_boolean()) refuse(node, key + " must be true or false, not " + found(node));
+    part_of<Part>(sweep).*member_ = node.as_boolean()->get();
+  }
+  void check(const std::string&, const Sweep&) const override {}
+  Json json(const Sweep& sweep) const override { return part_of<Part>(sweep).*member_; }
+  Forms forms() const override { return {.yes_no = true}; }
+  std::string allowed() const override { return "true or false"; }
+
+ private:
+  bool Part::* member_;
+};
+
+// The settings that are none of these (other_settings.cpp, input_settings.cpp).
 std::shared_ptr<const SettingKind> name_kind();
 std::shared_ptr<const SettingKind> seed_kind();
 std::shared_ptr<const SettingKind> importance_kind();
 std::shared_ptr<const SettingKind> sparsity_kind();
 std::shared_ptr<const SettingKind> last_importance_kind();
 std::shared_ptr<const SettingKind> snapshots_kind();
+std::shared_ptr<const SettingKind> values_kind();
+std::shared_ptr<const SettingKind> groups_kind();
+std::shared_ptr<const SettingKind> active_kind();
+std::shared_ptr<const SettingKind> bias_init_kind();
+std::shared_ptr<const SettingKind> weight_init_kind();
+std::shared_ptr<const SettingKind> from_kind();
+std::shared_ptr<const SettingKind> loss_power_kind();
 
 }  // namespace phasegrid

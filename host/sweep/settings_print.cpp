@@ -54,7 +54,9 @@ std::string settings_json() {
                   {"whole", forms.whole},
                   {"list", forms.list},
                   {"words", forms.words},
-                  {"rules", forms.rules}};
+                  {"yes_no", forms.yes_no},
+                  {"rules", forms.rules},
+                  {"mappings", forms.mappings}};
     if (!forms.list_keyword.empty()) entry["list_keyword"] = forms.list_keyword;
     all.push_back(std::move(entry));
   }

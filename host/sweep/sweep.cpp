@@ -12,6 +12,7 @@
 #include "phasegrid/error.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
+#include "sweep_check.hpp"
 
 namespace phasegrid {
 namespace {
@@ -108,6 +109,24 @@ std::vector<double> importances(const Sweep& sweep) {
 
 }  // namespace
 
+std::vector<double> power_law_sparsities(const PowerLaw& law, int n_features) {
+  const auto density = [&](double c, int f) { return std::min(1.0, c * std::pow(f + 1, -law.power)); };
+  const auto total = [&](double c) {
+    double sum = 0;
+    for (int f = 0; f < n_features; ++f) sum += density(c, f);
+    return sum;
+  };
+  double low = 0, high = std::pow(n_features, law.power);  // all are 1 there; the sum rises with c
+  high = std::max(high, 1.0);
+  for (int i = 0; i < 200; ++i) {
+    const double middle = (low + high) / 2;
+    (total(middle) < law.active ? low : high) = middle;
+  }
+  std::vector<double> sparsity;
+  for (int f = 0; f < n_features; ++f) sparsity.push_back(1 - density(high, f));
+  return sparsity;
+}
+
 std::vector<double> range(double start, double stop, double step) {
   if (!std::isfinite(start) || !std::isfinite(stop) || !std::isfinite(step)) {
     throw InputError("a range needs finite numbers start, stop and step");
@@ -140,11 +159,15 @@ void Sweep::check() const {
     check_axis(axis);
     models *= static_cast<double>(axis.values.size());
   }
-  const bool given = data.sparsity || !data.feature_sparsity.empty();
+  const bool given = data.sparsity || !data.feature_sparsity.empty() || data.sparsity_power;
   if (given && find_axis(axes, AxisName::sparsity) != nullptr) {
     throw InputError("sparsity stands under both [data] and [axes]; it must stand under one");
   }
-  if (!given && find_axis(axes, AxisName::sparsity) == nullptr) {
+  const bool counted = data.inputs.presence == PresenceLaw::active || find_axis(axes, AxisName::active) != nullptr;
+  if (counted && (given || find_axis(axes, AxisName::sparsity) != nullptr)) {
+    throw InputError("sparsity and data.active exclude each other; one must be taken out");
+  }
+  if (!given && !counted && find_axis(axes, AxisName::sparsity) == nullptr) {
     throw InputError(
         "sparsity must stand under [data] (a number from 0 to below 1, or a list of one per feature) or [axes]");
   }
@@ -156,13 +179,19 @@ void Sweep::check() const {
         fmt::format("axes and restarts make {} models; at most {:.0f} are allowed in a sweep", models, kMostModels));
   }
   check_snapshots(*this, models);
+  check_combinations(*this);
 }
 
 Grid::Grid(const Sweep& sweep)
-    : base_{sweep.seed, sweep.data.feature_sparsity, importances(sweep), sweep.init, sweep.train} {
-  const bool own = !sweep.data.feature_sparsity.empty();
+    : base_{sweep.seed,           sweep.data.feature_sparsity, importances(sweep),
+            sweep.data.inputs, sweep.init,                  sweep.train} {
+  if (sweep.data.sparsity_power) {
+    base_.sparsity = power_law_sparsities(*sweep.data.sparsity_power, sweep.shape.n_features);
+  }
+  const bool own = !base_.sparsity.empty() || sweep.data.inputs.presence == PresenceLaw::active ||
+                   find_axis(sweep.axes, AxisName::active) != nullptr;
   const double sparsity = own ? std::numeric_limits<double>::quiet_NaN() : sweep.data.sparsity.value_or(0);
-  if (!own) base_.sparsity.assign(static_cast<std::size_t>(sweep.shape.n_features), sparsity);
+  if (base_.sparsity.empty()) base_.sparsity.assign(static_cast<std::size_t>(sweep.shape.n_features), own ? 0 : sparsity);
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     if (const Axis* axis = find_axis(sweep.axes, name)) {
@@ -200,6 +229,10 @@ Cell Grid::cell(std::size_t i) const {
     const double value = dimension->values[i % dimension->values.size()];
     i /= dimension->values.size();
     setting(dimension->name).kind->put(value, cell);
+  }
+  if (cell.inputs.presence == PresenceLaw::active) {  // of each feature by itself
+    const double n = static_cast<double>(cell.sparsity.size());
+    cell.sparsity.assign(cell.sparsity.size(), 1 - cell.inputs.active / n);
   }
   return cell;
 }

@@ -31,7 +31,7 @@ using Workspace = std::unique_ptr<float[], AlignedFree>;
 // One sweep, and how a thread trains a model of it.
 struct Training {
   const PlannedSweep& sweep;
-  std::vector<BiasCorrection> corrections;
+  CorrectionTables corrections;
   JobInputs<View> inputs;
   ModelSize size;
   TinyCpuKernels tiny;
@@ -40,7 +40,7 @@ struct Training {
 
   Training(const PlannedSweep& planned, InstructionSet set, std::size_t position)
       : sweep(planned),
-        corrections(bias_corrections(planned.most_steps)),
+        corrections(correction_tables(planned)),
         inputs(planned, corrections),
         size(size_of(planned)),
         first(position) {

@@ -32,7 +32,7 @@ bool drives_display(int device) {
 BlockLaunch block_launch(const PlannedModels& planned) {
   BlockLaunch launch;
   if (planned.mapping != Mapping::block) return launch;
-  check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance,
+  check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance, planned.plain,
                             static_cast<int>(planned.models.size()), &launch),
              "description of the block kernel");
   return launch;
@@ -54,12 +54,14 @@ class Launch {
       : device_(device),
         plan_(std::move(from)),
         size_(size_of(plan_)),
-        inputs_(plan_, bias_corrections(plan_.most_steps)),
+        inputs_(plan_, correction_tables(plan_)),
         next_(1),
         tiny_(tiny_launch(plan_)),
         block_(block_launch(plan_)),
         states_(static_cast<std::size_t>(block_.blocks) * kOptimiserStates *
                  static_cast<std::size_t>(block_.layout.parameter_floats)),
+        arenas_(block_.in_shared ? 0
+                                 : static_cast<std::size_t>(block_.blocks) * static_cast<std::size_t>(block_.layout.size)),
         stop_(1, 0),
         outputs_(models(), size_),
         status_(models(), kNotTrained),
@@ -84,6 +86,7 @@ class Launch {
     job.status = status_.device();
     job.next = next_.data();
     job.states = states_.data();
+    job.arenas = arenas_.data();
     started_ = Clock::now();
     (void)cudaGetLastError();  // of whoever called this library: a launch would report it as its own
     if (plan_.mapping == Mapping::tiny) {
@@ -144,7 +147,7 @@ class Launch {
   DeviceArray<std::int32_t> next_;
   const TinyLaunch tiny_;
   const BlockLaunch block_;
-  DeviceArray<float> states_;
+  DeviceArray<float> states_, arenas_;
   MappedArray<std::int32_t> stop_;
   JobOutputs<MappedArray> outputs_;
   MappedArray<std::int32_t> status_;

@@ -1,5 +1,6 @@
 // Which GPUs can train here, and why others cannot.
 #include <algorithm>
+#include <cmath>
 
 #include "backend.hpp"
 #include "block/block_cuda.hpp"
@@ -68,7 +69,7 @@ void look_at(int device, Gpus& gpus) try {
 // How the current GPU would train models of the block mapping.
 BlockLaunch launch_of(const PlannedModels& planned) {
   BlockLaunch launch;
-  check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance, 1, &launch),
+  check_cuda(describe_block(planned.shape, planned.largest_batch, planned.load_balance, planned.plain, 1, &launch),
              "description of the block kernel");
   return launch;
 }
@@ -116,6 +117,7 @@ std::string problem_with(const Gpus& gpus, const PlannedModels& planned) {
     PlannedModels smaller;
     smaller.largest_batch = planned.largest_batch;
     smaller.load_balance = planned.load_balance;
+    smaller.plain = planned.plain;
     smaller.shape = planned.shape;
     while (--(smaller.shape.*number) > 0) {
       smaller.shape.top_k = std::min(smaller.shape.top_k, smaller.shape.n_experts);
@@ -124,11 +126,12 @@ std::string problem_with(const Gpus& gpus, const PlannedModels& planned) {
     return smaller.shape.*number;
   };
   return fmt::format(
-      "a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {} KiB of shared memory "
-      "and {} has {} KiB a block; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
+      "a model of n_features = {}, n_hidden = {}, n_experts = {}, top_k = {} needs {:.0f} KiB of device memory "
+      "and {} has {:.0f} KiB left; n_features up to {}, n_hidden up to {} or n_experts up to {} would fit",
       planned.shape.n_features, planned.shape.n_hidden, planned.shape.n_experts, planned.shape.top_k,
-      (launch.shared_bytes + 1023) / 1024, name_of(gpus.devices.front()), launch.shared_limit / 1024,
-      fitting(&Shape::n_features), fitting(&Shape::n_hidden), fitting(&Shape::n_experts));
+      std::ceil(static_cast<double>(launch.global_bytes) / 1024), name_of(gpus.devices.front()),
+      std::floor(static_cast<double>(launch.global_free) / 1024), fitting(&Shape::n_features), fitting(&Shape::n_hidden),
+      fitting(&Shape::n_experts));
 }
 
 }  // namespace phasegrid

@@ -41,15 +41,17 @@ using Vector = std::vector<T>;
 // What kernels read of models that one of them can train.
 template <template <class> class Array>
 struct JobInputs {
-  JobInputs(const PlannedModels& planned, const std::vector<BiasCorrection>& corrections_of_adamw)
+  JobInputs(const PlannedModels& planned, const CorrectionTables& tables)
       : cells(planned.cells),
         features(planned.features),
         models(planned.models),
         snapshots(planned.snapshots),
-        corrections(corrections_of_adamw),
+        corrections(tables.numbers),
+        initial(planned.initial),
         n_models(planned.models.size()),
         n_snapshots(planned.snapshots.size()),
-        n_corrections(corrections_of_adamw.size()),
+        n_corrections(tables.length),
+        n_initial(planned.initial.size()),
         top_k(planned.shape.top_k) {}
 
   Array<CellSettings> cells;
@@ -57,7 +59,8 @@ struct JobInputs {
   Array<ModelId> models;
   Array<std::int32_t> snapshots;
   Array<BiasCorrection> corrections;
-  std::size_t n_models, n_snapshots, n_corrections;
+  Array<float> initial;
+  std::size_t n_models, n_snapshots, n_corrections, n_initial;
   int top_k;
 };
 
@@ -108,6 +111,7 @@ Job job_of(const Inputs& inputs, Outputs& outputs, const std::int32_t* stop) {
   job.models = kernel_data(inputs.models);
   job.corrections = kernel_data(inputs.corrections);
   job.n_corrections = static_cast<std::int32_t>(inputs.n_corrections);
+  job.initial = inputs.n_initial == 0 ? nullptr : kernel_data(inputs.initial);
   job.snapshots = kernel_data(inputs.snapshots);
   job.n_snapshots = static_cast<std::int32_t>(inputs.n_snapshots);
   job.stop = stop;

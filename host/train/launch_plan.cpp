@@ -11,15 +11,22 @@ constexpr std::size_t kMostModels = std::numeric_limits<std::int32_t>::max();  /
 
 bool fits(const LaunchPlan& plan, const PlannedSweep& sweep) {
   return plan.shape == sweep.shape && plan.mapping == sweep.mapping && plan.snapshots == sweep.snapshots &&
+         plan.initial.empty() == sweep.initial.empty() &&
          plan.models.size() + sweep.models.size() <= kMostModels;
 }
 
 void append(const PlannedSweep& sweep, std::size_t number, LaunchPlan& plan) {
   const auto first_cell = static_cast<std::int32_t>(plan.cells.size());
   plan.load_balance = plan.load_balance || sweep.load_balance;
+  plan.plain = plan.plain && sweep.plain;
   plan.largest_batch = std::max(plan.largest_batch, sweep.largest_batch);
   plan.most_steps = std::max(plan.most_steps, sweep.most_steps);
   plan.cells.insert(plan.cells.end(), sweep.cells.begin(), sweep.cells.end());
+  for (std::size_t cell = plan.cells.size() - sweep.cells.size(); cell < plan.cells.size(); ++cell) {
+    std::int32_t& betas = plan.cells[cell].optimizer.betas;
+    betas = place_of(plan.betas, sweep.betas[static_cast<std::size_t>(betas)]);
+  }
+  plan.initial.insert(plan.initial.end(), sweep.initial.begin(), sweep.initial.end());
   plan.features.insert(plan.features.end(), sweep.features.begin(), sweep.features.end());
   for (std::size_t model = 0; model < sweep.models.size(); ++model) {
     plan.models.push_back({first_cell + sweep.models[model].cell, sweep.models[model].restart});

@@ -26,6 +26,7 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
   if (sweep.keep == Keep::all) memory.results += 4 * models * parameters;
   const double features = sweep.mapping == Mapping::block ? sweep.shape.n_features * sizeof(FeatureSettings) : 0;
   memory.planned = cells * (sizeof(CellSettings) + features) + models * sizeof(ModelId);
+  if (sweep.starts_given) memory.planned += 4 * cells * parameters;
   // A launch's list of models is made, and then cut into those of each GPU.
   memory.pinned = models * (8 + one) + 2 * (cells * (sizeof(CellSettings) + features) + models * (sizeof(ModelId) + 16));
   memory.shares = 40 * cells;

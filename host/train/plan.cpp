@@ -40,7 +40,7 @@ class KeyHash {
 
 // The words w with (w + 2^31) / 2^32 < p, w signed, are those up to present_limit; (w + 2^31) / 2^32 / p is the
 // feature. The scale is rounded down until the largest feature is below 1.
-FeatureLaw law_of_density(double density) {
+FeatureLaw unit_law(double density) {
   const double words = std::ceil(density * 0x1p32);
   const auto present_limit = static_cast<std::int32_t>(words - 1 - 0x1p31);
   const float largest = static_cast<float>(present_limit);
@@ -49,8 +49,39 @@ FeatureLaw law_of_density(double density) {
   return {present_limit, scale, scale * 0x1p31f};
 }
 
+// The same with values in [low, high), or that number.
+FeatureLaw law_of_density(double density, const InputSettings& inputs) {
+  FeatureLaw law = unit_law(density);
+  if (inputs.value_low == 0 && inputs.value_high == 1) return law;
+  const double range = inputs.value_high - inputs.value_low;
+  const float scale = static_cast<float>(range * static_cast<double>(law.scale));
+  const float offset = static_cast<float>(inputs.value_low + range * static_cast<double>(law.offset));
+  return {law.present_limit, scale, offset};
+}
+
+// Words of which kind follow each other for the inputs of a cell.
+InputLaw input_law(const Cell& cell) {
+  const InputSettings& inputs = cell.inputs;
+  InputLaw law{};
+  law.presence = inputs.presence;
+  law.values = inputs.values;
+  law.samples = inputs.samples;
+  law.size = inputs.presence == PresenceLaw::active ? inputs.active : std::max(1, inputs.group_size);
+  const double p = 1.0 - cell.sparsity.front();
+  law.choice = unit_law(inputs.presence == PresenceLaw::correlated       ? p
+                        : inputs.presence == PresenceLaw::anticorrelated ? std::min(1.0, p * inputs.group_size)
+                                                                         : 1.0);
+  law.general = inputs.presence != PresenceLaw::independent || inputs.values != ValueLaw::uniform || inputs.samples > 0;
+  return law;
+}
+
 float sparsity_of(const Cell& cell, int feature) {
   return static_cast<float>(cell.sparsity[static_cast<std::size_t>(feature)]);
+}
+
+// Whether a feature's presence follows from another word than its value.
+bool has_presence_word(const InputSettings& inputs) {
+  return inputs.presence != PresenceLaw::independent || inputs.values == ValueLaw::normal;
 }
 
 bool features_alike(const Cell& cell) {
@@ -67,8 +98,20 @@ std::vector<double> values_of(const Grid& grid, AxisName name, double otherwise)
 
 }  // namespace
 
+std::int32_t place_of(std::vector<Betas>& list, const Betas& betas) {
+  const auto found = std::ranges::find(list, betas);
+  if (found != list.end()) return static_cast<std::int32_t>(found - list.begin());
+  list.push_back(betas);
+  return static_cast<std::int32_t>(list.size()) - 1;
+}
+
+bool is_plain(const Shape& shape, const Cell& cell) {
+  return shape.is_papers_model() && input_law(cell).general == 0 && cell.inputs.target == Target::identity &&
+         cell.train.loss_power == 2;
+}
+
 Mapping mapping_of(const Shape& shape, const Cell& cell) {
-  return serves_tiny(shape, features_alike(cell)) ? Mapping::tiny : Mapping::block;
+  return is_plain(shape, cell) && cell.train.load_balance_over == BalanceOver::all && serves_tiny(shape, features_alike(cell)) ? Mapping::tiny : Mapping::block;
 }
 
 int cpu_tile(const Shape& shape, int batch) {
@@ -103,7 +146,7 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   const TrainSettings& train = cell.train;
   CellSettings settings{};
   const bool alike = features_alike(cell);
-  if (alike) settings.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, 0)));
+  if (alike) settings.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, 0)), cell.inputs);
   for (int f = 0; f < std::min(shape.n_features, kMaxTinyFeatures); ++f) {
     settings.importance[f] = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
   }
@@ -118,8 +161,27 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   settings.stop_below = static_cast<float>(train.stop_below);
   settings.load_balance = static_cast<float>(train.load_balance);
   settings.schedule = train.schedule;
+  settings.warmup = train.warmup;
+  settings.floor = static_cast<float>(train.floor);
+  settings.optimizer = {train.optimizer,
+                        static_cast<float>(train.beta1),
+                        static_cast<float>(1 - train.beta1),
+                        static_cast<float>(train.beta2),
+                        static_cast<float>(1 - train.beta2),
+                        static_cast<float>(train.epsilon),
+                        static_cast<float>(train.momentum),
+                        train.weight_decay_on,
+                        0};
+  settings.inputs = input_law(cell);
+  settings.error = {train.loss_power, cell.inputs.target};
+  settings.shared = cell.inputs.shared;
+  settings.balance_over = train.load_balance_over;
   settings.router_init = cell.init.router;
+  settings.weight_init = cell.init.weights;
+  settings.weight_spread = static_cast<float>(cell.init.weight_spread);
+  settings.decoder_init = cell.init.decoder;
   settings.bias_init = cell.init.bias;
+  settings.bias_spread = static_cast<float>(cell.init.bias_spread);
   settings.steps = train.steps;
   settings.batch = train.batch;
   settings.keep_evaluation = train.keep != Keep::last_batch ? 1 : 0;
@@ -127,6 +189,12 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   KeyHash hash;
   hash.add(static_cast<std::uint32_t>(cell.seed));
   hash.add(static_cast<std::uint32_t>(cell.seed >> 32));
+  if (cell.inputs.shared == SharedData::cells) {  // nothing that may differ between cells
+    const auto key = hash.finish();
+    settings.key[0] = key[0];
+    settings.key[1] = key[1];
+    return settings;
+  }
   for (int number : {shape.n_features, shape.n_hidden, shape.n_experts, shape.top_k, train.batch}) {
     hash.add(static_cast<std::uint32_t>(number));
   }
@@ -148,7 +216,11 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
   std::vector<FeatureSettings> features(static_cast<std::size_t>(shape.n_features));
   for (int f = 0; f < shape.n_features; ++f) {
     FeatureSettings& feature = features[static_cast<std::size_t>(f)];
-    feature.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, f)));
+    feature.law = law_of_density(1.0 - static_cast<double>(sparsity_of(cell, f)), cell.inputs);
+    if (has_presence_word(cell.inputs)) {  // the value's word is taken whole
+      const FeatureLaw value = law_of_density(1.0, cell.inputs);
+      feature.law.scale = value.scale, feature.law.offset = value.offset;
+    }
     feature.importance = static_cast<float>(cell.importance[static_cast<std::size_t>(f)]);
   }
   return features;
@@ -164,10 +236,18 @@ PlannedSweep::PlannedSweep(const Sweep& sweep)
     : grid(sweep),
       restarts(sweep.restarts),
       keep(sweep.train.keep),
+      starts_given(!sweep.init.from.empty()),
       steps_(sweep.train.steps),
       batch_(sweep.train.batch) {
   shape = sweep.shape;
-  mapping = mapping_of(shape, grid.cell(0));
+  mapping = Mapping::tiny;
+  plain = true;
+  for (double power : values_of(grid, AxisName::loss_power, sweep.train.loss_power)) {  // the one axis it depends on
+    Cell cell = grid.cell(0);
+    cell.train.loss_power = static_cast<int>(power);
+    if (mapping_of(shape, cell) == Mapping::block) mapping = Mapping::block;
+    plain = plain && is_plain(shape, cell);
+  }
   largest_batch = static_cast<int>(std::ranges::max(values_of(grid, AxisName::batch, batch_)));
   most_steps = static_cast<int>(std::ranges::max(values_of(grid, AxisName::steps, steps_)));
   load_balance = std::ranges::max(values_of(grid, AxisName::load_balance, sweep.train.load_balance)) != 0;
@@ -183,6 +263,7 @@ void PlannedSweep::expand() {
   for (std::size_t c = 0; c < grid.cells(); ++c) {
     const Cell cell = grid.cell(c);
     cells.push_back(cell_settings(shape, cell));
+    cells.back().optimizer.betas = place_of(betas, {cell.train.beta1, cell.train.beta2});
     if (mapping == Mapping::tiny) continue;
     const std::vector<FeatureSettings> of_cell = feature_settings(shape, cell);
     features.insert(features.end(), of_cell.begin(), of_cell.end());
@@ -204,14 +285,30 @@ double PlannedSweep::work(std::size_t cell) const {
                     static_cast<int>(grid.value(cell, AxisName::batch).value_or(batch_)));
 }
 
-std::vector<BiasCorrection> bias_corrections(int steps) {
-  std::vector<BiasCorrection> corrections(static_cast<std::size_t>(std::min(steps, 20000)));
+std::vector<BiasCorrection> bias_corrections(int steps, const Betas& betas) {
+  std::vector<BiasCorrection> corrections(static_cast<std::size_t>(steps));
   for (std::size_t i = 0; i < corrections.size(); ++i) {
     const double step = static_cast<double>(i + 1);
-    corrections[i].first = static_cast<float>(1.0 / (1.0 - std::pow(0.9, step)));
-    corrections[i].second = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(0.999, step)));
+    corrections[i].first = static_cast<float>(1.0 / (1.0 - std::pow(betas.first, step)));
+    corrections[i].second = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(betas.second, step)));
   }
   return corrections;
+}
+
+CorrectionTables correction_tables(const PlannedModels& planned) {
+  double needed = 1;  // steps until beta^t < 2^-26
+  for (const Betas& betas : planned.betas) {
+    for (double beta : {betas.first, betas.second}) {
+      if (beta > 0) needed = std::max(needed, std::ceil(18.1 / -std::log(beta)));
+    }
+  }
+  CorrectionTables tables;
+  tables.length = static_cast<std::size_t>(std::min<double>(needed, std::max(1, planned.most_steps)));
+  for (const Betas& betas : planned.betas) {
+    const std::vector<BiasCorrection> one = bias_corrections(static_cast<int>(tables.length), betas);
+    tables.numbers.insert(tables.numbers.end(), one.begin(), one.end());
+  }
+  return tables;
 }
 
 }  // namespace phasegrid

@@ -17,14 +17,26 @@ namespace phasegrid {
 // threads, a tile of the batch at a time.
 enum class Mapping { tiny, block };
 
+// A pair of AdamW's or Adam's constants.
+struct Betas {
+  double first = 0.9, second = 0.999;
+  friend bool operator==(const Betas&, const Betas&) = default;
+};
+
+// Where a pair stands in a list, which takes it where it is new.
+std::int32_t place_of(std::vector<Betas>& list, const Betas& betas);
+
 // Models that one kernel can train together, as it sees them.
 struct PlannedModels {
   Shape shape;
   Mapping mapping = Mapping::tiny;
   bool load_balance = false;              // in any cell
+  bool plain = true;                      // mapping block: every model is the paper's (is_plain)
   int largest_batch = 1, most_steps = 1;  // of any cell
   std::vector<CellSettings> cells;
   std::vector<FeatureSettings> features;  // [cells][n], mapping block
+  std::vector<Betas> betas;               // that cells name
+  std::vector<float> initial;             // [cells][parameter_count] that models start at; empty: at random numbers
   std::vector<std::int32_t> snapshots;    // steps, ascending
   std::vector<ModelId> models;            // those still to train
 };
@@ -47,12 +59,17 @@ struct PlannedSweep : PlannedModels {
   int restarts;
   Keep keep;
   bool on_gpu = false;        // who trains it
+  bool starts_given;          // models start at those of a file
   BlockLayout layout{};       // mapping block: as the CPU lays a model out
   std::size_t workspace = 0;  // floats that a CPU thread needs to train a model
 
  private:
   int steps_, batch_;  // where they are no axis
 };
+
+// Whether a model is the paper's own, for which a GPU's block mapping has a kernel: features that are present alone and
+// uniform, linear hidden units, ReLU outputs, tied weights, biases, and squared errors.
+bool is_plain(const Shape& shape, const Cell& cell);
 
 // The planner's choice: tiny where it is compiled for the shape and all features are present alike.
 Mapping mapping_of(const Shape& shape, const Cell& cell);
@@ -78,7 +95,13 @@ double model_work(const Shape& shape, Mapping mapping, int steps, int batch);
 // The cells of a shard, as the function of that name in shard.hpp.
 std::vector<std::vector<bool>> shard_cells(std::span<const PlannedSweep> sweeps, const Shard& shard);
 
-// AdamW's bias corrections for steps 1 .. min(steps, 20000): beyond, both are 1 in float32.
-std::vector<BiasCorrection> bias_corrections(int steps);
+// Bias corrections for steps 1 .. steps; and, for all pairs of betas of some models, tables of one length one after the
+// other, beyond which all corrections are 1 in float32.
+std::vector<BiasCorrection> bias_corrections(int steps, const Betas& betas = {});
+struct CorrectionTables {
+  std::vector<BiasCorrection> numbers;  // [betas][length]
+  std::size_t length = 0;
+};
+CorrectionTables correction_tables(const PlannedModels& planned);
 
 }  // namespace phasegrid

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "backend.hpp"
+#include "initial.hpp"
 #include "memory.hpp"
 #include "phasegrid/error.hpp"
 #include "results/results_check.hpp"
@@ -157,6 +158,9 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   if (!options.resume.empty() && options.resume.size() != sweeps.size()) {
     throw InputError("resume must be empty or have one entry a sweep");
   }
+  if (!options.initial.empty() && options.initial.size() != sweeps.size()) {
+    throw InputError("initial must be empty or have one entry a sweep");
+  }
   if (!(options.checkpoint_seconds >= 0)) {
     throw InputError(fmt::format("checkpoint_seconds must be a number of at least 0, not {}", options.checkpoint_seconds));
   }
@@ -194,6 +198,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       check_results(results[s], name);
     }
     planned[s].expand();
+    planned[s].initial = initial_models(sweeps[s], options.initial.empty() ? std::span<const float>() : options.initial[s]);
     planned[s].choose_models(results[s].status, mine[s]);
   }
   for (std::size_t s = 0; s < results.size(); ++s) {

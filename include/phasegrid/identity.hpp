@@ -5,7 +5,7 @@ namespace phasegrid {
 
 // How results files are written. Raised when a file holds what the version before would not find or would misread: an
 // array of another name or shape, or a setting that it does not know. Files of every format up to this one are read.
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 // Which numbers a sweep gives. Raised when any sweep that could be trained before gives other bits: another order of a
 // sum, other random numbers, another default. Results of other bits are read, but never taken into a training or merged.

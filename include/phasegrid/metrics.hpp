@@ -37,15 +37,16 @@ struct FeatureMetrics {
 FeatureMetrics feature_metrics(const Results& results);
 
 // ---------------------------------------------------------------- one model
-// Parameters of one model and its shape. W [E][n][m], b [E][n], G [E][n], as in Results::parameters. Every measure of a
-// model of which NaN were kept is NaN.
+// Parameters of one model and its shape. W and D [E][n][m], b [E][n], G [E][n], as in Results::parameters. Every measure
+// of a model of which NaN were kept is NaN. Norms, interference and dimensionalities are those of W, the encoder.
 struct ModelView {
   Shape shape;
   std::span<const float> parameters;
 
-  std::span<const float> expert(int e) const;  // [n][m]
-  std::span<const float> bias(int e) const;    // [n]
-  std::span<const float> router(int e) const;  // [n]
+  std::span<const float> expert(int e) const;   // W, [n][m]
+  std::span<const float> decoder(int e) const;  // D, [n][m]: W where weights are tied
+  std::span<const float> bias(int e) const;     // [n]; empty where the model has none
+  std::span<const float> router(int e) const;   // [n]
 };
 ModelView kept_model(const Results& results, std::size_t cell);
 
@@ -56,7 +57,8 @@ struct Routing {
   std::vector<double> gates;  // [k]
 };
 Routing route(const ModelView& model, std::span<const float> input);
-// The reconstruction x' [n] of an input [n]: sum over active e of gate_e ReLU(W_e W_e^T x + b_e). Paper 3.1.
+// The reconstruction x' [n] of an input [n]: sum over active e of gate_e output(D_e hidden(W_e^T x) + b_e)
+// (architecture.hpp). Paper 3.1.
 std::vector<double> reconstruct(const ModelView& model, std::span<const float> input);
 
 // sum over experts and features of D_i^e. At most E m. Paper 3.2.

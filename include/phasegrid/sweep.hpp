@@ -25,10 +25,10 @@ enum class Keep { last_batch, evaluation, all };
 // Settings of one training run. Defaults are those of the paper's Figure 4, but for load_balance (0.01 there) and keep
 // (last_batch there): what was chosen to repeat its authors' run stands in experiments/*.toml.
 struct TrainSettings {
-  int steps = 5000;             // >= 1
+  int steps = 5000;             // >= 0; 0 trains nothing, and losses are those of the initial models
   int batch = 512;              // samples a step, 1 .. 16,777,216
   double learning_rate = 1e-3;  // >= 0
-  double weight_decay = 0.01;   // >= 0, decoupled (AdamW), on every parameter
+  double weight_decay = 0.01;   // >= -1, which pulls norms up; decoupled with AdamW, L2 with Adam and SGD
   double load_balance = 0;      // alpha >= 0 of the load-balance loss, of mixtures (E > 1) alone; 0: none
   Loss loss = Loss::mean;
   Keep keep = Keep::evaluation;
@@ -39,6 +39,15 @@ struct TrainSettings {
   // Steps after which losses and parameters are kept (0: the initial model), ascending, each from 0 to the smallest
   // number of steps of the sweep.
   std::vector<int> snapshots = {};
+  int warmup = 0;    // the first steps have factor (t + 1) / warmup in place of the schedule's
+  double floor = 0;  // 0 .. 1, share of the rate at which the schedule ends: floor + (1 - floor) factor
+  Optimizer optimizer = Optimizer::adamw;
+  double beta1 = 0.9, beta2 = 0.999;  // of AdamW and Adam, 0 .. 0.99999
+  double epsilon = 1e-8;              // of AdamW and Adam, > 0
+  double momentum = 0;                // of SGD, from 0 to below 1
+  DecayOn weight_decay_on = DecayOn::all;
+  int loss_power = 2;  // I_f |x'_f - target_f|^power: 2, 4, 6 or 8
+  BalanceOver load_balance_over = BalanceOver::all;
 
   friend bool operator==(const TrainSettings&, const TrainSettings&) = default;
 };
@@ -47,7 +56,31 @@ struct TrainSettings {
 // the sweep's seed and so shared by all its models.
 enum class ImportanceRule { list, geometric, shuffled_geometric };
 
-// The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1).
+// What else lies behind the inputs and their targets. Source: the field's toy models; definitions in
+// experiments/README.md.
+struct InputSettings {
+  ValueLaw values = ValueLaw::uniform;    // of a present feature
+  double value_low = 0, value_high = 1;   // of the uniform law: [low, high), or that number where both are equal
+  PresenceLaw presence = PresenceLaw::independent;
+  int group_size = 0;                     // correlated and anticorrelated: features of a block, which divide n
+  int active = 0;                         // PresenceLaw::active: so many of the n features are present
+  Target target = Target::identity;
+  int samples = 0;                        // of a fixed data set, drawn once for a cell; 0: always fresh ones
+  SharedData shared = SharedData::none;
+
+  friend bool operator==(const InputSettings&, const InputSettings&) = default;
+};
+
+// Probabilities of presence p_i = min(1, c i^-power), i from 1, with c such that they sum to `active`.
+struct PowerLaw {
+  double power = 0, active = 1;
+  friend bool operator==(const PowerLaw&, const PowerLaw&) = default;
+};
+
+// 1 - p_i of every feature.
+std::vector<double> power_law_sparsities(const PowerLaw& law, int n_features);
+
+// The input distribution: each feature is 0 with probability `sparsity`, else uniform in [0,1), or as `inputs` says.
 struct DataSettings {
   std::optional<double> sparsity;        // S in [0,1); needed here, or as one number a feature, unless it is an axis
   std::vector<double> feature_sparsity;  // S_f in [0,1), length n; empty means that all have `sparsity`
@@ -55,6 +88,8 @@ struct DataSettings {
   std::vector<double> importance;         // rule list: I_f >= 0, length n; empty means uniform (all 1)
   double importance_ratio = 1;            // the other rules: above 0, at most 1
   std::optional<double> last_importance;  // replaces the last importance
+  std::optional<PowerLaw> sparsity_power;  // in place of sparsity
+  InputSettings inputs;
 
   friend bool operator==(const DataSettings&, const DataSettings&) = default;
 };
@@ -62,13 +97,36 @@ struct DataSettings {
 struct InitSettings {
   RouterInit router = RouterInit::xavier;
   BiasInit bias = BiasInit::xavier;
+  double bias_spread = 0;  // BiasInit::normal: standard deviation
+  WeightInit weights = WeightInit::xavier;
+  double weight_spread = 0;  // WeightInit::normal: standard deviation, of encoders and decoders
+  DecoderInit decoder = DecoderInit::independent;
+  std::string from;  // a results file at whose kept models training starts: of the same grid, or of one cell for all
 
   friend bool operator==(const InitSettings&, const InitSettings&) = default;
 };
 
 // Everything that can stand under [axes], in the order of the grid's dimensions. A seed is added to the sweep's, so that
 // independent repetitions can be cells, each with its own kept model; it stays the last one.
-enum class AxisName { sparsity, last_importance, steps, batch, learning_rate, weight_decay, load_balance, seed };
+enum class AxisName {
+  sparsity,
+  last_importance,
+  active,
+  samples,
+  steps,
+  batch,
+  learning_rate,
+  weight_decay,
+  load_balance,
+  beta1,
+  beta2,
+  epsilon,
+  momentum,
+  loss_power,
+  warmup,
+  floor,
+  seed
+};
 constexpr int kAxisNames = static_cast<int>(AxisName::seed) + 1;
 std::string_view to_string(AxisName name);
 
@@ -102,6 +160,7 @@ struct Cell {
   std::uint64_t seed = 0;
   std::vector<double> sparsity;    // [n]
   std::vector<double> importance;  // [n]
+  InputSettings inputs;
   InitSettings init;
   TrainSettings train;
 };

@@ -27,6 +27,10 @@ struct BlockCpuKernels {
   void (*gradient)(const BlockProblem& problem, int restart, int step, const float* parameters,
                    float* gradient) = nullptr;
   void (*initial)(const BlockProblem& problem, int restart, float* parameters) = nullptr;
+
+  // Batch `batch` of so many fresh inputs [samples][n] of a general law, under the cell's key.
+  void (*draw_inputs)(const CellSettings& cell, const FeatureSettings* features, int n, int batch, int samples,
+                      float* inputs) = nullptr;
 };
 
 }  // namespace phasegrid

@@ -26,17 +26,13 @@ int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& 
 
 // ---------------------------------------------------------------- for tests and tools
 
-PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step) {
-  return {model_key(cell, restart), static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
-}
-
 // body(model, storage) for a model with these parameters, or initial ones where there are none.
 template <class Body>
 PG_INLINE void with_model(const BlockProblem& problem, int restart, const float* parameters, Body&& body) {
   const BlockStorage storage = storage_in(problem.layout, problem.workspace);
   BlockModel model(problem.shape, *problem.cell, problem.features, BlockTeam{}, storage);
   if (parameters == nullptr) {
-    model.initialise(model_key(*problem.cell, restart));
+    model.initialise(model_key(*problem.cell, restart), nullptr);
   } else {
     model.set_up();
     for (int p = 0; p < problem.shape.parameter_count(); ++p) *model.parameter(p) = parameters[p];
@@ -83,8 +79,30 @@ void initial(const BlockProblem& problem, int restart, float* parameters) {
              [&](BlockModel& model, const BlockStorage&) { model.write_parameters(parameters); });
 }
 
+void draw_inputs(const CellSettings& cell, const FeatureSettings* features, int n, int batch, int samples,
+                 float* inputs) {
+  Batch of = evaluation_batch(cell, nullptr);
+  of.step = static_cast<uint32_t>(batch);
+  for (int row = 0; row * kLanes < samples; ++row) {
+    Team::for_each_group([&](int lane) {
+      const auto law = [&](int f) -> const FeatureLaw& { return features[f].law; };
+      draw_general(
+          of, n, row, lane, [&](int f) { return law(f).present_limit; }, [&](int f) { return Floats(law(f).scale); },
+          [&](int f) { return Floats(law(f).offset); },
+          [&](int f, Floats x) {
+            float lanes[kWidth];
+            store(lanes, x);
+            for (int l = 0; l < kWidth; ++l) {
+              const int sample = row * kLanes + lane + l;
+              if (sample < samples) inputs[sample * n + f] = lanes[l];
+            }
+          });
+    });
+  }
+}
+
 }  // namespace
 
-BlockCpuKernels block_kernels() { return {train, draw_batch, loss, gradient, initial}; }
+BlockCpuKernels block_kernels() { return {train, draw_batch, loss, gradient, initial, draw_inputs}; }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

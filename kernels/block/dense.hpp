@@ -1,6 +1,6 @@
 // A dense model (one expert, which takes every sample) in the block mapping. Its tile lies by columns: the lanes are
-// samples, so that h = W^T x, z = W h + b and dL/dh = W^T g, with g = dL/dz, are plain chains of fma, and only dL/dW
-// and dL/db sum over lanes, once a tile.
+// samples, so that h = W^T x, z = D h + b and dL/dh = D^T g, with g = dL/dz, are plain chains of fma, and only dL/dW,
+// dL/dD and dL/db sum over lanes, once a tile. (Where weights are tied D is W, and their gradients are summed together.)
 #pragma once
 
 #include "tile_inputs.hpp"
@@ -55,16 +55,30 @@ PG_INLINE void for_each_product(int rows, int depth, int registers, BlockTeam te
   team.barrier();
 }
 
-// out(j) = sum over f of W_fj in(f): h = W^T x, and dL/dh = W^T g.
+// out(j) = sum over f of row first_row + j of the parameters, times in(f): h = W^T x, and dL/dh = D^T g.
 template <class In, class Out>
-PG_STAGE void through_dense_weights(BlockStorage s, int registers, BlockTeam team, In in, Out out) {
+PG_STAGE void through_dense_weights(BlockStorage s, int first_row, int registers, BlockTeam team, In in, Out out) {
   for_each_product(
       s.l.m, s.l.n, registers, team, [](int) PG_INLINE_LAMBDA { return 0.0f; },
-      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.encoder_row(j))[f]; }, in,
+      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, first_row + j)[f]; }, in,
       [&](int j, int column, Floats sum) PG_INLINE_LAMBDA { store(out(j) + column, sum); });
 }
 
-// finish(f, column, z) for z = W h + b.
+// Of hidden units with a ReLU: keeps to(j) where open(j), which may be the same, is above 0 (or NaN).
+template <class Open, class To>
+PG_STAGE void close_dense_units(BlockStorage s, int registers, BlockTeam team, Open open, To to) {
+  PG_NO_UNROLL
+  for (int j = team.worker(); j < s.l.m; j += team.workers()) {
+    PG_NO_UNROLL
+    for (int r = 0; r < registers; ++r) {
+      const int column = column_of(r);
+      store(to(j) + column, PlainOutput::back(AllLanes{}, load(open(j) + column), load(to(j) + column)));
+    }
+  }
+  team.barrier();
+}
+
+// finish(f, column, z) for z = D h + b.
 template <class Finish>
 PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finish finish) {
   for_each_product(
@@ -76,43 +90,47 @@ PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finis
 // body(samples, registers): every tile of the batch, with its inputs x and hidden units h; `samples` of it belong to
 // the batch, and that many registers hold them.
 template <class Body>
-PG_INLINE void for_each_dense_tile(const BlockStorage& s, const Batch& batch, BlockTeam team, Body&& body) {
+PG_INLINE void for_each_dense_tile(const BlockStorage& s, Activation hidden, const Batch& batch, BlockTeam team,
+                                   Body&& body) {
   for_each_tile_of(s, batch, team, [&](int first, int samples) PG_INLINE_LAMBDA {
     const int rows = (samples + kLanes - 1) / kLanes, registers = registers_of(rows * kLanes);
     draw_columns(s, batch, first / kLanes, rows, team);
+    const auto unit = [=](int j) PG_INLINE_LAMBDA { return s.unit(j); };
     through_dense_weights(
-        s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.feature(f); },
-        [=](int j) PG_INLINE_LAMBDA { return s.unit(j); });
+        s, s.l.encoder_row(0), registers, team, [=](int f) PG_INLINE_LAMBDA { return s.feature(f); }, unit);
+    if (hidden == Activation::relu) close_dense_units(s, registers, team, unit, unit);
     body(samples, registers);
   });
 }
 
 // ---------------------------------------------------------------- the loss
 
-// sample_loss[i] = sum of I_f error_f^2, the errors being in place of g.
-PG_STAGE void sum_dense_errors(BlockStorage s, int registers, BlockTeam team) {
+// sample_loss[i] = sum of I_f error_f^2 (or another power), the errors being in place of g.
+template <class Output>
+PG_STAGE void sum_dense_errors(BlockStorage s, Output output, int registers, BlockTeam team) {
   PG_NO_UNROLL
   for (int r = team.worker(); r < registers; r += team.workers()) {
     Floats sum = 0.0f;
     PG_NO_UNROLL
     for (int f = 0; f < s.l.n; ++f) {
       const Floats error = load(s.slope(f) + column_of(r));
-      sum = fma(Floats(s.importance()[f]) * error, error, sum);
+      sum = fma(output.raised(Floats(s.importance()[f]) * error, error), error, sum);
     }
     store(s.sample_loss() + column_of(r), sum);
   }
   team.barrier();
 }
 
-// scale * sum of I_f (x'_f - x_f)^2. One expert has no load to balance.
+// scale * sum of I_f (x'_f - target_f)^2. One expert has no load to balance.
 template <class Output>
-PG_STAGE float dense_loss(BlockStorage s, const Batch& batch, float scale, BlockTeam team) {
+PG_STAGE float dense_loss(BlockStorage s, Activation hidden, Output output, const Batch& batch, float scale,
+                          BlockTeam team) {
   clear_totals(s, team);
-  for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
+  for_each_dense_tile(s, hidden, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
     dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
-      store(s.slope(f) + column, Output::value(z) - load(s.feature(f) + column));
+      store(s.slope(f) + column, output.value(z) - output.target(load(s.feature(f) + column)));
     });
-    sum_dense_errors(s, registers, team);
+    sum_dense_errors(s, output, registers, team);
     if (team.worker() == 0) add_to_lanes(s.sample_loss(), samples, s.total(0), team);
     team.barrier();  // the next tile overwrites what was added
   });
@@ -123,14 +141,15 @@ PG_STAGE float dense_loss(BlockStorage s, const Batch& batch, float scale, Block
 
 // ---------------------------------------------------------------- the gradient
 
-// g = 2 scale I (x' - x) times the output's slope, and 0 beyond the batch.
+// g = 2 scale I (x' - target) times the output's slope, and 0 beyond the batch.
 template <class Output>
-PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int registers, BlockTeam team) {
-  const float factor = 2.0f * scale;
+PG_INLINE void dense_slopes(const BlockStorage& s, Output output, float scale, int samples, int registers,
+                            BlockTeam team) {
+  const float factor = output.power() * scale;
   dense_outputs(s, registers, team, [=](int f, int column, Floats z) PG_INLINE_LAMBDA {
     const Floats weight = factor * s.importance()[f];
-    const Floats error = Output::value_if_active(z) - load(s.feature(f) + column);
-    store(s.slope(f) + column, Output::back(AllLanes{}, z, weight * error));
+    const Floats error = output.value_if_active(z) - output.target(load(s.feature(f) + column));
+    store(s.slope(f) + column, output.back(AllLanes{}, z, output.raised(weight * error, error)));
   });
   if (samples % kLanes == 0) return;
   for (int f = team.thread(); f < s.l.n; f += team.threads()) {
@@ -139,39 +158,57 @@ PG_INLINE void dense_slopes(const BlockStorage& s, float scale, int samples, int
   team.barrier();
 }
 
-// Adds x (dL/dh)^T + g h^T to dL/dW, summed over the tile: in 32 lanes, then in one tree. kRows: of samples in the tile,
-// or 0 where `registers` says it.
-template <int kRows>
-PG_INLINE int add_dense_products(const BlockStorage& s, int registers, BlockTeam team) {
+// Adds the products of kPairs pairs of a(f + i) and b(j + i), each a row of the tile's samples, summed over the pairs and
+// the tile (in 32 lanes, then in one tree), to column f of row to(j) of the gradient. kRows: of samples in the tile, or 0
+// where `registers` says it. Returns the number of tasks from `task` on.
+template <int kRows, int kPairs, class A, class B>
+PG_INLINE int add_dense_products(const BlockStorage& s, int first_row, int task, int registers, BlockTeam team, A&& a,
+                                 B&& b) {
   const int n = s.l.n, m = s.l.m;
-  int task = 0;
   PG_NO_UNROLL
   for (int f = 0; f < n; f += 4) {
     PG_NO_UNROLL
     for (int j = 0; j < m; j += 4) {  // the units' samples stay in a first-level cache
       if (task++ % team.workers() != team.worker()) continue;
-      FourRows units[2], features[2];
+      FourRows units[kPairs], features[kPairs];
       PG_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        units[0].row[i] = s.unit_slope(j + i), features[0].row[i] = s.feature(f + i);
-        units[1].row[i] = s.unit(j + i), features[1].row[i] = s.slope(f + i);
+      for (int pair = 0; pair < kPairs; ++pair) {
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) units[pair].row[i] = b(pair, j + i), features[pair].row[i] = a(pair, f + i);
       }
       Floats sums[16];
       dot_four_by_four<kRows>(units, features, 4, registers, sums);
       team.add_sixteen(sums, m - j,
-                       [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, s.l.encoder_row(j + i)) + f; });
+                       [&](int i) PG_INLINE_LAMBDA { return s.gradient_row(0, first_row + j + i) + f; });
     }
   }
   return task;
 }
 
+// x (dL/dh)^T to dL/dW and g h^T to dL/dD: to the same where weights are tied.
+template <int kRows>
+PG_INLINE int add_weight_gradients(const BlockStorage& s, int registers, BlockTeam team) {
+  const auto x = [&](int, int f) PG_INLINE_LAMBDA { return s.feature(f); };
+  const auto unit_slope = [&](int, int j) PG_INLINE_LAMBDA { return s.unit_slope(j); };
+  const auto g = [&](int, int f) PG_INLINE_LAMBDA { return s.slope(f); };
+  const auto h = [&](int, int j) PG_INLINE_LAMBDA { return s.unit(j); };
+  if (s.l.tied()) {
+    return add_dense_products<kRows, 2>(
+        s, s.l.encoder_row(0), 0, registers, team,
+        [&](int pair, int f) PG_INLINE_LAMBDA { return pair == 0 ? x(0, f) : g(0, f); },
+        [&](int pair, int j) PG_INLINE_LAMBDA { return pair == 0 ? unit_slope(0, j) : h(0, j); });
+  }
+  const int task = add_dense_products<kRows, 1>(s, s.l.encoder_row(0), 0, registers, team, x, unit_slope);
+  return add_dense_products<kRows, 1>(s, s.l.decoder_row(0), task, registers, team, g, h);
+}
+
 // The same, and g to dL/db.
-PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team) {
-  const int n = s.l.n;
-  int task = registers == registers_of(kDenseTile) ? add_dense_products<kDenseTile / kLanes>(s, registers, team)
-                                                   : add_dense_products<0>(s, registers, team);
+PG_STAGE void add_dense_gradients(BlockStorage s, bool bias, int registers, BlockTeam team) {
+  const int n = s.l.n, columns = bias ? n : 0;
+  int task = registers == registers_of(kDenseTile) ? add_weight_gradients<kDenseTile / kLanes>(s, registers, team)
+                                                   : add_weight_gradients<0>(s, registers, team);
   PG_NO_UNROLL
-  for (int f = 0; f < n; f += 16) {
+  for (int f = 0; f < columns; f += 16) {
     if (task++ % team.workers() != team.worker()) continue;
     Floats sums[16];
     PG_UNROLL
@@ -188,14 +225,18 @@ PG_STAGE void add_dense_gradients(BlockStorage s, int registers, BlockTeam team)
 }
 
 template <class Output>
-PG_STAGE void dense_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+PG_STAGE void dense_gradient(BlockStorage s, const Shape& shape, Output output, const CellSettings& cell,
+                             const Batch& batch, BlockTeam team) {
   clear_gradient(s, team);
-  for_each_dense_tile(s, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
-    dense_slopes<Output>(s, cell.loss_scale, samples, registers, team);
+  for_each_dense_tile(s, shape.hidden, batch, team, [&](int samples, int registers) PG_INLINE_LAMBDA {
+    dense_slopes(s, output, cell.loss_scale, samples, registers, team);
+    const auto unit_slope = [=](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); };
     through_dense_weights(
-        s, registers, team, [=](int f) PG_INLINE_LAMBDA { return s.slope(f); },
-        [=](int j) PG_INLINE_LAMBDA { return s.unit_slope(j); });
-    add_dense_gradients(s, registers, team);
+        s, s.l.decoder_row(0), registers, team, [=](int f) PG_INLINE_LAMBDA { return s.slope(f); }, unit_slope);
+    if (shape.hidden == Activation::relu) {
+      close_dense_units(s, registers, team, [=](int j) PG_INLINE_LAMBDA { return s.unit(j); }, unit_slope);
+    }
+    add_dense_gradients(s, shape.bias, registers, team);
   });
 }
 

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "common/draws.hpp"
-#include "common/job.hpp"
 #include "machine/lanes.hpp"
 #include "phasegrid/architecture.hpp"
 
@@ -17,7 +16,8 @@ struct BlockLayout {
   int32_t n, m, E, k;
   int32_t n_padded;
   int32_t m_padded;     // hidden units of an entry, a multiple of 4
-  int32_t expert_rows;  // rows of one expert's parameters: m columns of W, the bias, the router
+  int32_t expert_rows;  // rows of one expert's parameters: m columns of W, those of D, the bias, the router
+  int32_t decoder;      // the first row of D; 0 where weights are tied, and D is W
   int32_t tile;         // T, a multiple of 32
   int32_t stride;       // of a dense model (E = 1): from a feature's or hidden unit's T samples to the next one's
 
@@ -30,6 +30,7 @@ struct BlockLayout {
   int32_t hidden;        // [T k][m_padded] h = W^T x; dense [m_padded][stride], as the next
   int32_t hidden_slope;  // [T k][m_padded] dL/dh = W^T g
   int32_t error;         // [T][n_padded] x' - x, k > 1
+  int32_t nonzero;       // [T] 1 where a sample's input is not all zero, with a load balance; else anything
   int32_t score;         // [E][T], E > 1, as all up to `sample` but for balance
   int32_t gate;          // [E][T], 0 where not active
   int32_t ordinal;       // [E][T] how many experts before e are active, k > 1
@@ -46,11 +47,12 @@ struct BlockLayout {
   int32_t stream;        // [tile / 32 * n_padded + 64] random words of one lane, CPU only
   int32_t size;          // of the arena
 
-  // Rows of one expert's parameters. Weights are tied: the decoder's column of a hidden unit is the encoder's.
+  // Rows of one expert's parameters. A model without biases has their row too: it stays 0.
+  constexpr bool tied() const { return decoder == 0; }
   constexpr int32_t encoder_row(int32_t unit) const { return unit; }
-  constexpr int32_t decoder_row(int32_t unit) const { return unit; }
-  constexpr int32_t bias_row() const { return m; }
-  constexpr int32_t router_row() const { return m + 1; }
+  constexpr int32_t decoder_row(int32_t unit) const { return decoder + unit; }
+  constexpr int32_t bias_row() const { return decoder + m; }
+  constexpr int32_t router_row() const { return bias_row() + 1; }
 
   int32_t parameter_floats;  // E expert_rows n_padded; the optimiser's states, as many floats each, lie elsewhere
 };
@@ -76,6 +78,7 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
   l.k = shape.top_k;
   l.n_padded = round_up(l.n, pad);
   l.m_padded = round_up(l.m, 4);
+  l.decoder = shape.tied ? 0 : l.m;
   l.expert_rows = l.router_row() + 1;
   l.tile = tile;
   l.parameter_floats = l.E * l.expert_rows * l.n_padded;
@@ -102,6 +105,7 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
     take(l.hidden_slope, tile * l.k * l.m_padded);
   }
   take(l.error, several ? tile * l.n_padded : 0);
+  take(l.nonzero, routed && load_balance ? tile : 0);
   take(l.score, routed ? l.E * tile : 0);
   take(l.gate, routed ? l.E * tile : 0);
   take(l.ordinal, several ? l.E * tile : 0);
@@ -125,12 +129,15 @@ inline BlockLayout block_layout(const Shape& shape, int tile, bool load_balance,
 constexpr int32_t kDenseArenaBytes = 162 * 1024;
 
 // The tile of a dense model of a batch: of kDenseTile samples, or, where so many do not fit kDenseArenaBytes, of the most
-// that do.
+// that do. Where none does, a GPU has the model in device memory, and the tile is a full one.
 inline int32_t dense_tile(const Shape& shape, int batch) {
   const int32_t unit = kLanes * samples_per_draw(shape.n_features);
   int32_t most = kDenseTile;
-  while (most > unit && block_layout(shape, most, false, kLanes, false).size > kDenseArenaBytes / 4) most -= unit;
-  return tile_of_batch(shape.n_features, batch, most);
+  const auto fits = [&](int32_t tile) {
+    return block_layout(shape, tile, false, kLanes, false).size <= kDenseArenaBytes / 4;
+  };
+  while (most > unit && !fits(most)) most -= unit;
+  return tile_of_batch(shape.n_features, batch, fits(most) ? most : kDenseTile);
 }
 
 }  // namespace phasegrid

@@ -1,5 +1,5 @@
-// The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs z = W h + b, and the errors
-// x' - x of a tile. Entries of one expert go four at a time, so that a weight read is used four times; past an expert's
+// The experts of the block mapping, forward: hidden h = W^T x of every entry, outputs z = D h + b, and the errors
+// x' - target of a tile. Entries of one expert go four at a time, so that a weight read is used four times; past an expert's
 // last entry a four repeats it.
 #pragma once
 
@@ -24,9 +24,10 @@ PG_INLINE void for_each_four(const BlockStorage& s, BlockTeam team, Body&& body)
   }
 }
 
-// out(entry)[j] = rows(entry) . W_j for the m columns W_j of the entry's expert: h = W^T x, and dL/dh = W^T g.
+// out(entry)[j] = rows(entry) . W_j for the m columns W_j of the entry's expert, from row first_row on of its parameters:
+// h = W^T x, and dL/dh = D^T g.
 template <class Rows, class Out>
-PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out) {
+PG_STAGE void through_weights(BlockStorage s, int first_row, BlockTeam team, Rows rows, Out out) {
   const int registers = registers_of(s.l.n);
   for_each_four(s, team, [&](int e, int first, int last) PG_INLINE_LAMBDA {
     FourRows a[1], w[1];
@@ -35,7 +36,7 @@ PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out
     PG_NO_UNROLL
     for (int j = 0; j < s.l.m; j += 4) {
       PG_UNROLL
-      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, s.l.encoder_row(smaller(j + i, s.l.m - 1)));
+      for (int i = 0; i < 4; ++i) w[0].row[i] = s.parameter_row(e, first_row + smaller(j + i, s.l.m - 1));
       Floats sums[16];
       dot_four_by_four(a, w, s.l.m - j, registers, sums);
       team.sum_sixteen(sums, last - first + 1, [&](int i) PG_INLINE_LAMBDA { return out(first + i) + j; });
@@ -44,13 +45,25 @@ PG_STAGE void through_weights(BlockStorage s, BlockTeam team, Rows rows, Out out
   team.barrier();
 }
 
-PG_STAGE void hidden_units(BlockStorage s, BlockTeam team) {
-  through_weights(
-      s, team, [=](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
-      [=](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
+// Of hidden units with a ReLU: keeps what is `to` where `open`, which may be the same, is above 0 (or NaN); both are
+// hidden(0) or hidden_slope(0), of all entries of the tile.
+PG_STAGE void close_units(BlockStorage s, const float* open, float* to, BlockTeam team) {
+  const int count = s.first()[s.l.E] * s.l.m_padded;
+  PG_NO_UNROLL
+  for (int i = team.thread() * kWidth; i < count; i += team.threads() * kWidth) {
+    store(to + i, PlainOutput::back(AllLanes{}, load(open + i), load(to + i)));
+  }
+  team.barrier();
 }
 
-// finish(to, x, column, z) for z = W h + b of every entry and register of columns; to and x are at that column of row
+PG_STAGE void hidden_units(BlockStorage s, Activation hidden, BlockTeam team) {
+  through_weights(
+      s, s.l.encoder_row(0), team, [=](int p) PG_INLINE_LAMBDA { return s.x(s.sample()[p]); },
+      [=](int p) PG_INLINE_LAMBDA { return s.hidden(p); });
+  if (hidden == Activation::relu) close_units(s, s.hidden(0), s.hidden(0), team);
+}
+
+// finish(to, x, column, z) for z = D h + b of every entry and register of columns; to and x are at that column of row
 // to(entry, sample) and of the sample's input.
 template <class To, class Finish>
 PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
@@ -100,9 +113,9 @@ PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
   team.barrier();
 }
 
-// k > 1: row(entry) becomes z, and error(sample) = weigh(sum of gate y over its entries, less x, column).
+// k > 1: row(entry) becomes z, and error(sample) = weigh(sum of gate y over its entries, less the target, column).
 template <class Output, class Weigh>
-PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh weigh) {
+PG_STAGE void combine_outputs(BlockStorage s, Output output, int samples, BlockTeam team, Weigh weigh) {
   outputs(
       s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
       [](float* row, const float*, int, Floats z) PG_INLINE_LAMBDA { store(row, z); });
@@ -114,14 +127,16 @@ PG_STAGE void combine_outputs(BlockStorage s, int samples, BlockTeam team, Weigh
       constexpr int kCount = decltype(count)::value;
       Floats error[kCount];
       PG_UNROLL
-      for (int c = 0; c < kCount; ++c) error[c] = Floats(0.0f) - load(s.x(sample) + column_of(r + c));
+      for (int c = 0; c < kCount; ++c) {
+        error[c] = Floats(0.0f) - output.target(load(s.x(sample) + column_of(r + c)));
+      }
       PG_NO_UNROLL
       for (int slot = 0; slot < k; ++slot) {
         const int p = slots[slot];
         const Floats gate = s.entry_gate()[p];
         PG_UNROLL
         for (int c = 0; c < kCount; ++c) {
-          error[c] = fma(gate, Output::value(load(s.row(p) + column_of(r + c))), error[c]);
+          error[c] = fma(gate, output.value(load(s.row(p) + column_of(r + c))), error[c]);
         }
       }
       PG_UNROLL

@@ -1,6 +1,7 @@
 // The gradient of a batch of a mixture in the block mapping, tile by tile. With g = dL/dz of an entry (z its output
 // before the ReLU)
-//   dL/dW = sum of x (W^T g)^T + g h^T,   dL/db = sum of g,   dL/dG_e = sum of (dL/ds_e) x,
+//   dL/dW = sum of x (D^T g)^T,   dL/dD = sum of g h^T,   dL/db = sum of g,   dL/dG_e = sum of (dL/ds_e) x,
+// the first two together where weights are tied,
 // each sum over the batch in the order of its samples, whatever the tile and the number of threads.
 #pragma once
 
@@ -8,26 +9,27 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - x) times the output's slope.
+// k = 1: the gate is exactly 1, so row(entry) becomes g = 2 scale I (x' - target) times the output's slope.
 template <class Output>
-PG_INLINE void output_slopes_top1(const BlockStorage& s, float scale, BlockTeam team) {
-  const Floats factor = 2.0f * scale;
+PG_INLINE void output_slopes_top1(const BlockStorage& s, Output output, float scale, BlockTeam team) {
+  const Floats factor = output.power() * scale;
   outputs(
       s, team, [=](int p, int) PG_INLINE_LAMBDA { return s.row(p); },
       [=](float* slope, const float* x, int column, Floats z) PG_INLINE_LAMBDA {
         const Floats weight = factor * load(s.importance() + column);
-        store(slope, Output::back(AllLanes{}, z, weight * (Output::value_if_active(z) - load(x))));
+        const Floats error = output.value_if_active(z) - output.target(load(x));
+        store(slope, output.back(AllLanes{}, z, output.raised(weight * error, error)));
       });
 }
 
-// k > 1: dL/dx' = 2 scale I (x' - x) of the tile's samples, in place of their errors. row(entry) holds z and becomes
+// k > 1: dL/dx' = 2 scale I (x' - target) of the tile's samples, in place of their errors. row(entry) holds z and becomes
 // g = gate dL/dx' times the slope at z; entry_slope becomes dL/dgate = y . dL/dx'.
 template <class Output>
-PG_STAGE void output_slopes_top_k(BlockStorage s, int samples, float scale, BlockTeam team) {
+PG_STAGE void output_slopes_top_k(BlockStorage s, Output output, int samples, float scale, BlockTeam team) {
   const int registers = registers_of(s.l.n), entries = s.first()[s.l.E];
-  const Floats factor = 2.0f * scale;
-  combine_outputs<Output>(s, samples, team, [=](Floats error, int column) PG_INLINE_LAMBDA {
-    return factor * load(s.importance() + column) * error;
+  const Floats factor = output.power() * scale;
+  combine_outputs(s, output, samples, team, [=](Floats error, int column) PG_INLINE_LAMBDA {
+    return output.raised(factor * load(s.importance() + column) * error, error);
   });
   PG_NO_UNROLL
   for (int first = team.worker() * 16; first < entries; first += team.workers() * 16) {
@@ -42,8 +44,8 @@ PG_STAGE void output_slopes_top_k(BlockStorage s, int samples, float scale, Bloc
         const Floats gate = s.entry_gate()[p];
         sums[i] = sum_along_row(registers, [&](int column, Floats sum) PG_INLINE_LAMBDA {
           const Floats slope = load(error + column), z = load(s.row(p) + column);
-          store(s.row(p) + column, Output::back(AllLanes{}, z, gate * slope));
-          return fma(slope, Output::value(z), sum);
+          store(s.row(p) + column, output.back(AllLanes{}, z, gate * slope));
+          return fma(slope, output.value(z), sum);
         });
       }
     }
@@ -78,15 +80,18 @@ PG_STAGE void score_slopes(BlockStorage s, int samples, bool balance, BlockTeam 
   team.barrier();
 }
 
-// Adds g h^T + x (dL/dh)^T of an expert's entries to rows of dL/dW: four hidden units by a block of registers at a
-// time.
-template <int kUnits, int kCount>
+// Adds an expert's entries to rows of its gradient, four hidden units by a block of registers at a time. Rows of
+// W take dL/dh x, rows of D take h g, and where weights are tied W takes both.
+enum class Side { encoder, decoder, tied };
+
+template <Side kSide, int kUnits, int kCount>
 PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r) {
+  const int row = kSide == Side::decoder ? s.l.decoder_row(unit) : s.l.encoder_row(unit);
   Floats sums[kUnits][kCount];
   PG_UNROLL
   for (int j = 0; j < kUnits; ++j) {
     PG_UNROLL
-    for (int c = 0; c < kCount; ++c) sums[j][c] = load(s.gradient_row(e, s.l.encoder_row(unit + j)) + column_of(r + c));
+    for (int c = 0; c < kCount; ++c) sums[j][c] = load(s.gradient_row(e, row + j) + column_of(r + c));
   }
   const int end = s.first()[e + 1];
   PG_NO_UNROLL
@@ -95,29 +100,30 @@ PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r)
     Floats input[kCount], output[kCount];
     PG_UNROLL
     for (int c = 0; c < kCount; ++c) {
-      input[c] = load(x + column_of(r + c));
-      output[c] = load(g + column_of(r + c));
+      if constexpr (kSide != Side::decoder) input[c] = load(x + column_of(r + c));
+      if constexpr (kSide != Side::encoder) output[c] = load(g + column_of(r + c));
     }
     PG_UNROLL
     for (int j = 0; j < kUnits; ++j) {
       const Floats unit_value = h[j], unit_slope = slope[j];
       PG_UNROLL
       for (int c = 0; c < kCount; ++c) {
-        sums[j][c] = fma(unit_value, output[c], sums[j][c]);
-        sums[j][c] = fma(unit_slope, input[c], sums[j][c]);
+        if constexpr (kSide != Side::encoder) sums[j][c] = fma(unit_value, output[c], sums[j][c]);
+        if constexpr (kSide != Side::decoder) sums[j][c] = fma(unit_slope, input[c], sums[j][c]);
       }
     }
   }
   PG_UNROLL
   for (int j = 0; j < kUnits; ++j) {
     PG_UNROLL
-    for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, s.l.encoder_row(unit + j)) + column_of(r + c), sums[j][c]);
+    for (int c = 0; c < kCount; ++c) store(s.gradient_row(e, row + j) + column_of(r + c), sums[j][c]);
   }
 }
 
-// Adds an expert's entries to dL/db, and where the router learns from them alone, to dL/dG.
+// Adds an expert's entries to dL/db, and where the router learns from them alone, to dL/dG. A model without biases keeps
+// theirs at 0.
 template <int kCount>
-PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool learns) {
+PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool has_bias, bool learns) {
   Floats bias[kCount], router[kCount];
   PG_UNROLL
   for (int c = 0; c < kCount; ++c) {
@@ -136,12 +142,12 @@ PG_INLINE void add_bias_and_router(const BlockStorage& s, int e, int r, bool lea
   }
   PG_UNROLL
   for (int c = 0; c < kCount; ++c) {
-    store(s.gradient_row(e, s.l.bias_row()) + column_of(r + c), bias[c]);
+    if (has_bias) store(s.gradient_row(e, s.l.bias_row()) + column_of(r + c), bias[c]);
     store(s.gradient_row(e, s.l.router_row()) + column_of(r + c), router[c]);
   }
 }
 
-PG_STAGE void add_expert_gradients(BlockStorage s, bool balance, BlockTeam team) {
+PG_STAGE void add_expert_gradients(BlockStorage s, bool has_bias, bool balance, BlockTeam team) {
   const int registers = registers_of(s.l.n), m = s.l.m;
   const bool learns = s.l.k > 1 && !balance;
   int task = 0;
@@ -152,9 +158,13 @@ PG_STAGE void add_expert_gradients(BlockStorage s, bool balance, BlockTeam team)
     for_each_block<kBlockRegisters>(registers, [&](int r, auto count) PG_INLINE_LAMBDA {
       constexpr int kCount = decltype(count)::value;
       for_each_block<4>(m, [&](int unit, auto units) PG_INLINE_LAMBDA {
-        if (mine()) add_outer_products<decltype(units)::value, kCount>(s, e, unit, r);
+        constexpr int kUnits = decltype(units)::value;
+        if (!mine()) return;
+        if (s.l.tied()) return add_outer_products<Side::tied, kUnits, kCount>(s, e, unit, r);
+        add_outer_products<Side::encoder, kUnits, kCount>(s, e, unit, r);
+        add_outer_products<Side::decoder, kUnits, kCount>(s, e, unit, r);
       });
-      if (mine()) add_bias_and_router<kCount>(s, e, r, learns);
+      if (mine()) add_bias_and_router<kCount>(s, e, r, has_bias, learns);
     });
   }
   team.barrier();
@@ -164,13 +174,15 @@ PG_STAGE void add_expert_gradients(BlockStorage s, bool balance, BlockTeam team)
 
 // balance[e] = alpha E f_e / batch, what the load balance adds to dL/dP_e of every sample (f_e, the share of the batch
 // dispatched to e, has no gradient). f_e is needed first, so a pass over the same batch counts.
-PG_INLINE void balance_slopes(const BlockStorage& s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
+PG_INLINE void balance_slopes(const BlockStorage& s, const CellSettings& cell, Balance balance, const Batch& batch,
+                              BlockTeam team) {
   clear_totals(s, team);
-  for_each_tile(s, batch, false, team, [&](int) PG_INLINE_LAMBDA {
-    add_counts(s, team);
+  const Balance counted = balance == Balance::nonzero ? balance : Balance::none;  // (all: no probability is asked for)
+  for_each_tile(s, batch, counted, team, [&](int) PG_INLINE_LAMBDA {
+    add_counts(s, counted, team);
     team.barrier();  // the next tile counts anew
   });
-  const float share = 1.0f / static_cast<float>(batch.samples);
+  const float share = balance_share(s, balance, batch);
   for (int e = team.thread(); e < s.l.E; e += team.threads()) {
     s.balance()[e] = cell.load_balance * static_cast<float>(s.l.E) * share * (s.total(1 + s.l.E + e)[0] * share);
   }
@@ -221,23 +233,26 @@ PG_STAGE void add_router_gradients(BlockStorage s, int samples, BlockTeam team) 
 // ---------------------------------------------------------------- a step
 
 template <class Output>
-PG_STAGE void mixture_gradient(BlockStorage s, const CellSettings& cell, const Batch& batch, BlockTeam team) {
-  const bool balance = cell.load_balance != 0.0f;
-  if (balance) balance_slopes(s, cell, batch, team);
+PG_STAGE void mixture_gradient(BlockStorage s, const Shape& shape, Output output, const CellSettings& cell,
+                               const Batch& batch, BlockTeam team) {
+  const Balance over = balance_of(cell);
+  const bool balance = over != Balance::none;
+  if (balance) balance_slopes(s, cell, over, batch, team);
   clear_gradient(s, team);
-  for_each_tile(s, batch, balance, team, [&](int samples) PG_INLINE_LAMBDA {
+  for_each_tile(s, batch, over, team, [&](int samples) PG_INLINE_LAMBDA {
     if (balance) balance_tile(s, team);
-    hidden_units(s, team);
+    hidden_units(s, shape.hidden, team);
     if (s.l.k == 1) {
-      output_slopes_top1<Output>(s, cell.loss_scale, team);
+      output_slopes_top1(s, output, cell.loss_scale, team);
     } else {
-      output_slopes_top_k<Output>(s, samples, cell.loss_scale, team);
+      output_slopes_top_k(s, output, samples, cell.loss_scale, team);
       score_slopes(s, samples, balance, team);
     }
     through_weights(
-        s, team, [=](int p) PG_INLINE_LAMBDA { return s.row(p); },
+        s, s.l.decoder_row(0), team, [=](int p) PG_INLINE_LAMBDA { return s.row(p); },
         [=](int p) PG_INLINE_LAMBDA { return s.hidden_slope(p); });
-    add_expert_gradients(s, balance, team);
+    if (shape.hidden == Activation::relu) close_units(s, s.hidden(0), s.hidden_slope(0), team);
+    add_expert_gradients(s, shape.bias, balance, team);
     if (balance) add_router_gradients(s, samples, team);
   });
 }

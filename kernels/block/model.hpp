@@ -8,17 +8,45 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-class BlockModel {
+// Which models a kernel is made for: the paper's own, all others, or both. A GPU's kernel is compiled for a part, so that
+// the paper's is as small as can be; each gives the same bits.
+//   kGeneral   whether inputs, hidden units, weights and biases may be other than the paper's
+//   with(output, error, body)   body(Output) with a model's (activation.hpp)
+struct PapersModels {
+  static constexpr bool kGeneral = false;
+  template <class Body>
+  PG_INLINE static auto with(Activation, const ErrorLaw&, Body&& body) {
+    return body(PlainOutput{});
+  }
+};
+struct GeneralModels {
+  static constexpr bool kGeneral = true;
+  template <class Body>
+  PG_INLINE static auto with(Activation output, const ErrorLaw& error, Body&& body) {
+    return body(GeneralOutput(output, error));
+  }
+};
+struct AllModels {
+  static constexpr bool kGeneral = true;
+  template <class Body>
+  PG_INLINE static auto with(Activation output, const ErrorLaw& error, Body&& body) {
+    if (is_plain(output, error)) return body(PlainOutput{});
+    return body(GeneralOutput(output, error));
+  }
+};
+
+template <class Models>
+class BasicBlockModel {
  public:
   // `features` [n]: the cell's.
-  PG_INLINE BlockModel(const Shape& shape, const CellSettings& cell, const FeatureSettings* features, BlockTeam team,
-                       const BlockStorage& storage)
+  PG_INLINE BasicBlockModel(const Shape& shape, const CellSettings& cell, const FeatureSettings* features,
+                            BlockTeam team, const BlockStorage& storage)
       : shape_(shape), cell_(cell), features_(features), team_(team), s_(storage) {}
 
-  PG_INLINE void initialise(Key key) {
+  PG_INLINE void initialise(Key key, const float* initial) {
     set_up();
     for (int p = team_.thread(); p < shape_.parameter_count(); p += team_.threads()) {
-      *parameter(p) = initial_parameter(shape_, cell_, key, p);
+      *parameter(p) = initial == nullptr ? initial_parameter(shape_, cell_, key, p) : initial[p];
     }
     team_.barrier();
   }
@@ -53,28 +81,30 @@ class BlockModel {
       broken = broken || !(a < kBroken && a > -kBroken);
     }
     if (team_.any(broken)) return {bits_float(0x7fc00000u), bits_float(0x7fc00000u)};
-    return with_output(shape_.output, [&](auto output) PG_INLINE_LAMBDA {
-      using Output = decltype(output);
-      if (s_.l.E > 1) return mixture_loss<Output>(s_, cell_, batch, scale, team_);
-      const float loss = dense_loss<Output>(s_, batch, scale, team_);
+    return Models::with(shape_.output, cell_.error, [&](auto output) PG_INLINE_LAMBDA {
+      if (s_.l.E > 1) return mixture_loss(s_, kind().hidden, output, cell_, drawn(batch), scale, team_);
+      const float loss = dense_loss(s_, kind().hidden, output, drawn(batch), scale, team_);
       return Losses{loss, loss};
     });
   }
 
   PG_INLINE void gradient(const Batch& batch) {
-    with_output(shape_.output, [&](auto output) PG_INLINE_LAMBDA {
-      using Output = decltype(output);
+    Models::with(shape_.output, cell_.error, [&](auto output) PG_INLINE_LAMBDA {
       if (s_.l.E == 1) {
-        dense_gradient<Output>(s_, cell_, batch, team_);
+        dense_gradient(s_, kind(), output, cell_, drawn(batch), team_);
       } else {
-        mixture_gradient<Output>(s_, cell_, batch, team_);
+        mixture_gradient(s_, kind(), output, cell_, drawn(batch), team_);
       }
     });
   }
 
   PG_INLINE bool update(const OptimiserStep& step) {
     const bool large = update_parameters(step, team_.thread(), team_.threads(), s_.l.parameter_floats,
-                                         s_.gradient_row(0, 0), s_.parameter_row(0, 0), s_.states);
+                                         s_.gradient_row(0, 0), s_.parameter_row(0, 0), s_.states,
+                                         [&](int p) PG_INLINE_LAMBDA {
+                                           const int row = p / s_.l.n_padded % s_.l.expert_rows;
+                                           return Floats(row < s_.l.bias_row() ? 1.0f : 0.0f);
+                                         });
     return team_.any(large);  // a barrier too: every thread reads all parameters next
   }
 
@@ -86,14 +116,27 @@ class BlockModel {
   PG_INLINE bool is_writer() const { return team_.thread() == 0; }
 
  private:
+  // As the shape and the batch are, with what the compiler may know of them.
+  PG_INLINE Shape kind() const {
+    Shape kind = shape_;
+    if constexpr (!Models::kGeneral) kind.tied = kind.bias = true, kind.hidden = Activation::linear;
+    return kind;
+  }
+  PG_INLINE static Batch drawn(Batch batch) {
+    if constexpr (!Models::kGeneral) batch.law = nullptr;
+    return batch;
+  }
+
   PG_INLINE float* at(float* rows, int p) const {
     const int n = shape_.n_features, m = shape_.n_hidden;
+    const PartKind kind = shape_.kind_of(p);
+    const int q = p - shape_.offset(kind);
     int e, f, row;
-    if (p < shape_.bias_offset()) {
-      e = p / (n * m), f = p / m % n, row = s_.l.encoder_row(p % m);
+    if (kind == PartKind::weights || kind == PartKind::decoder) {
+      e = q / (n * m), f = q / m % n;
+      row = kind == PartKind::weights ? s_.l.encoder_row(q % m) : s_.l.decoder_row(q % m);
     } else {
-      const int q = p - shape_.bias_offset();
-      e = q / n % shape_.n_experts, f = q % n, row = q < shape_.bias_count() ? s_.l.bias_row() : s_.l.router_row();
+      e = q / n, f = q % n, row = kind == PartKind::biases ? s_.l.bias_row() : s_.l.router_row();
     }
     return rows + (e * s_.l.expert_rows + row) * s_.l.n_padded + f;
   }
@@ -104,5 +147,6 @@ class BlockModel {
   BlockTeam team_;
   const BlockStorage& s_;
 };
+using BlockModel = BasicBlockModel<AllModels>;
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

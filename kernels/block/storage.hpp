@@ -36,6 +36,7 @@ struct BlockStorage {
   PG_INLINE float* gate(int e) const { return arena + l.gate + e * l.tile; }
   PG_INLINE float* probability(int e) const { return arena + l.probability + e * l.tile; }
   PG_INLINE float* ordinal(int e) const { return arena + l.ordinal + e * l.tile; }
+  PG_INLINE float* nonzero() const { return arena + l.nonzero; }
   PG_INLINE float* balance() const { return arena + l.balance; }
   PG_INLINE float* entry_gate() const { return arena + l.entry_gate; }
   PG_INLINE float* entry_slope() const { return arena + l.entry_slope; }

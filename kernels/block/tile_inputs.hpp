@@ -38,9 +38,41 @@ struct WordPlace {
   }
 };
 
+// The same of a general law: a worker makes whole samples, a row of 32 at a time. to(f, row) is where lane 0's goes, and
+// lanes lie `stride` numbers apart.
+template <class To>
+PG_STAGE void draw_general_tile(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team, int stride, To to) {
+  PG_NO_UNROLL
+  for (int row = team.worker(); row < rows; row += team.workers()) {
+    team.for_each_group([&](int lane) PG_INLINE_LAMBDA {
+      draw_general(
+          batch, s.l.n, first_row + row, lane, [&](int f) PG_INLINE_LAMBDA { return s.present_limit()[f]; },
+          [&](int f) PG_INLINE_LAMBDA { return Floats(s.scale()[f]); },
+          [&](int f) PG_INLINE_LAMBDA { return Floats(s.offset()[f]); },
+          [&](int f, Floats x) PG_INLINE_LAMBDA {
+            float* place = to(f, row) + lane * stride;
+            if (stride == 1) {
+              store(place, x);
+            } else {
+              float lanes[kWidth];
+              store(lanes, x);
+              PG_UNROLL
+              for (int l = 0; l < kWidth; ++l) place[l * stride] = lanes[l];
+            }
+          });
+    });
+  }
+  team.barrier();
+}
+
 // For a dense model, feature by feature. A worker makes a block of four words for all lanes. Rows of a batch's last tile
 // may end within a block: what is left of its words goes to the row after them, which the tile has and nothing reads.
 PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team) {
+  if (is_general(batch)) {
+    draw_general_tile(s, batch, first_row, rows, team, 1,
+                      [=](int f, int row) PG_INLINE_LAMBDA { return s.feature(f) + row * kLanes; });
+    return;
+  }
   const int n = s.l.n, calls = (rows * n + 3) / 4;
   const uint32_t first_call = first_call_of(s, first_row);
   WordPlace place{0, 0};
@@ -70,6 +102,11 @@ PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows,
 
 // For a mixture, sample by sample.
 PG_STAGE void draw_rows(BlockStorage s, Batch batch, int first_row, int rows, BlockTeam team) {
+  if (is_general(batch)) {
+    draw_general_tile(s, batch, first_row, rows, team, s.l.n_padded,
+                      [=](int f, int row) PG_INLINE_LAMBDA { return s.x(row * kLanes) + f; });
+    return;
+  }
   const int n = s.l.n;
   const int words = rows * n;
   const uint32_t first_call = first_call_of(s, first_row);

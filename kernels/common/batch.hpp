@@ -1,6 +1,7 @@
 // Which batch, by the counter words that its samples share, and when a batch is left off.
 #pragma once
 
+#include "job.hpp"
 #include "machine/machine.hpp"
 #include "philox.hpp"
 
@@ -12,6 +13,8 @@ struct Batch {
   uint32_t stream;
   int samples;
   const int32_t* stop = nullptr;  // Job::stop; none for a batch that is never left off
+  const InputLaw* law = nullptr;  // the cell's; none for the default one
+  Key set_key = {};               // of the cell's fixed data set, where it has one
 };
 
 // Work, in samples times parameters, between two looks at the stop flag, which a GPU reads over the bus: some

@@ -1,7 +1,7 @@
-// Initial parameters: Xavier normal taken over the 3-D tensor, std W = sqrt(2 / (m (n + E))), and
-// std G = std b = sqrt(2 / (n + E)), as in the authors' model/model.py; and the routers of paper section 5. A random
-// number belongs to a parameter's position, so models that differ in their kind of router alone start with equal
-// experts.
+// Initial parameters: Xavier normal taken over the 3-D tensor, std W = std D = sqrt(2 / (m (n + E))), and
+// std G = std b = sqrt(2 / (n + E)), as in the authors' model/model.py; normal of any spread; and the routers of paper
+// section 5. A random number belongs to a parameter's position, so models that differ in their kind of router alone start
+// with equal experts.
 #pragma once
 
 #include "job.hpp"
@@ -38,10 +38,16 @@ PG_INLINE float initial_parameter(const Shape& shape, const CellSettings& cell, 
     const int part = ordered ? f / (shape.n_features / shape.n_experts) : random_part(shape, key, f);
     return e == part ? 1.0f : 0.0f;
   }
-  if (router < 0 && p >= shape.bias_offset() && cell.bias_init == BiasInit::zero) return 0.0f;
-  const Part part = shape.part(shape.kind_of(p));
+  const PartKind kind = shape.kind_of(p);
+  if (kind == PartKind::biases && cell.bias_init == BiasInit::zero) return 0.0f;
+  if (kind == PartKind::decoder && cell.decoder_init == DecoderInit::transpose) p -= shape.weight_count();
+  const bool weights = kind == PartKind::weights || kind == PartKind::decoder;
+  const float normal = normal_from(initial_word(key, 0u, p));
+  if (weights && cell.weight_init == WeightInit::normal) return cell.weight_spread * normal;
+  if (kind == PartKind::biases && cell.bias_init == BiasInit::normal) return cell.bias_spread * normal;
+  const Part part = shape.part(kind);
   const float variance = 2.0f / static_cast<float>(part.fan_in + part.fan_out) / static_cast<float>(part.field);
-  return square_root(variance) * normal_from(initial_word(key, 0u, p));
+  return square_root(variance) * normal;
 }
 
 // A model's key: of its cell and its restart.

@@ -16,18 +16,22 @@ constexpr int kMaxTinyExperts = 4;
 // The evaluation batch of keep = "evaluation".
 constexpr int kEvaluationSamples = 16384;
 
-// AdamW's constants (paper's notebooks: the defaults of PyTorch).
-constexpr float kBeta1 = 0.9f, kOneLessBeta1 = 0.1f;
-constexpr float kBeta2 = 0.999f, kOneLessBeta2 = 0.001f;
-constexpr float kEpsilon = 1e-8f;
-// Numbers that the optimiser remembers of each parameter: AdamW's two moments.
+// Numbers that the optimiser remembers of each parameter: the two moments of AdamW and Adam, SGD's velocity.
 constexpr int kOptimiserStates = 2;
 
 // Which numbers a Philox counter stands for (its fourth word).
-enum RandomStream : uint32_t { kStreamInit = 0, kStreamTrain = 1, kStreamEvaluate = 2, kStreamModelKey = 3 };
+enum RandomStream : uint32_t {
+  kStreamInit = 0,
+  kStreamTrain = 1,
+  kStreamEvaluate = 2,
+  kStreamModelKey = 3,
+  kStreamChoose = 4,  // which of a fixed data set's samples a batch takes
+  kStreamData = 5     // the samples of a fixed data set
+};
 
 // How a feature follows from one 32-bit word w, read as a signed number: present when w <= present_limit, and then
-// w * scale + offset, which is uniform in [0, 1).
+// w * scale + offset, which is uniform in its range. Where presence has a word of its own, that word is held to the limit
+// and the value's word is taken whole.
 struct FeatureLaw {
   int32_t present_limit;
   float scale;
@@ -38,6 +42,33 @@ struct FeatureLaw {
 struct FeatureSettings {
   FeatureLaw law;
   float importance;
+};
+
+// What lies behind the inputs, where it is more than a word a feature (common/inputs.hpp). Block mapping only.
+struct InputLaw {
+  PresenceLaw presence;
+  ValueLaw values;
+  int32_t size;       // features of a block, or how many are active
+  int32_t samples;    // of a fixed data set; 0: always fresh ones
+  FeatureLaw choice;  // of a block's word, or of an active feature's
+  int32_t general;    // whether any of it is another than the default
+};
+
+// The optimiser's constants; betas of AdamW and Adam, momentum of SGD.
+struct OptimizerSettings {
+  Optimizer kind;
+  float beta1, one_less_beta1;
+  float beta2, one_less_beta2;
+  float epsilon;
+  float momentum;
+  DecayOn decay_on;
+  int32_t betas;  // which pair of Job::corrections
+};
+
+// What the error of an output is held to: block mapping only.
+struct ErrorLaw {
+  int32_t power;  // of |x' - target|: 2, 4, 6 or 8
+  Target target;
 };
 
 // One cell of a grid, as the step sees it.
@@ -53,9 +84,19 @@ struct CellSettings {
   float weight_decay;
   float drop_below, drop_factor, stop_below;  // TrainSettings
   Schedule schedule;
+  int32_t warmup;         // steps
+  float floor;            // share of the rate at which the schedule ends
+  OptimizerSettings optimizer;
+  InputLaw inputs;
+  ErrorLaw error;
+  SharedData shared;
   RouterInit router_init;
+  WeightInit weight_init;
+  DecoderInit decoder_init;
   BiasInit bias_init;
+  float weight_spread, bias_spread;  // standard deviations, where these start normal
   float load_balance;     // alpha
+  BalanceOver balance_over;
   int32_t steps;
   int32_t batch;
   int32_t keep_evaluation;  // restarts are compared by a fresh batch instead of the last training batch
@@ -67,7 +108,7 @@ struct ModelId {
   int32_t restart;
 };
 
-// Bias corrections of AdamW at step t (from 1): 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
+// Bias corrections of AdamW and Adam at step t (from 1): 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
 struct BiasCorrection {
   float first;
   float second;
@@ -79,8 +120,9 @@ struct Job {
   const CellSettings* cells;
   const FeatureSettings* features;     // [cells][n], block mapping only
   const ModelId* models;               // [n_models]
-  const BiasCorrection* corrections;   // [n_corrections], step t at index t - 1; later steps use the last
+  const BiasCorrection* corrections;   // [pairs of betas][n_corrections], step t at index t - 1; later ones use the last
   int32_t n_corrections;
+  const float* initial;                // [cells][parameter_count] that models start at; null: at random numbers
   const int32_t* snapshots;            // [n_snapshots] steps, ascending
   int32_t n_snapshots;
   const int32_t* stop;                 // becomes non-zero when training should end early
@@ -93,6 +135,7 @@ struct Job {
   float* snapshot_parameters;          // [n_models][n_snapshots][parameter_count]
   int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence
   int32_t* next;                       // CUDA only: the queue, the next model to take
+  float* arenas;                       // CUDA's block mapping, where models are not in shared memory: of every block
   float* states;                       // CUDA's block mapping only: the optimiser's states, of every block of the grid
 };
 

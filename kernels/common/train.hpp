@@ -1,6 +1,6 @@
 // One model's whole training, from its initial parameters to its last loss. Written once, for both mappings: a Model is
 // TinyModel or BlockModel, which offer
-//   initialise(key)                 its initial parameters
+//   initialise(key, initial)        its initial parameters: random ones, or these [parameter_count]
 //   loss(batch, scale)              the losses of a batch; NaN where a parameter is not finite
 //   gradient(batch)                 the gradient of a batch, kept inside
 //   update(step)                    of the optimiser; whether a parameter left the range where losses surely are finite
@@ -38,11 +38,28 @@ PG_INLINE void take_snapshot(const Job& job, int index, int s, Losses loss, int 
   model.write_parameters(job.snapshot_parameters + at * static_cast<size_t>(parameter_count));
 }
 
+// The batch of a step, from 1; and the evaluation batch, always of fresh inputs.
+PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step, const int32_t* stop = nullptr) {
+  const Key of_cell{cell.key[0], cell.key[1]};
+  return {cell.shared == SharedData::restarts ? of_cell : model_key(cell, restart),
+          static_cast<uint32_t>(step),
+          static_cast<uint32_t>(kStreamTrain),
+          cell.batch,
+          stop,
+          &cell.inputs,
+          of_cell};
+}
+PG_INLINE Batch evaluation_batch(const CellSettings& cell, const int32_t* stop) {
+  const Key of_cell{cell.key[0], cell.key[1]};
+  return {of_cell, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples, stop, &cell.inputs, of_cell};
+}
+
 template <class Model>
 PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cell, int restart, int parameter_count,
                               Model& model) {
   const Key key = model_key(cell, restart);
-  model.initialise(key);
+  model.initialise(key, job.initial == nullptr ? nullptr : job.initial + static_cast<size_t>(job.models[index].cell) *
+                                                                           static_cast<size_t>(parameter_count));
   const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
   Losses loss{0.0f, 0.0f};
   bool large = false, dropped = false, ended = false;
@@ -58,7 +75,7 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
       if (model.is_writer()) write_number(job.steps_done + index, step - 1);
       next_look = step + steps_between_looks(cell.batch, parameter_count);
     }
-    const Batch batch{key, static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch, job.stop};
+    const Batch batch = training_batch(cell, restart, step, job.stop);
     const bool snapshot = snapshots < job.n_snapshots && job.snapshots[snapshots] == step - 1;
     if (large || watched || snapshot || step == cell.steps) {
       loss = model.loss(batch, cell.loss_scale);
@@ -73,24 +90,20 @@ PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cel
     large = model.update(optimiser_step(job, cell, step, dropped));
   }
   if (left_off(cell.batch)) return {loss, 0, true};  // of the last step's gradient; the loop has looked at those before
-  // Two more losses may be asked for: that of the last snapshot, of the batch that would come next, and that of the
-  // evaluation batch, which is the cell's, the same for all its restarts. A model whose last step made it useless has
+  // Two more losses may be asked for: that of the batch that would come next, for the last snapshot and for a model that
+  // is not trained at all, and that of the evaluation batch, which is the cell's, the same for all its restarts. A model whose last step made it useless has
   // diverged too, though the loss of its last batch, taken before that step, is finite.
   PG_NO_UNROLL
   for (int last = 0; last < 2; ++last) {
     const bool evaluate = last == 1;
     const bool snapshot = !ended && snapshots < job.n_snapshots && job.snapshots[snapshots] == cell.steps;
-    if (evaluate ? !(large || cell.keep_evaluation) : !snapshot) continue;
-    const Batch batch =
-        evaluate ? Batch{{cell.key[0], cell.key[1]}, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples,
-                         job.stop}
-                 : Batch{key, static_cast<uint32_t>(cell.steps) + 1u, static_cast<uint32_t>(kStreamTrain), cell.batch,
-                         job.stop};
+    if (evaluate ? !(large || cell.keep_evaluation) : !(snapshot || cell.steps == 0)) continue;
+    const Batch batch = evaluate ? evaluation_batch(cell, job.stop) : training_batch(cell, restart, cell.steps + 1, job.stop);
     const Losses fresh = model.loss(batch, evaluate ? cell.evaluation_scale : cell.loss_scale);
     if (left_off(batch.samples)) return {fresh, 0, true};
-    if (!is_finite(fresh.training)) return {fresh, cell.steps, false};
-    if (!evaluate) take_snapshot(job, index, snapshots, fresh, parameter_count, model);
-    if (evaluate && cell.keep_evaluation) loss = fresh;
+    if (!is_finite(fresh.training)) return {fresh, cell.steps > 0 ? cell.steps : 1, false};
+    if (snapshot && !evaluate) take_snapshot(job, index, snapshots, fresh, parameter_count, model);
+    if (evaluate ? cell.keep_evaluation != 0 : cell.steps == 0) loss = fresh;
   }
   return {loss, 0, false};
 }

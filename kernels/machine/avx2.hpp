@@ -92,6 +92,7 @@ PG_INLINE Wide xor3(Wide a, Wide b, uint32_t c) {
 }
 PG_INLINE Wide xor3(uint32_t a, Wide b, uint32_t c) { return xor3(b, a, c); }
 PG_INLINE Words pack(Wide a) { return {_mm256_blend_epi32(a.even, _mm256_slli_epi64(a.odd, 32), 0xaa)}; }
+PG_INLINE Wide widen(Words a) { return {a.v, _mm256_srli_epi64(a.v, 32)}; }
 PG_INLINE Words pack_low(Product a) { return pack(low(a)); }
 PG_INLINE Words pack_high(Product a) { return {_mm256_blend_epi32(_mm256_srli_epi64(a.even, 32), a.odd, 0xaa)}; }
 PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {

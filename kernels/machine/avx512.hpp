@@ -90,6 +90,7 @@ PG_INLINE Wide xor3(Wide a, uint32_t b, uint32_t c) {
 }
 PG_INLINE Wide xor3(uint32_t a, Wide b, uint32_t c) { return xor3(b, a, c); }
 PG_INLINE Words pack(Wide a) { return {_mm512_mask_shuffle_epi32(a.even, 0xaaaa, a.odd, _MM_PERM_CCAA)}; }
+PG_INLINE Wide widen(Words a) { return {a.v, _mm512_srli_epi64(a.v, 32)}; }
 PG_INLINE Words pack_low(Product a) { return pack(low(a)); }
 PG_INLINE Words pack_high(Product a) { return {_mm512_mask_shuffle_epi32(a.odd, 0x5555, a.even, _MM_PERM_DDBB)}; }
 PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {

@@ -118,6 +118,7 @@ PG_INLINE Words pack(Wide a) {
   const __m128i low_halves = _mm_set_epi32(0, -1, 0, -1);
   return {_mm_or_si128(_mm_and_si128(a.even, low_halves), _mm_slli_epi64(a.odd, 32))};
 }
+PG_INLINE Wide widen(Words a) { return {a.v, _mm_srli_epi64(a.v, 32)}; }
 PG_INLINE Words pack_low(Product a) { return pack(low(a)); }
 PG_INLINE Words pack_high(Product a) { return pack(high(a)); }
 PG_INLINE Words xor3(Words a, uint32_t b, uint32_t c) {

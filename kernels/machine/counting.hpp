@@ -325,6 +325,9 @@ inline Words xor3(Words a, uint32_t b, uint32_t c) {
 inline Words pack(Wide a) {
   return words<Words>([&](int l) { return a.w[l]; });
 }
+inline Wide widen(Words a) {
+  return words<Wide>([&](int l) { return a.w[l]; });
+}
 inline Words pack_low(Product a) { return pack(low(a)); }
 inline Words pack_high(Product a) { return pack(high(a)); }
 

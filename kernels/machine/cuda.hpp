@@ -53,6 +53,7 @@ PG_INLINE float from_bits(uint32_t a) { return __uint_as_float(a); }
 PG_INLINE uint32_t minus(uint32_t a, uint32_t b) { return a - b; }
 PG_INLINE uint32_t to_exponent(uint32_t a) { return a << 23; }
 PG_INLINE uint32_t lane_numbers(int first) { return static_cast<uint32_t>(first); }
+PG_INLINE uint32_t widen(uint32_t a) { return a; }
 PG_INLINE bool lanes_below(int first, int limit) { return first < limit; }
 
 // ---------------------------------------------------------------- the warp

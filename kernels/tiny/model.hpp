@@ -23,10 +23,11 @@ class TinyModel {
   PG_INLINE TinyModel(const CellSettings& cell, int top_k, Team team, ModelStorage<S>& storage)
       : cell_(cell), top_k_(top_k), team_(team), model_(storage) {}
 
-  PG_INLINE void initialise(Key key) {
+  PG_INLINE void initialise(Key key, const float* initial) {
     const Shape shape{S::n, S::m, S::E, 1};  // a copy, for device code cannot name S::kShape
     for (int p = team_.rank(); p < ModelStorage<S>::kPadded; p += team_.size()) {
-      model_.parameters[p] = p < S::kParameters ? initial_parameter(shape, cell_, key, p) : 0.0f;
+      const bool real = p < S::kParameters;
+      model_.parameters[p] = !real ? 0.0f : initial == nullptr ? initial_parameter(shape, cell_, key, p) : initial[p];
       model_.gradient[p] = 0.0f;
       PG_UNROLL
       for (int i = 0; i < kOptimiserStates; ++i) model_.states[i * ModelStorage<S>::kPadded + p] = 0.0f;
@@ -50,7 +51,9 @@ class TinyModel {
 
   PG_INLINE bool update(const OptimiserStep& step) {
     const bool large = update_parameters(step, team_.rank(), team_.size(), ModelStorage<S>::kPadded, model_.gradient,
-                                         model_.parameters, model_.states);
+                                         model_.parameters, model_.states, [](int p) PG_INLINE_LAMBDA {
+                                           return keep(lanes_below(p, S::kBias), Floats(1.0f));
+                                         });
     team_.barrier();  // every lane reads all parameters next
     return team_.any(large);
   }

@@ -14,7 +14,7 @@ struct StaticShape {
   static constexpr int m = kHidden;
   static constexpr int E = kExperts;
   static constexpr bool kTop1 = kTop1Only;
-  using Output = Relu;
+  using Output = PlainOutput;
 
   static constexpr Shape kShape{n, m, E, 1};
   static constexpr int kParameters = kShape.parameter_count();

@@ -25,8 +25,8 @@ struct TinyCpuKernels {
 
 // The one gate: what the tiny mapping is compiled for. All features must be present alike, too.
 constexpr bool serves_tiny(const Shape& shape, bool features_alike = true) {
-  return features_alike && shape.n_features <= kMaxTinyFeatures && shape.n_hidden <= kMaxTinyHidden &&
-         shape.n_experts <= kMaxTinyExperts;
+  return features_alike && shape.is_papers_model() && shape.n_features <= kMaxTinyFeatures &&
+         shape.n_hidden <= kMaxTinyHidden && shape.n_experts <= kMaxTinyExperts;
 }
 
 // visit(std::integral_constant<int, number>) for a number of 1 .. kMost; whether it is one.

@@ -19,10 +19,6 @@ int32_t train(const Job& job, int index) {
   return outcome.status;
 }
 
-PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step) {
-  return {model_key(cell, restart), static_cast<uint32_t>(step), static_cast<uint32_t>(kStreamTrain), cell.batch};
-}
-
 template <class S>
 void draw_batch(const CellSettings& cell, int restart, int step, float* inputs) {
   const Batch batch = training_batch(cell, restart, step);

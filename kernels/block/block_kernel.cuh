@@ -1,0 +1,59 @@
+// The block mapping on CUDA: one block of threads trains one model from its initial parameters to its last loss, with
+// parameters, gradient and a tile of the batch in an arena, which is shared memory where that has room, and the
+// optimiser's states in global memory. A persistent grid takes models from a queue.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "block_cuda.hpp"
+#include "model.hpp"
+
+namespace phasegrid::cuda {
+
+constexpr int kBlockThreads = 256;
+
+// Thread 0 takes the next model for its block.
+PG_INLINE int take_model(const Job& job, BlockTeam team) {
+  __shared__ int index;
+  team.barrier();  // everyone has read the index before
+  if (team.thread() == 0) index = atomicAdd(job.next, 1);
+  team.barrier();
+  return index;
+}
+
+// The host reads results while the kernel runs, so the status comes last: the barrier orders every thread's
+// parameters before the fence, and the fence, which passes on what it has seen, before the status.
+template <class Model>
+PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, int parameter_count, BlockTeam team,
+                       const Model& model) {
+  model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(parameter_count));
+  team.barrier();
+  if (team.thread() != 0) return;
+  job.losses[index] = outcome.loss;
+  __threadfence_system();
+  *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
+}
+
+// Every model that this block gets. Models are those of Models (model.hpp).
+template <class Models>
+PG_INLINE void train_queue(const Job& job, const Shape& shape, const BlockLayout& layout, float* arena) {
+  const BlockTeam team;
+  const size_t states = kOptimiserStates * static_cast<size_t>(layout.parameter_floats);
+  BlockStorage storage{layout, arena, job.states + blockIdx.x * states};
+  if constexpr (!Models::kGeneral) storage.l.decoder = 0;  // so that the compiler knows: weights are tied
+  for (int index = take_model(job, team); index < job.n_models; index = take_model(job, team)) {
+    const ModelId id = job.models[index];
+    const CellSettings& cell = job.cells[id.cell];
+    BasicBlockModel<Models> model(
+        shape, cell, job.features + static_cast<size_t>(id.cell) * static_cast<size_t>(shape.n_features), team, storage);
+    const Outcome outcome = train_model(job, index, cell, id.restart, shape.parameter_count(), model);
+    if (outcome.stopped) return;
+    publish(job, index, outcome, shape.parameter_count(), team, model);
+  }
+}
+
+using BlockKernel = void (*)(Job, Shape, BlockLayout);
+// Of models other than the paper's, with the arena in shared or in global memory (block_cuda_general.cu).
+BlockKernel general_block_kernel(bool in_shared);
+
+}  // namespace phasegrid::cuda

@@ -37,17 +37,20 @@ class Settings(TypedDict, total=False):
 
     {axes}
     """
+
+    # the defaults of others' notebooks, for what is not given: "anthropic", "arena", "spd", "devinterp" or "liu2025"
+    convention: str
 '''
 
 
 def type_of(of: Setting) -> str:
-    forms = ["str"] * of.text
+    forms = ["str"] * of.text + ["bool"] * of.yes_no
     if of.words:
         forms.append(f"Literal[{', '.join(json.dumps(word) for word in of.words)}]")
     if of.number:
         forms.append("Number" if of.axis else "int" if of.whole else "float")
     if of.rules:
-        forms.append("Mapping[str, float]")
+        forms.append("Mapping[str, Any]")
     if of.list and of.whole:
         forms.append("Sequence[int] | NDArray[Any]")
     elif of.list or of.axis:
@@ -60,9 +63,9 @@ def types() -> str:
     said = f"Numbers that may be an axis take a sequence instead: {', '.join(axes[:-1])} and {axes[-1]}."
     text = HEAD.replace("{axes}", textwrap.fill(said, 116).replace("\n", "\n    "))
     for keyword, of in SETTINGS.items():
-        text += "\n" + "\n".join(textwrap.wrap(of.about, 120, initial_indent="    # ", subsequent_indent="    # "))
-        text += f"\n    {keyword}: {type_of(of)}"
-    return text + "\n"
+        text += "\n".join(textwrap.wrap(of.about, 120, initial_indent="    # ", subsequent_indent="    # "))
+        text += f"\n    {keyword}: {type_of(of)}\n"
+    return text
 
 
 def readme(text: str) -> str:

@@ -32,6 +32,9 @@ nb::ndarray<nb::numpy, const T> array_of(std::vector<T> numbers, std::vector<std
   return {owned->data(), extents.size(), extents.data(), owner};
 }
 
+// Name -> (first parameter, extents) of each part of a model's parameters.
+nb::dict parts_of(const Sweep& sweep);
+
 void bind_sweep(nb::module_& module);
 void bind_results(nb::module_& module);
 void bind_metrics(nb::module_& module);

@@ -106,13 +106,7 @@ void bind_results(nb::module_& module) {
       .def_prop_ro(
           "parts",
           [](const Results& r) {
-            nb::dict parts;
-            for (const Part& part : r.sweep.shape.parts()) {
-              nb::list extents;
-              for (int i = 0; i < part.rank; ++i) extents.append(part.extents[i]);
-              parts[part.name] = nb::make_tuple(part.offset, nb::tuple(extents));
-            }
-            return parts;
+            return parts_of(r.sweep);
           },
           nb::sig("def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]"),
           "Name -> (first parameter, extents) of each part of a model's parameters.")

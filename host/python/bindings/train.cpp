@@ -81,7 +81,8 @@ InstructionSet set_of(const std::string& word) {
 // be None; so may files.
 nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_sweeps(const std::vector<Sweep>& sweeps, const std::string& device, int threads,
                        const std::string& instruction_set, nb::object progress, TrainingFiles* files,
-                       double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard) {
+                       double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard,
+                       const std::vector<nb::ndarray<const float, nb::c_contig, nb::device::cpu>>& initial) {
   Listener listener;
   TrainOptions options;
   options.device = device_of(device);
@@ -90,6 +91,9 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_swee
   options.stop = listener.token();
   options.checkpoint_seconds = checkpoint_seconds;
   options.shard = parse_shard(shard);
+  std::vector<std::vector<float>> starts;
+  for (const auto& models : initial) starts.emplace_back(models.data(), models.data() + models.size());
+  options.initial = starts;
   options.progress = [&](const Progress& p) {
     listener.run([&] {
       if (!progress.is_none()) progress(p.models_done, p.models_total, p.share_done, p.seconds);
@@ -150,7 +154,8 @@ void bind_train(nb::module_& module) {
       .def("close", &TrainingFiles::close, "Lets go of the files, for another training.");
   module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),
              nb::arg("instruction_set"), nb::arg("progress").none(), nb::arg("files").none(),
-             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), "(results, interrupted, why they are not in the files or '') of the sweeps.");
+             nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), nb::arg("initial"),
+             "(results, interrupted, why they are not in the files or '') of the sweeps.");
 }
 
 }  // namespace phasegrid::python

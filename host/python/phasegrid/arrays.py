@@ -6,6 +6,7 @@ Pictures and the explorer take any of these, so that they work on a file without
     final_losses, reconstruction_losses (S,R,A..)                                          float32
     all_losses, all_reconstruction_losses (S,R,A..,restarts)                               float32
     expert_weights (S,R,A..,E,n,m), router_weights and biases (S,R,A..,E,n)                float32
+    decoder_weights (S,R,A..,E,n,m) of models with untied weights; biases where there are any
     status (S,R,A..,restarts), kept (S,R,A..)                                              int32
     config: a JSON string of every setting
     with keep "all": all_expert_weights (S,R,A..,restarts,E,n,m), all_router_weights and all_biases
@@ -34,7 +35,12 @@ _DEEPEST = 16  # of the settings' JSON; ours is four deep
 
 # The parts of a model's parameters -> their extents, by letter. What the compiled part calls Architecture::parts, for
 # files that are read without it.
-PARTS: Mapping[str, str] = {"expert_weights": "Enm", "biases": "En", "router_weights": "En"}
+PARTS: Mapping[str, str] = {
+    "expert_weights": "Enm",
+    "decoder_weights": "Enm",
+    "biases": "En",
+    "router_weights": "En",
+}
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 

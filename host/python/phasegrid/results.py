@@ -169,8 +169,13 @@ class Results(Measures):
         return self._part(self.core.parameters, "expert_weights")
 
     @property
+    def decoder_weights(self) -> FloatArray:
+        """(S,R,A..,E,n,m): D of every expert, which is W where weights are tied."""
+        return self._part(self.core.parameters, "decoder_weights")
+
+    @property
     def biases(self) -> FloatArray:
-        """(S,R,A..,E,n)."""
+        """(S,R,A..,E,n); 0 where the models have none."""
         return self._part(self.core.parameters, "biases")
 
     @property
@@ -189,6 +194,11 @@ class Results(Measures):
         Raises ValueError where the sweep was trained with another keep.
         """
         return self._part(self._every_restart(), "expert_weights")
+
+    @property
+    def all_decoder_weights(self) -> FloatArray:
+        """(S,R,A..,restarts,E,n,m), as all_expert_weights."""
+        return self._part(self._every_restart(), "decoder_weights")
 
     @property
     def all_biases(self) -> FloatArray:
@@ -231,6 +241,11 @@ class Results(Measures):
         return self._part(self.core.snapshot_parameters, "expert_weights")
 
     @property
+    def snapshot_decoder_weights(self) -> FloatArray:
+        """(S,R,A..,T,E,n,m) of the kept model."""
+        return self._part(self.core.snapshot_parameters, "decoder_weights")
+
+    @property
     def snapshot_biases(self) -> FloatArray:
         """(S,R,A..,T,E,n)."""
         return self._part(self.core.snapshot_parameters, "biases")
@@ -242,7 +257,13 @@ class Results(Measures):
 
     def _part(self, models: NDArray[Any], part: str) -> NDArray[Any]:
         """A part of models (cells, .., parameters): views, as each part lies together in its model."""
-        start, extents = self.core.parts[part]
+        parts = self.core.parts
+        if part not in parts and part == "decoder_weights":
+            part = "expert_weights"
+        if part not in parts:  # models without biases
+            start, extents = parts["router_weights"]
+            return np.zeros(self._extents + models.shape[1:-1] + extents, models.dtype)
+        start, extents = parts[part]
         chosen = models[..., start : start + math.prod(extents)]
         return chosen.reshape(self._extents + models.shape[1:-1] + extents)
 

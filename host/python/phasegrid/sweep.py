@@ -31,6 +31,8 @@ class Setting:
         self.default, self.allowed, self.about = row["default"], row["allowed"], row["about"]
         self.words: list[str] = row["words"]
         self.rules: list[str] = row["rules"]
+        self.mappings: list[str] = row["mappings"]
+        self.yes_no: bool = row["yes_no"]
         self.is_other_list = keyword != row["keyword"]
         self.axis: bool = row["axis"] and not self.is_other_list
         self.whole: bool = row["whole"]
@@ -51,7 +53,7 @@ class Setting:
         """What it may be, as Python has it."""
         forms = [json.dumps(word) for word in self.words]
         forms += ["a number"] * self.number + ["a sequence of numbers"] * self.list
-        forms += [f'{{"{rule}": ratio}}' for rule in self.rules]
+        forms += ["True or False"] * self.yes_no + self.mappings
         return " or ".join([", ".join(forms[:-1]), forms[-1]]) if len(forms) > 1 else forms[0]
 
 
@@ -124,25 +126,39 @@ def _choice(keyword: str, of: Setting, value: object) -> str:
     """A value of one of several forms."""
     if isinstance(value, str) and value in of.words:
         return json.dumps(value)
-    if isinstance(value, Mapping) and len(value) == 1:
-        [(rule, ratio)] = value.items()
-        if rule in of.rules:
-            return f"{{ {rule} = {_number(f'{keyword}[{json.dumps(rule)}]', ratio)} }}"
     if of.list and is_sequence(value):
         return _list(keyword, value)
     raise ValueError(f"{keyword} must be {of.said}, not {shown(value)}")
 
 
+def _mapping(keyword: str, of: Setting, value: Mapping[Any, Any]) -> str:
+    """A rule with its numbers, as TOML has it."""
+    if not value or any(key not in of.rules for key in value):
+        raise ValueError(f"{keyword} must be {of.said}, not {shown(value)}")
+    parts = []
+    for key, part in value.items():
+        name = f"{keyword}[{json.dumps(key)}]"
+        text = json.dumps(part) if isinstance(part, str) else _list(name, part) if is_sequence(part) else _number(name, part)
+        parts.append(f"{key} = {text}")
+    return f"{{ {', '.join(parts)} }}"
+
+
 def _entry(keyword: str, value: object) -> tuple[str, str, str]:
     """(table, key, value) in a sweep file."""
     of = SETTINGS[keyword]
+    if of.rules and isinstance(value, Mapping):
+        return of.table, of.key, _mapping(keyword, of, value)
+    if of.yes_no:
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{keyword} must be True or False, not {shown(value)}{_list_hint(keyword, value)}")
+        return of.table, of.key, "true" if value else "false"
     if of.is_string:
         if not isinstance(value, str):
             raise ValueError(f"{keyword} must be a string, not {shown(value)}{_list_hint(keyword, value)}")
         return of.table, of.key, json.dumps(value)
     if of.is_list:
         return of.table, of.key, _list(keyword, value)
-    if of.words or of.rules:
+    if of.words or (of.rules and not of.number):
         return of.table, of.key, _choice(keyword, of, value)
     if of.axis and is_sequence(value):
         return "axes", of.key, _list(keyword, value)
@@ -185,6 +201,11 @@ def to_toml(settings: Mapping[str, Any]) -> str:
     if "sparsity" in settings and "feature_sparsity" in settings:
         raise ValueError("sparsity and feature_sparsity exclude each other; give one of them")
     for keyword, value in settings.items():
+        if keyword == "convention":
+            if not isinstance(value, str):
+                raise ValueError(f"convention must be a string, not {shown(value)}")
+            tables[""].append(f"convention = {json.dumps(value)}")
+            continue
         if keyword not in SETTINGS:
             raise unknown(keyword)
         table, key, text = _entry(keyword, value)
@@ -199,10 +220,10 @@ def parse(settings: Mapping[str, Any]) -> _core.Sweep:
     text = to_toml(settings)
     if "n_features" not in settings:
         raise ValueError(f"n_features must be given, {SETTINGS['n_features'].allowed}")
-    if "sparsity" not in settings and "feature_sparsity" not in settings:
+    if not settings.keys() & {"sparsity", "feature_sparsity", "active"}:
         raise ValueError(
             "sparsity must be given, a number from 0 to below 1 or a sequence of them, or feature_sparsity, a number "
-            "for each feature"
+            "for each feature, or active"
         )
     try:
         return _core.parse_sweep(text, _ORIGIN)

@@ -41,6 +41,7 @@ def dataset(results: Results) -> xarray.Dataset:
         "status": ((*grid, "restart"), results.status),
         "kept": (grid, results.kept),
         "expert_weights": ((*feature, "hidden"), results.expert_weights),
+        "decoder_weights": ((*feature, "hidden"), results.decoder_weights),
         "biases": (feature, results.biases),
         "router_weights": (feature, results.router_weights),
     }

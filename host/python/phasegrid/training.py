@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, Unpack, overload
 import numpy as np
 
 from phasegrid import _core, health
+from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
 from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
 from phasegrid.text import file_to_write, path_text, shown
@@ -66,6 +67,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     resume: Results | None = None,
+    initial: Initial | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
     **settings: Unpack[Settings],
@@ -84,6 +86,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     resume: Sequence[Results] | None = None,
+    initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
 ) -> list[Results]: ...
@@ -100,6 +103,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     resume: Results | Sequence[Results] | None = None,
+    initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
     **settings: Unpack[Settings],
@@ -151,6 +155,10 @@ def train(
         True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
         Of an interrupted training of the same sweeps, whose models are not trained again.
+    initial : Results or mapping of arrays, or a sequence of them for a list of sweeps, optional
+        Models to start at, in place of random ones: the kept models of results of the same grid or of one cell, or one
+        model {"W": (E,n,m), "b": (E,n), "G": (E,n)}, and "D": (E,n,m) of untied weights; without E for one expert,
+        whose G may be left out. With steps=0 nothing is trained: the losses are those of these models.
     shard : str
         "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
 
@@ -195,6 +203,7 @@ def train(
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     earlier = [results.core for results in _earlier(resume, sweeps)]
+    starts = starting_models(initial, [s.core for s in sweeps], single)
 
     cores = [s.core for s in sweeps]
     trained: Sequence[_core.Results] = []
@@ -219,6 +228,7 @@ def train(
                         checkpoint_seconds=float(checkpoint_seconds),
                         resume=found or earlier,
                         shard=shard,
+                        initial=starts,
                     )
             except KeyboardInterrupt:  # where there are results, it came while the bar was taken away
                 if not trained:

@@ -10,6 +10,7 @@
 
 #include "block/model.hpp"
 #include "support/block_problem.hpp"
+#include "support/family.hpp"
 
 namespace phasegrid {
 namespace {
@@ -121,6 +122,23 @@ TEST(EmulatedBlock, TrainsToTheBitsOfTheCpu) {
   }
 }
 
+TEST(EmulatedBlock, TrainsTheFamilyToTheBitsOfTheCpu) {
+  std::mt19937 random(32);
+  for (int i = 0; i < 6; ++i) {
+    BlockTrial trial = testing::random_family_trial(random, 10);
+    trial.cell.train.steps = 2;
+    trial.cell.train.batch = 40;
+    trial.update();
+    const Trained expected = train_on_cpu(trial);
+    const Shape& shape = trial.shape;
+    const int tile = shape.n_experts == 1 ? cpu_tile(shape, 40) : 32 * samples_per_draw(shape.n_features);
+    const Trained got = train_emulated(trial, 1 + i % 2, tile);
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(got.loss), std::bit_cast<std::uint64_t>(expected.loss));
+    expect_equal_bits(got.parameters, expected.parameters, testing::name_of(trial).c_str());
+    expect_equal_bits(got.snapshot_losses, expected.snapshot_losses, "snapshot loss");
+  }
+}
+
 // The loss of so many samples in the emulated block; every thread's, which must be the same.
 float emulated_loss(BlockTrial& trial, int tile, int samples, const std::int32_t* stop) {
   const BlockLayout layout = block_layout(trial.shape, tile, false, kLanes, false);
@@ -130,7 +148,7 @@ float emulated_loss(BlockTrial& trial, int tile, int samples, const std::int32_t
   emulated::run_block(2, [&] {
     cuda::BlockModel model(trial.shape, trial.settings, trial.features.data(), cuda::BlockTeam{}, storage);
     const cuda::Key key{5, 6};
-    model.initialise(key);
+    model.initialise(key, nullptr);
     losses[threadIdx.x] = model.loss(cuda::Batch{key, 1, kStreamTrain, samples, stop}, 1.0f).reconstruction;
   });
   for (const float loss : losses) EXPECT_EQ(loss, losses[0]);

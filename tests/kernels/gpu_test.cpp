@@ -131,7 +131,7 @@ TEST(Gpu, SaysWhatWouldFit) {
 TEST(Gpu, TheBlockKernelUsesNoLocalMemory) {
   SKIP_WITHOUT_GPU();
   BlockLaunch launch;
-  ASSERT_EQ(describe_block({100, 10, 10, 1}, 1024, false, 1 << 20, &launch), cudaSuccess);
+  ASSERT_EQ(describe_block({100, 10, 10, 1}, 1024, false, true, 1 << 20, &launch), cudaSuccess);
   EXPECT_EQ(launch.local_bytes, 0);
   EXPECT_GT(launch.layout.tile, 0);
   EXPECT_GT(launch.blocks, 0);

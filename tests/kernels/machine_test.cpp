@@ -171,12 +171,12 @@ TEST(Activation, OfAReLU) {
   const float nan = bits_float(0x7fc00000u);
   for (float z : {-2.0f, -0.0f, 0.0f, 1e-30f, 3.0f, nan}) {
     const bool open = !(z <= 0.0f);  // a NaN passes
-    const float y = to_vector(Relu::value(Floats(z)))[0];
+    const float y = to_vector(PlainOutput::value(Floats(z)))[0];
     EXPECT_EQ(float_bits(y), open ? float_bits(z) : 0u) << z;
-    EXPECT_EQ(to_vector(Relu::back(AllLanes{}, Floats(z), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;
-    EXPECT_EQ(to_vector(Relu::back(AllLanes{}, Floats(y), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;  // from y
-    EXPECT_EQ(to_vector(Relu::back(lanes_below(0, 0), Floats(z), Floats(7.0f)))[0], 0.0f) << z;
-    if (open) EXPECT_EQ(float_bits(to_vector(Relu::value_if_active(Floats(z)))[0]), float_bits(z)) << z;
+    EXPECT_EQ(to_vector(PlainOutput::back(AllLanes{}, Floats(z), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;
+    EXPECT_EQ(to_vector(PlainOutput::back(AllLanes{}, Floats(y), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;  // from y
+    EXPECT_EQ(to_vector(PlainOutput::back(lanes_below(0, 0), Floats(z), Floats(7.0f)))[0], 0.0f) << z;
+    if (open) EXPECT_EQ(float_bits(to_vector(PlainOutput::value_if_active(Floats(z)))[0]), float_bits(z)) << z;
   }
 }
 

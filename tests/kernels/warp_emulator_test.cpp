@@ -112,7 +112,7 @@ TEST(EmulatedWarp, ALongBatchIsLeftOffWhenAsked) {
       const cuda::Team team;
       cuda::TinyModel<S> mine(settings, 2, team, *model);
       const cuda::Key key{5, 6};
-      mine.initialise(key);
+      mine.initialise(key, nullptr);
       found[team.rank()] = mine.loss(cuda::Batch{key, 1, kStreamTrain, samples, &stop}, 1.0f).reconstruction;
     });
     for (const float one : found) EXPECT_EQ(one, found[0]);

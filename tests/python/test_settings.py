@@ -26,7 +26,7 @@ def test_what_is_written_from_the_table_is_that_of_this_build() -> None:
 
 
 def test_every_keyword_has_a_type_and_reads_back() -> None:
-    assert list(phasegrid.Settings.__annotations__) == list(SETTINGS)
+    assert list(phasegrid.Settings.__annotations__) == ["convention", *SETTINGS]
     sweep = phasegrid.Sweep(n_features=4, sparsity=0.5)
     for keyword, of in SETTINGS.items():
         if of.default is None:

@@ -77,7 +77,13 @@ class BlockTrial {
   float loss(InstructionSet set, int tile = 0) { return losses(set, tile).training; }
 
   ReferenceSettings reference() const {  // as the step sees it: in float32
-    ReferenceSettings r{shape, {}, static_cast<double>(settings.load_balance), cell.train.loss == Loss::mean};
+    ReferenceSettings r{shape,
+                        {},
+                        static_cast<double>(settings.load_balance),
+                        cell.train.loss == Loss::mean,
+                        cell.train.loss_power,
+                        cell.inputs.target,
+                        cell.train.load_balance_over};
     for (const FeatureSettings& feature : features) r.importance.push_back(static_cast<double>(feature.importance));
     return r;
   }

@@ -29,7 +29,7 @@ void reset_fake_cuda() {
   FakeCuda& fake = fake_cuda();
   fake.devices = 1;
   fake.without_code.clear();
-  fake.shared_limit.clear();
+  fake.room.clear();
   fake.fail_call = -1;
   fake.kernels_fail = false;
   fake.failing_device = -1;
@@ -98,9 +98,9 @@ std::vector<void*> memory_of(const Job& job) {
   auto add = [&](const void* pointer) {
     if (pointer != nullptr) all.push_back(const_cast<void*>(pointer));
   };
-  add(job.cells), add(job.features), add(job.models), add(job.corrections), add(job.snapshots), add(job.stop);
+  add(job.cells), add(job.features), add(job.models), add(job.corrections), add(job.initial), add(job.snapshots), add(job.stop);
   add(job.losses), add(job.parameters), add(job.snapshot_losses), add(job.snapshot_parameters);
-  add(job.status), add(job.steps_done), add(job.next), add(job.states);
+  add(job.status), add(job.steps_done), add(job.next), add(job.states), add(job.arenas);
   return all;
 }
 
@@ -152,9 +152,9 @@ cudaError_t launch(const Job& job, cudaStream_t opaque, std::function<std::int32
 }
 
 bool has_code() { return !fake_cuda().without_code.contains(current_device); }
-int shared_limit() {
-  const auto set = fake_cuda().shared_limit.find(current_device);
-  return set == fake_cuda().shared_limit.end() ? 227 * 1024 : set->second;
+int room() {
+  const auto set = fake_cuda().room.find(current_device);
+  return set == fake_cuda().room.end() ? 227 * 1024 : set->second;
 }
 
 }  // namespace
@@ -187,7 +187,7 @@ cudaError_t cudaSetDevice(int device) {
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
-  const std::string name = fmt::format("Fake {}", fake_cuda().shared_limit.contains(device) ? "small" : "large");
+  const std::string name = fmt::format("Fake {}", fake_cuda().room.contains(device) ? "small" : "large");
   name.copy(properties->name, sizeof properties->name - 1);
   properties->major = 9;
   return cudaSuccess;
@@ -258,12 +258,12 @@ cudaError_t launch_tiny(const Shape& shape, const TinyLaunch&, const Job& job, c
   return testing::launch(job, stream, [=](int index) { return kernels.train(job, index); });
 }
 
-cudaError_t describe_block(const Shape& shape, int, bool load_balance, int, BlockLaunch* launch) {
+cudaError_t describe_block(const Shape& shape, int, bool load_balance, bool, int, BlockLaunch* launch) {
   launch->layout = block_layout(shape, 32 * samples_per_draw(shape.n_features), load_balance, 32, false);
   launch->blocks = testing::kBlocks;
-  launch->shared_bytes = launch->layout.size * 4;
-  launch->shared_limit = testing::shared_limit();
-  if (launch->shared_bytes > launch->shared_limit) launch->layout.tile = 0;
+  launch->global_bytes = static_cast<std::size_t>(launch->layout.size) * 4;
+  launch->global_free = static_cast<std::size_t>(testing::room());
+  if (launch->global_bytes > launch->global_free) launch->layout.tile = 0;
   return cudaSuccess;
 }
 

@@ -20,7 +20,7 @@ struct FakeLaunch {
 struct FakeCuda {
   int devices = 1;
   std::set<int> without_code;       // devices that this build has no code for
-  std::map<int, int> shared_limit;  // bytes a block, where not 227 KiB
+  std::map<int, int> room;  // bytes for a model of the block mapping, where not 227 KiB
   int fail_call = -1;               // this call (counted from 0) of those that allocate, copy or launch fails
   bool kernels_fail = false;        // every launch ends with an error
   int failing_device = -1;          // or those of this device do

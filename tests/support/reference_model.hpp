@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "phasegrid/architecture.hpp"
+#include "phasegrid/choices.hpp"
 
 namespace phasegrid::testing {
 
@@ -15,26 +16,36 @@ struct ReferenceSettings {
   std::vector<double> importance;
   double load_balance = 0;
   bool mean_loss = true;
+  int loss_power = 2;
+  Target target = Target::identity;
+  BalanceOver balance_over = BalanceOver::all;
 };
 
 // The training loss of a batch of inputs [samples][n] and its part without load balance, and which pieces it is made
 // of: experts active and ReLUs open.
 struct ReferenceLoss {
   double loss = 0, reconstruction = 0;
-  std::vector<bool> pattern;  // [sample] x (E active flags, E * n open flags of active experts)
+  // [sample] x (E active flags, then of every expert m open flags of hidden units and n of outputs, where active)
+  std::vector<bool> pattern;
 };
 
 inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std::vector<double>& parameters,
                                     const std::vector<float>& inputs) {
   const Shape& s = settings.shape;
   const int n = s.n_features, m = s.n_hidden, E = s.n_experts;
-  auto W = [&](int e, int f, int j) { return parameters[static_cast<std::size_t>((e * n + f) * m + j)]; };
-  auto b = [&](int e, int f) { return parameters[static_cast<std::size_t>(s.bias_offset() + e * n + f)]; };
+  auto at = [&](int p) { return parameters[static_cast<std::size_t>(p)]; };
+  auto W = [&](int e, int f, int j) { return at((e * n + f) * m + j); };
+  auto D = [&](int e, int f, int j) { return at((s.tied ? 0 : s.offset(PartKind::decoder)) + (e * n + f) * m + j); };
+  auto b = [&](int e, int f) { return s.bias ? at(s.bias_offset() + e * n + f) : 0.0; };
+  auto opens = [](Activation activation, double z) { return activation == Activation::linear || z > 0; };
+  auto target = [&](double x) {
+    return settings.target == Target::absolute ? std::abs(x) : settings.target == Target::relu ? std::max(x, 0.0) : x;
+  };
   auto G = [&](int e, int f) { return parameters[static_cast<std::size_t>(s.router_offset() + e * n + f)]; };
   const std::size_t samples = inputs.size() / static_cast<std::size_t>(n);
   std::vector<double> dispatched(static_cast<std::size_t>(E)), probability_sum(static_cast<std::size_t>(E));
   ReferenceLoss result;
-  double error = 0;
+  double error = 0, counted = 0;
   for (std::size_t i = 0; i < samples; ++i) {
     auto x = [&](int f) {
       return static_cast<double>(inputs[i * static_cast<std::size_t>(n) + static_cast<std::size_t>(f)]);
@@ -57,30 +68,40 @@ inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std
       active_sum += P[order[rank]];
     }
     std::vector<double> output(static_cast<std::size_t>(n));
+    bool counts = settings.balance_over == BalanceOver::all;
+    for (int f = 0; f < n; ++f) counts = counts || x(f) != 0;
+    counted += counts ? 1 : 0;
     for (int e = 0; e < E; ++e) {
       const auto ee = static_cast<std::size_t>(e);
-      probability_sum[ee] += P[ee];
-      dispatched[ee] += active[ee] ? 1 : 0;
+      probability_sum[ee] += counts ? P[ee] : 0;
+      dispatched[ee] += counts && active[ee] ? 1 : 0;
       result.pattern.push_back(active[ee]);
+      std::vector<double> h(static_cast<std::size_t>(m));
+      for (int j = 0; j < m; ++j) {
+        double& unit = h[static_cast<std::size_t>(j)];
+        for (int f = 0; f < n; ++f) unit += W(e, f, j) * x(f);
+        const bool open = opens(s.hidden, unit);
+        result.pattern.push_back(active[ee] && open);
+        if (!open) unit = 0;
+      }
       for (int f = 0; f < n; ++f) {
         double z = b(e, f);
-        for (int j = 0; j < m; ++j) {
-          double h = 0;
-          for (int g = 0; g < n; ++g) h += W(e, g, j) * x(g);
-          z += W(e, f, j) * h;
-        }
-        result.pattern.push_back(active[ee] && z > 0);
-        if (active[ee] && z > 0) output[static_cast<std::size_t>(f)] += P[ee] / active_sum * z;
+        for (int j = 0; j < m; ++j) z += D(e, f, j) * h[static_cast<std::size_t>(j)];
+        const bool open = active[ee] && opens(s.output, z);
+        result.pattern.push_back(open);
+        if (open) output[static_cast<std::size_t>(f)] += P[ee] / active_sum * z;
       }
     }
     for (int f = 0; f < n; ++f) {
-      const double d = output[static_cast<std::size_t>(f)] - x(f);
-      error += settings.importance[static_cast<std::size_t>(f)] * d * d;
+      const double d = output[static_cast<std::size_t>(f)] - target(x(f));
+      error += settings.importance[static_cast<std::size_t>(f)] * std::pow(d, settings.loss_power);
     }
   }
   const double count = static_cast<double>(samples);
   double balance = 0;
-  for (std::size_t e = 0; e < dispatched.size(); ++e) balance += dispatched[e] / count * probability_sum[e] / count;
+  for (std::size_t e = 0; e < dispatched.size() && counted > 0; ++e) {
+    balance += dispatched[e] / counted * probability_sum[e] / counted;
+  }
   result.reconstruction = error / count / (settings.mean_loss ? n : 1);
   result.loss = result.reconstruction + (E > 1 ? settings.load_balance * E * balance : 0);
   return result;

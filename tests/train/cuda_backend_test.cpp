@@ -98,7 +98,7 @@ TEST_F(CudaBackend, SeveralGpusShareEveryLaunch) {
 TEST_F(CudaBackend, AGpuTakesOnlyWhatItHasCodeAndRoomFor) {
   fake_cuda().devices = 3;
   fake_cuda().without_code = {1};
-  fake_cuda().shared_limit = {{2, 1024}};  // no model of the block mapping fits device 2
+  fake_cuda().room = {{2, 1024}};  // no model of the block mapping fits device 2
   expect_the_cpus_bits({sweep_of({2, 1, 1, 1}), sweep_of({20, 4, 2, 1})});
   std::vector<int> devices;
   for (const auto& launch : fake_cuda().launches) devices.push_back(launch.device);
@@ -106,12 +106,12 @@ TEST_F(CudaBackend, AGpuTakesOnlyWhatItHasCodeAndRoomFor) {
   EXPECT_EQ(train(sweep_of({2, 1, 1, 1}), on(DeviceChoice::automatic)).device,
             "Fake large (sm_90) + Fake small (sm_90)");
 
-  fake_cuda().shared_limit = {{0, 1024}, {2, 1024}};
+  fake_cuda().room = {{0, 1024}, {2, 1024}};
   try {
     train(sweep_of({20, 4, 2, 1}), on(DeviceChoice::cuda));
     FAIL() << "no GPU has room";
   } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("KiB of shared memory and Fake small"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("KiB of device memory and Fake small"), std::string::npos) << error.what();
   }
   // The CPU trains what no GPU has room for, and nothing else; it is said.
   const std::vector<Sweep> both = {sweep_of({20, 4, 2, 1}), sweep_of({2, 1, 1, 1})};

@@ -1,6 +1,9 @@
 #include "cases.hpp"
 
 #include <algorithm>
+#include <random>
+
+#include "support/family.hpp"
 
 namespace ptx {
 using namespace phasegrid;
@@ -29,6 +32,7 @@ Problem at_corner(const Corner& c) {
             1,
             {0, 1, 2},
             true,
+            false,
             c.blocks,
             c.tile};
   for (size_t f = 0; f < p.cells[0].sparsity.size(); ++f) {
@@ -51,6 +55,7 @@ std::vector<Problem> tiny_problems(const std::string& kernel) {
                make_cell(shape, 33, 7, 0.3, 9, 0.0), make_cell(shape, 7, 7, 0.05, 10, 0.9)},
               3,
               {0, 1, 4, 7},
+              false,
               false,
               2};
     p.cells[0].train.drop_below = 0.1;
@@ -107,6 +112,23 @@ std::vector<Problem> block_problems(bool every) {
     Problem evaluation{"evaluation", shapes[0], {make_cell(shapes[0], 40, 2, 0.01, 7)}, 1, {2}, true};
     evaluation.cells[0].train.keep = Keep::evaluation;
     all.push_back(evaluation);
+  }
+  return all;
+}
+
+std::vector<Problem> family_problems(bool every, bool large) {
+  std::mt19937 random(61);
+  std::vector<Problem> all;
+  while (all.size() < (every ? 40u : 8u)) {
+    const testing::BlockTrial trial = testing::random_family_trial(random, 24);
+    if (is_plain(trial.shape, trial.cell)) continue;
+    Problem p{testing::name_of(trial), trial.shape, {trial.cell}, 1, {0, 1, 2}, true, large};
+    p.cells[0].train.steps = 3;
+    all.push_back(std::move(p));
+  }
+  if (large) {  // a plain model that is too large for shared memory comes here too
+    all.push_back(at_corner({{20, 5, 4, 1}, 0.05, 70, 0, 2}));
+    all.back().large = true;
   }
   return all;
 }

@@ -11,6 +11,9 @@ std::vector<Problem> tiny_problems(const std::string& kernel);
 // Corners of the block mapping; `every`: all of them, else a few that are quick.
 std::vector<Problem> block_problems(bool every);
 
+// Models and data of the wider family, on the kernel for them, or on that for models in global memory.
+std::vector<Problem> family_problems(bool every, bool large);
+
 // Small ones, for mutations.
 std::vector<Problem> mutation_problems(const std::string& kernel);
 

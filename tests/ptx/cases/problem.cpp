@@ -26,7 +26,11 @@ const std::map<std::string, const Kernel*>& kernels() {
   return all;
 }
 std::string kernel_name(const Problem& p) {
-  if (p.block) return "block";
+  if (p.large) return "block_large";
+  if (p.block) {
+    const bool plain = std::ranges::all_of(p.cells, [&](const Cell& cell) { return is_plain(p.shape, cell); });
+    return plain ? "block" : "block_general";
+  }
   const Shape& s = p.shape;
   return "tiny_" + std::to_string(s.n_features) + std::to_string(s.n_hidden) + std::to_string(s.n_experts) +
          (s.top_k == 1 ? "_1" : "_0");
@@ -210,7 +214,8 @@ Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
       p.block ? kOptimiserStates * static_cast<size_t>(layout.parameter_floats) * static_cast<size_t>(p.blocks) : 0;
   const int32_t zero = 0;
   const std::vector<int32_t> unset(n, kNotTrained), no_steps(n, 0);
-  DeviceMemory memory(4 * (states + n * (snapshots + 1) * (size + 2) + 4 * n) + cells_.size() * sizeof cells_[0] +
+  const size_t arenas = p.large ? static_cast<size_t>(layout.size) * static_cast<size_t>(p.blocks) : 0;
+  DeviceMemory memory(4 * (states + arenas + n * (snapshots + 1) * (size + 2) + 4 * n) + cells_.size() * sizeof cells_[0] +
                       features_.size() * sizeof features_[0] + corrections_.size() * 8);
   Job job{};
   job.n_models = static_cast<int32_t>(n), job.top_k = p.shape.top_k;
@@ -231,12 +236,13 @@ Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
   job.status = memory.holding(unset.data(), n, true);
   job.next = memory.holding(&zero, 1, true);
   job.states = memory.unwritten<float>(states);
+  job.arenas = memory.unwritten<float>(arenas);
 
   Verdict verdict;
   Host host(job, cpu_, size, p.stop_after, stop, steps_, verdict);
   Launch how{p.blocks,
              p.block ? kBlockThreads : kTinyThreads,
-             p.block ? static_cast<uint32_t>(layout.size) * 4 : 0,
+             p.block && !p.large ? static_cast<uint32_t>(layout.size) * 4 : 0,
              order,
              seed,
              most_blocks,

@@ -15,6 +15,7 @@ struct Problem {
   int restarts = 2;
   std::vector<int32_t> snapshots = {};
   bool block = false;   // the block mapping; else the tiny one
+  bool large = false;   // block mapping, with models in global memory
   int blocks = 1;       // of the grid
   int tile = 0;         // block mapping; 0: as a GPU with room would choose
   int stop_after = -1;  // the host sets the stop flag when so many models are published; -1: never

@@ -26,7 +26,10 @@ int compare_all(bool every) {
   const auto start = Clock::now();
   for (const auto& [name, kernel] : kernels()) {
     const auto began = Clock::now();
-    for (const Problem& problem : name == "block" ? block_problems(every) : tiny_problems(name)) {
+    const bool large = name == "block_large";
+    for (const Problem& problem : name == "block"                      ? block_problems(every)
+                                  : large || name == "block_general" ? family_problems(every, large)
+                                                                     : tiny_problems(name)) {
       const Trial trial(problem);
       std::vector<Order> orders = {Order::random};
       if (every) orders.insert(orders.end(), {Order::forward, Order::backward});

@@ -36,10 +36,11 @@ def round_up(value: int, to: int) -> int:
 
 
 def short_name(mangled: str) -> str:
-    """tiny_NME_T (T 1: k = 1 alone), block, or the name of a planted kernel."""
+    """tiny_NME_T (T 1: k = 1 alone), one of the block mapping's, or the name of a planted kernel."""
     if tiny := re.search(r"StaticShapeILi(\d)ELi(\d)ELi(\d)ELb(\d)", mangled):
         return "tiny_{}{}{}_{}".format(*tiny.groups())
-    return "block" if "train_models" in mangled else mangled
+    block = {"train_models": "block", "train_general": "block_general", "train_large": "block_large"}
+    return next((name for function, name in block.items() if function in mangled), mangled)
 
 
 SIZES = {f"{s}{n}": n // 8 for s in "bus" for n in (8, 16, 32, 64)} | {"f32": 4}

@@ -17,6 +17,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // What a part of the parameters has for one expert.
 std::span<const float> part_of(const ModelView& model, PartKind kind, int expert) {
+  if (model.shape.count(kind) == 0) return {};
   const Part part = model.shape.part(kind);
   const int count = part.size() / part.extents[0];
   return model.parameters.subspan(static_cast<std::size_t>(part.offset + expert * count),

@@ -34,6 +34,7 @@ bool Results::complete() const { return models_done() == std::ssize(status); }
 
 namespace {
 std::span<const float> part_of(const Results& results, std::size_t cell, PartKind kind) {
+  if (results.sweep.shape.count(kind) == 0) return {};
   const Part part = results.sweep.shape.part(kind);
   const auto stride = static_cast<std::size_t>(results.sweep.shape.parameter_count());
   return std::span(results.parameters)

@@ -50,7 +50,7 @@ struct Results {
   std::int64_t models_done() const;  // models that were trained, also those that diverged
   bool complete() const;             // whether that is all
 
-  // Kept model of a cell: W [E][n][m], b [E][n], G [E][n].
+  // Kept model of a cell: W [E][n][m], b [E][n] (empty where models have none), G [E][n].
   std::span<const float> expert_weights(std::size_t cell) const;
   std::span<const float> biases(std::size_t cell) const;
   std::span<const float> router_weights(std::size_t cell) const;

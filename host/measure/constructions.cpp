@@ -126,6 +126,10 @@ SubsetMixture SubsetMixture::tied(const ModelView& dense, int n_hidden, int acti
   if (dense.shape.n_experts != 1) {
     throw InputError(fmt::format("a dense model has n_experts = 1, not {}", dense.shape.n_experts));
   }
+  if (!dense.shape.is_papers_model()) {
+    throw InputError("a tied mixture is made of a dense model with tied weights, linear hidden units, biases and a ReLU; "
+                     "SubsetMixture::untied takes any matrix");
+  }
   SubsetMixture mixture(dense.shape.n_features, n_hidden, active);
   const auto n = static_cast<std::size_t>(dense.shape.n_features), d = static_cast<std::size_t>(dense.shape.n_hidden);
   const auto m = static_cast<std::size_t>(n_hidden), a = static_cast<std::size_t>(active);

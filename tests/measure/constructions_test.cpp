@@ -230,6 +230,10 @@ TEST(SubsetMixture, RefusesImpossibleLimits) {
   expect_refusal("too many", "at most 4096 experts", [] { SubsetMixture::monosemantic(256, 64, 64); });
   EXPECT_EQ(SubsetMixture::monosemantic(20, 5, 5).n_experts(), 15504u);
   expect_refusal("n_experts", "= 1, not 2", [] { SubsetMixture::tied(OwnedModel({3, 1, 2, 1}).view(), 2, 1); });
+  Shape other{3, 2, 1, 1};
+  other.output = Activation::linear;
+  const std::vector<float> parameters(static_cast<std::size_t>(other.parameter_count()), 0.5f);
+  EXPECT_THROW(SubsetMixture::tied({other, parameters}, 2, 1), InputError);
   EXPECT_THROW(SubsetMixture::untied(std::vector<double>(8), std::vector<double>(3), 2, 1), InputError);
 }
 

@@ -118,16 +118,16 @@ def train(
 
         x' = sum over the k experts of gate_e ReLU(W_e W_e^T x + b_e),    gate = softmax of their scores
 
-    With n_experts=1 it is the dense model, ReLU(W W^T x + b).
+    With n_experts=1 it is the dense model, ReLU(W W^T x + b). Options make it any toy model of the field: each expert is
+    output(D hidden(W^T x) + b), with a decoder D of its own (tied=False), hidden="relu", output="linear", bias=False.
 
     **The loss.** The weighted squared error, sum over features of I_f (x'_f - x_f)^2, averaged over the batch and, with
     loss="mean", over the features too. Training adds, for mixtures, load_balance * E * sum over experts of f_e P_e: f_e
     is the share of the batch that expert e gets, and P_e its mean probability in a softmax over all E scores. Compare
-    models by `Results.reconstruction_losses`, which are without that term. AdamW (beta 0.9 and 0.999, epsilon 1e-8)
-    minimises it.
+    models by `Results.reconstruction_losses`, which are without that term. AdamW minimises it, or Adam or SGD.
 
     **The data.** Each feature is 0 with probability S, its sparsity, else uniform in [0, 1), independently of the
-    others; every batch is drawn anew.
+    others; every batch is drawn anew. Other laws: values, groups, active, a fixed set of samples, and another target.
 
     **Settings and their defaults.** Those with * may be a sequence, which makes them an axis of the grid.
 

@@ -45,7 +45,12 @@ SHAPE = re.compile(r"StaticShapeILi(\d)ELi(\d)ELi(\d)ELb(\d)E")
 
 
 def kernel_name(mangled: str) -> str:
-    """tiny/NMEk1 (top-1) or tiny/NMEk of a training kernel, "block" of the block mapping's, else the mangled name."""
+    """tiny/NMEk1 (top-1) or tiny/NMEk of a training kernel, "block", "block_general" or "block_large" of the block mapping's,
+    else the mangled name.
+    """
+    for function in ("general", "large"):
+        if f"train_{function}" in mangled:
+            return f"block_{function}"
     if "train_models" not in mangled:
         return mangled
     if match := SHAPE.search(mangled):

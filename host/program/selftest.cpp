@@ -69,6 +69,33 @@ void add_corners(std::vector<Sweep>& sweeps) {
   }
 }
 
+// Models and data other than the paper's, and models that fit no shared memory: a GPU has kernels of their own for them.
+void add_family(std::vector<Sweep>& sweeps) {
+  for (const Shape& shape : {Shape{12, 3, 1, 1}, Shape{12, 3, 4, 1}, Shape{12, 3, 4, 2}}) {
+    auto add = [&](const char* what, auto&& change) {
+      Sweep sweep = short_sweep(fmt::format("{}_{}", name_of(shape), what), shape);
+      change(sweep);
+      sweeps.push_back(std::move(sweep));
+    };
+    add("untied", [](Sweep& s) { s.shape.tied = false, s.shape.hidden = Activation::relu; });
+    add("linear", [](Sweep& s) { s.shape.output = Activation::linear, s.shape.bias = false; });
+    add("target", [](Sweep& s) { s.data.inputs.target = Target::absolute, s.train.loss_power = 4; });
+    add("normal", [](Sweep& s) { s.data.inputs.values = ValueLaw::normal; });
+    add("correlated", [](Sweep& s) { s.data.inputs.presence = PresenceLaw::correlated, s.data.inputs.group_size = 3; });
+    add("active", [](Sweep& s) {
+      s.axes = {{AxisName::active, {1, 3}}};
+      s.train.load_balance_over = BalanceOver::nonzero;
+    });
+    add("data_set", [](Sweep& s) { s.data.inputs.samples = 40; });
+    add("adam", [](Sweep& s) { s.train.optimizer = Optimizer::adam, s.train.warmup = 3; });
+    add("sgd", [](Sweep& s) { s.train.optimizer = Optimizer::sgd, s.train.momentum = 0.9; });
+  }
+  for (const Shape& shape : {Shape{700, 120, 1, 1}, Shape{600, 60, 4, 2}}) {
+    sweeps.push_back(short_sweep(name_of(shape), shape));
+    sweeps.back().train.steps = 3;
+  }
+}
+
 bool same(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
 }
@@ -81,6 +108,7 @@ std::vector<Sweep> selftest_sweeps() {
   add_tiny(sweeps);
   add_block(sweeps);
   add_corners(sweeps);
+  add_family(sweeps);
   return sweeps;
 }
 

@@ -123,7 +123,7 @@ class Queue {
     const Training& training = training_at(position);
     const auto cell = static_cast<std::size_t>(training.sweep.models[position - training.first].cell);
     const double share = bench.steps_done().load(std::memory_order_relaxed);
-    return training.sweep.work(cell) * share / training.sweep.cells[cell].steps;
+    return training.sweep.work(cell) * share / std::max(1, training.sweep.cells[cell].steps);
   }
 
  private:

@@ -229,7 +229,7 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
 double model_work(const Shape& shape, Mapping mapping, int steps, int batch) {
   const double n = shape.n_features, m = shape.n_hidden, E = shape.n_experts, k = shape.top_k;
   const double sample = mapping == Mapping::tiny ? n * (1 + m) * (0.5 + E) : 2 * n * (2 + m * k + 3 * (k - 1)) + n * E;
-  return sample * steps * (batch + 64.0);
+  return sample * std::max(1, steps) * (batch + 64.0);  // no steps: the model is evaluated
 }
 
 PlannedSweep::PlannedSweep(const Sweep& sweep)

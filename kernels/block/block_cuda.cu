@@ -1,4 +1,5 @@
-// The block mapping's kernel for the paper's own models, and the launcher of all three (block_cuda_general.cu).
+// The block mapping's kernel for the paper's own models, and the launcher of all three (block_cuda_general.cu,
+// block_cuda_large.cu).
 #include <algorithm>
 
 #include "block_kernel.cuh"
@@ -24,7 +25,8 @@ constexpr int kLargestTile = 512;
 constexpr int kTileInGlobal = 256;  // of a mixture in global memory: enough entries an expert to reuse its weights
 
 cuda::BlockKernel kernel_for(bool plain, bool in_shared) {
-  return plain && in_shared ? cuda::train_models : cuda::general_block_kernel(in_shared);
+  if (!in_shared) return cuda::large_block_kernel();
+  return plain ? cuda::train_models : cuda::general_block_kernel();
 }
 
 }  // namespace

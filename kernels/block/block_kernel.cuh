@@ -53,7 +53,8 @@ PG_INLINE void train_queue(const Job& job, const Shape& shape, const BlockLayout
 }
 
 using BlockKernel = void (*)(Job, Shape, BlockLayout);
-// Of models other than the paper's, with the arena in shared or in global memory (block_cuda_general.cu).
-BlockKernel general_block_kernel(bool in_shared);
+// Of models other than the paper's, and of all that do not fit shared memory (block_cuda_general.cu, block_cuda_large.cu).
+BlockKernel general_block_kernel();
+BlockKernel large_block_kernel();
 
 }  // namespace phasegrid::cuda

@@ -8,31 +8,17 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// Which models a kernel is made for: the paper's own, all others, or both. A GPU's kernel is compiled for a part, so that
-// the paper's is as small as can be; each gives the same bits.
-//   kGeneral   whether inputs, hidden units, weights and biases may be other than the paper's
-//   with(output, error, body)   body(Output) with a model's (activation.hpp)
+// Which models a kernel is made for: the paper's own (kPlain), all others (kGeneral: inputs, hidden units, weights, biases
+// or outputs are not the paper's), or both. A GPU's kernel is compiled for a part, so that the paper's is as small as can
+// be; each gives the same bits.
 struct PapersModels {
-  static constexpr bool kGeneral = false;
-  template <class Body>
-  PG_INLINE static auto with(Activation, const ErrorLaw&, Body&& body) {
-    return body(PlainOutput{});
-  }
+  static constexpr bool kPlain = true, kGeneral = false;
 };
 struct GeneralModels {
-  static constexpr bool kGeneral = true;
-  template <class Body>
-  PG_INLINE static auto with(Activation output, const ErrorLaw& error, Body&& body) {
-    return body(GeneralOutput(output, error));
-  }
+  static constexpr bool kPlain = false, kGeneral = true;
 };
 struct AllModels {
-  static constexpr bool kGeneral = true;
-  template <class Body>
-  PG_INLINE static auto with(Activation output, const ErrorLaw& error, Body&& body) {
-    if (is_plain(output, error)) return body(PlainOutput{});
-    return body(GeneralOutput(output, error));
-  }
+  static constexpr bool kPlain = true, kGeneral = true;
 };
 
 template <class Models>
@@ -81,21 +67,25 @@ class BasicBlockModel {
       broken = broken || !(a < kBroken && a > -kBroken);
     }
     if (team_.any(broken)) return {bits_float(0x7fc00000u), bits_float(0x7fc00000u)};
-    return Models::with(shape_.output, cell_.error, [&](auto output) PG_INLINE_LAMBDA {
-      if (s_.l.E > 1) return mixture_loss(s_, kind().hidden, output, cell_, drawn(batch), scale, team_);
-      const float loss = dense_loss(s_, kind().hidden, output, drawn(batch), scale, team_);
-      return Losses{loss, loss};
-    });
+    if constexpr (!Models::kGeneral) {
+      return loss_with(PlainOutput{}, drawn(batch), scale);
+    } else {
+      if constexpr (Models::kPlain) {
+        if (is_plain(shape_.output, cell_.error)) return loss_with(PlainOutput{}, batch, scale);
+      }
+      return loss_with(GeneralOutput(shape_.output, cell_.error), batch, scale);
+    }
   }
 
   PG_INLINE void gradient(const Batch& batch) {
-    Models::with(shape_.output, cell_.error, [&](auto output) PG_INLINE_LAMBDA {
-      if (s_.l.E == 1) {
-        dense_gradient(s_, kind(), output, cell_, drawn(batch), team_);
-      } else {
-        mixture_gradient(s_, kind(), output, cell_, drawn(batch), team_);
+    if constexpr (!Models::kGeneral) {
+      gradient_with(PlainOutput{}, drawn(batch));
+    } else {
+      if constexpr (Models::kPlain) {
+        if (is_plain(shape_.output, cell_.error)) return gradient_with(PlainOutput{}, batch);
       }
-    });
+      gradient_with(GeneralOutput(shape_.output, cell_.error), batch);
+    }
   }
 
   PG_INLINE bool update(const OptimiserStep& step) {
@@ -116,14 +106,29 @@ class BasicBlockModel {
   PG_INLINE bool is_writer() const { return team_.thread() == 0; }
 
  private:
-  // As the shape and the batch are, with what the compiler may know of them.
+  template <class Output>
+  PG_INLINE Losses loss_with(Output output, const Batch& batch, float scale) {
+    if (s_.l.E > 1) return mixture_loss(s_, kind().hidden, output, cell_, batch, scale, team_);
+    const float loss = dense_loss(s_, kind().hidden, output, batch, scale, team_);
+    return {loss, loss};
+  }
+  template <class Output>
+  PG_INLINE void gradient_with(Output output, const Batch& batch) {
+    if (s_.l.E == 1) {
+      dense_gradient(s_, kind(), output, cell_, batch, team_);
+    } else {
+      mixture_gradient(s_, kind(), output, cell_, batch, team_);
+    }
+  }
+
+  // As shape and batch are, with what the compiler may know of them.
   PG_INLINE Shape kind() const {
     Shape kind = shape_;
     if constexpr (!Models::kGeneral) kind.tied = kind.bias = true, kind.hidden = Activation::linear;
     return kind;
   }
   PG_INLINE static Batch drawn(Batch batch) {
-    if constexpr (!Models::kGeneral) batch.law = nullptr;
+    batch.cell = nullptr;
     return batch;
   }
 

@@ -13,8 +13,7 @@ struct Batch {
   uint32_t stream;
   int samples;
   const int32_t* stop = nullptr;  // Job::stop; none for a batch that is never left off
-  const InputLaw* law = nullptr;  // the cell's; none for the default one
-  Key set_key = {};               // of the cell's fixed data set, where it has one
+  const CellSettings* cell = nullptr;  // whose law the inputs follow; none for the default one
 };
 
 // Work, in samples times parameters, between two looks at the stop flag, which a GPU reads over the bus: some

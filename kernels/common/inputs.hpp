@@ -27,8 +27,10 @@ PG_INLINE Floats feature_from(Words word, Limit present_limit, Floats scale, Flo
 // ---------------------------------------------------------------- general laws
 
 // Whether a batch's inputs are of a general law, and whether they are samples of a fixed data set.
-PG_INLINE bool is_general(const Batch& batch) { return batch.law != nullptr && batch.law->general != 0; }
-PG_INLINE bool from_data_set(const Batch& batch) { return batch.law->samples > 0 && batch.stream == kStreamTrain; }
+PG_INLINE bool is_general(const Batch& batch) { return batch.cell != nullptr && batch.cell->inputs.general != 0; }
+PG_INLINE bool from_data_set(const Batch& batch) {
+  return batch.cell->inputs.samples > 0 && batch.stream == kStreamTrain;
+}
 
 // The words of one sample of each of some lanes, one after the other.
 class SampleWords {
@@ -105,7 +107,7 @@ PG_INLINE void draw_features(const InputLaw& law, int n, SampleWords& words, Lim
 template <class Limit, class Scale, class Offset, class Put>
 PG_INLINE void draw_general(const Batch& batch, int n, int row, int first_lane, Limit&& limit, Scale&& scale,
                             Offset&& offset, Put&& put) {
-  const InputLaw& law = *batch.law;
+  const InputLaw& law = batch.cell->inputs;
   if (!from_data_set(batch)) {
     const uint32_t calls = static_cast<uint32_t>(calls_per_sample(law, n));
     SampleWords words(batch, static_cast<uint32_t>(row) * calls, lane_numbers(first_lane));
@@ -119,7 +121,8 @@ PG_INLINE void draw_general(const Batch& batch, int n, int row, int first_lane, 
     const Block<Words> block = draw_words(choices, static_cast<uint32_t>(row), lane_numbers(first_lane));
     sample = high(multiply(static_cast<uint32_t>(law.samples), widen(block.w[0])));
   }
-  const Batch data{batch.set_key, 0u, static_cast<uint32_t>(kStreamData), law.samples};
+  const Key key{batch.cell->key[0], batch.cell->key[1]};  // the set is the cell's
+  const Batch data{key, 0u, static_cast<uint32_t>(kStreamData), law.samples};
   SampleWords words(data, 0u, sample);
   draw_features(law, n, words, limit, scale, offset, put);
 }

@@ -46,12 +46,11 @@ PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step, 
           static_cast<uint32_t>(kStreamTrain),
           cell.batch,
           stop,
-          &cell.inputs,
-          of_cell};
+          &cell};
 }
 PG_INLINE Batch evaluation_batch(const CellSettings& cell, const int32_t* stop) {
   const Key of_cell{cell.key[0], cell.key[1]};
-  return {of_cell, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples, stop, &cell.inputs, of_cell};
+  return {of_cell, 0u, static_cast<uint32_t>(kStreamEvaluate), kEvaluationSamples, stop, &cell};
 }
 
 template <class Model>

@@ -124,3 +124,16 @@ def test_conventions_are_the_defaults_of_others():
     assert liu["values"] == {"uniform": [0, 2]}
     with pytest.raises(ValueError, match='convention must be "anthropic" or "arena" or'):
         phasegrid.Sweep(convention="openai", n_features=5, sparsity=0.9)
+
+
+def test_kept_models_are_evaluated_at_other_settings():
+    results = phasegrid.train(n_features=8, n_hidden=3, sparsity=0.9, weight_decay=[0, 0.1], restarts=2, steps=500,
+                              progress=False)
+    there = results.evaluate(sparsity=[0.5, 0.9, 0.99])
+    assert list(there.axes) == ["sparsity", "last_importance", "weight_decay"]
+    assert there.reconstruction_losses.shape == (3, 1, 2)
+    assert there.reconstruction_losses[1] == pytest.approx(results.reconstruction_losses[0], rel=0.05)
+    assert (there.reconstruction_losses[0] > there.reconstruction_losses[2]).all()
+    assert there.expert_weights[2, 0, 1].tobytes() == results.expert_weights[0, 0, 1].tobytes()
+    with pytest.raises(ValueError, match="initial has 2 values of weight_decay and the sweep 3"):
+        results.evaluate(weight_decay=[0, 0.1, 0.2])

@@ -36,7 +36,7 @@ def _models_of(entry: object, sweep: _core.Sweep) -> NDArray[np.float32]:
     if isinstance(entry, Results):
         if entry.core.parts != parts:
             raise ValueError(f"initial has models of {_said(entry.core.parts)}; the sweep's have {_said(parts)}")
-        return np.ascontiguousarray(entry.core.parameters, np.float32).ravel()
+        return np.ascontiguousarray(_over_grid(entry.core, sweep), np.float32).ravel()
     if not isinstance(entry, Mapping):
         raise ValueError(f"initial must be Results or a mapping of arrays, not {shown(entry)}")
     arrays = {_NAMES.get(name, name): np.asarray(array, np.float32) for name, array in entry.items()}
@@ -54,6 +54,17 @@ def _models_of(entry: object, sweep: _core.Sweep) -> NDArray[np.float32]:
             raise ValueError(f"initial[{_letter(name)!r}] must be of shape {extents}, not {array.shape}")
         model.append(array.reshape(math.prod(extents)))
     return np.concatenate(model)
+
+
+def _over_grid(given: _core.Results, sweep: _core.Sweep) -> NDArray[np.float32]:
+    """Models of another grid, each for all cells of the axes that it does not have."""
+    theirs = {name: len(values) for name, values in given.sweep.dimensions}
+    ours = {name: len(values) for name, values in sweep.dimensions}
+    for name, extent in theirs.items():
+        if extent not in (1, ours.get(name, 1)):
+            raise ValueError(f"initial has {extent} values of {name} and the sweep {ours.get(name, 1)}")
+    models = given.parameters.reshape(*(theirs.get(name, 1) for name in ours), -1)
+    return np.broadcast_to(models, (*ours.values(), models.shape[-1]))
 
 
 def _letter(name: str) -> str:

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from phasegrid import _core, health
 from phasegrid.arrays import Arrays
 from phasegrid.cells import Cell, Place, Value, cell_index, check_axis, places, places_of_values
 from phasegrid.measures import DoubleArray, FloatArray, IntArray, Measures
-from phasegrid.sweep import Sweep
+from phasegrid.sweep import Settings, Sweep
 from phasegrid.text import file_to_write, path_text, shown
 
 if TYPE_CHECKING:
@@ -266,6 +266,20 @@ class Results(Measures):
         start, extents = parts[part]
         chosen = models[..., start : start + math.prod(extents)]
         return chosen.reshape(self._extents + models.shape[1:-1] + extents)
+
+    # ---------------------------------------------------------------- the kept models elsewhere
+    def evaluate(self, **settings: Unpack[Settings]) -> Results:
+        """Results of the kept models, as they are, at other settings: their losses on fresh batches there.
+
+            results = phasegrid.train(n_features=20, n_hidden=5, sparsity=0.9)
+            results.evaluate(sparsity=[0.5, 0.7, 0.9, 0.99]).reconstruction_losses     # (4,1)
+
+        A sequence makes an axis, as in `Sweep`; a model without that axis stands in all of its cells.
+        """
+        from phasegrid.training import train
+
+        untrained: dict[str, Any] = {"steps": 0, "restarts": 1, "snapshots": [], "keep": "evaluation"}
+        return train(self.sweep.replace(**{**untrained, **settings}), initial=self, progress=False)
 
     # ---------------------------------------------------------------- out of here
     def arrays(self) -> Arrays:

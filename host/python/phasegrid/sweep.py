@@ -319,12 +319,13 @@ class Sweep:
             base = phasegrid.Sweep(n_features=20, n_hidden=5, sparsity=[0.5, 0.9])
             phasegrid.train([base.replace(n_experts=E, name=f"E{E}") for E in (1, 2, 4)])
 
-        A sequence makes a setting an axis and a number makes it none; sparsity and feature_sparsity replace each other.
+        A sequence makes a setting an axis and a number makes it none; sparsity, feature_sparsity and active replace each other.
         """
         kept = self.settings
-        for one, other in (("sparsity", "feature_sparsity"), ("feature_sparsity", "sparsity")):
-            if one in settings:
-                kept.pop(other, None)
+        presence = {"sparsity", "feature_sparsity", "active"}
+        if presence & settings.keys():
+            for one in presence - settings.keys():
+                kept.pop(one, None)
         changed = Sweep(**{**kept, **settings})
         if "seed" in settings or "seed" not in self.config["axes"]:
             return changed

@@ -69,6 +69,7 @@ def integers() -> dict[str, Instruction]:
         c = C_TYPES[u]
         for name, operator in (("add", "+"), ("sub", "-")):
             table[f"{name}.{t}"] = Instruction("integer", u, (u, u), f"({c})({{0}} {operator} {{1}})")
+        table[f"neg.{t}"] = Instruction("integer", u, (u,), f"({c})(0 - (uint64_t){{0}})")
         low = f"({c})((uint64_t){{0}} * (uint64_t){{1}})"
         table[f"mul.lo.{t}"] = Instruction("integer", u, (u, u), low)
         table[f"mad.lo.{t}"] = Instruction("integer", u, (u, u, u), f"({c})({low} + {{2}})")

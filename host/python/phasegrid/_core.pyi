@@ -34,6 +34,24 @@ class Sweep:
     def top_k(self) -> int: ...
 
     @property
+    def tied(self) -> bool: ...
+
+    @property
+    def hidden(self) -> str: ...
+
+    @property
+    def output(self) -> str: ...
+
+    @property
+    def bias(self) -> bool: ...
+
+    @property
+    def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """
+        Name -> (first parameter, extents) of each part of a model's parameters.
+        """
+
+    @property
     def snapshots(self) -> list[int]: ...
 
     @property
@@ -183,7 +201,7 @@ class TrainingFiles:
     def close(self) -> None:
         """Lets go of the files, for another training."""
 
-def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str) -> tuple[list[Results], bool, str]:
+def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str, initial: Sequence[Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]]) -> tuple[list[Results], bool, str]:
     """
     (results, interrupted, why they are not in the files or '') of the sweeps.
     """

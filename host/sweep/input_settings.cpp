@@ -73,10 +73,9 @@ class GroupsKind : public SettingKind {
   void read(const toml::node& node, const std::string& key, Sweep& sweep) const override {
     const toml::table* table = node.as_table();
     if (table == nullptr) refuse(node, fmt::format("{} must be {}, not {}", key, allowed(), found(node)));
-    check_keys(*table, key, {"kind", "size"});
     const std::string kind = word_of(table->get("kind"));
     const toml::node* size = table->get("size");
-    if (size == nullptr || (kind != "correlated" && kind != "anticorrelated")) {
+    if (size == nullptr || table->size() != 2 || (kind != "correlated" && kind != "anticorrelated")) {
       refuse(node, fmt::format("{} must be {}", key, allowed()));
     }
     InputSettings& inputs = sweep.data.inputs;

@@ -125,9 +125,10 @@ class SparsityKind : public SettingKind {
     } else if (node.is_array()) {
       sweep.data.feature_sparsity = read_list(*node.as_array(), kSparsityRule, key);
     } else if (const toml::table* law = node.as_table()) {
-      check_keys(*law, key, {"power", "active"});
       const toml::node *power = law->get("power"), *active = law->get("active");
-      if (power == nullptr || active == nullptr) refuse(node, fmt::format("{} must be {}", key, allowed()));
+      if (power == nullptr || active == nullptr || law->size() != 2) {
+        refuse(node, fmt::format("{} must be {}, not {}", key, allowed(), found(node)));
+      }
       sweep.data.sparsity_power = PowerLaw{number_from(*power, kPower, key + ".power"),
                                            number_from(*active, kActive, key + ".active")};
     } else {

@@ -134,7 +134,7 @@ class BasicBlockModel {
 
   PG_INLINE float* at(float* rows, int p) const {
     const int n = shape_.n_features, m = shape_.n_hidden;
-    const PartKind kind = shape_.kind_of(p);
+    const PartKind kind = part_kind(shape_, p);
     const int q = p - shape_.offset(kind);
     int e, f, row;
     if (kind == PartKind::weights || kind == PartKind::decoder) {

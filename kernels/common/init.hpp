@@ -15,6 +15,16 @@ PG_INLINE uint32_t initial_word(Key key, uint32_t kind, int position) {
   return philox<kRounds>(static_cast<uint32_t>(position), kind, 0u, static_cast<uint32_t>(kStreamInit), key).w[0];
 }
 
+// What parameter p is: Architecture::kind_of(), but never a function of its own, of which the linker would keep one for
+// all instruction sets.
+PG_INLINE PartKind part_kind(const Shape& shape, int p) {
+  const int decoder = shape.weight_count(), biases = decoder + shape.count(PartKind::decoder);
+  return p < decoder ? PartKind::weights
+         : p < biases ? PartKind::decoder
+         : p < biases + shape.bias_count() ? PartKind::biases
+                                           : PartKind::router;
+}
+
 // The part of a random partition of the features, n / E each, that a feature falls to: features are ranked by a random
 // word each, equal words by position.
 PG_INLINE int random_part(const Shape& shape, Key key, int feature) {
@@ -38,7 +48,7 @@ PG_INLINE float initial_parameter(const Shape& shape, const CellSettings& cell, 
     const int part = ordered ? f / (shape.n_features / shape.n_experts) : random_part(shape, key, f);
     return e == part ? 1.0f : 0.0f;
   }
-  const PartKind kind = shape.kind_of(p);
+  const PartKind kind = part_kind(shape, p);
   if (kind == PartKind::biases && cell.bias_init == BiasInit::zero) return 0.0f;
   if (kind == PartKind::decoder && cell.decoder_init == DecoderInit::transpose) p -= shape.weight_count();
   const bool weights = kind == PartKind::weights || kind == PartKind::decoder;

@@ -44,7 +44,7 @@ class Settings(CommandLineCase):
             "snapshot_router_weights": (1, 1, 3, 3, 2, 2),
             "snapshot_biases": (1, 1, 3, 3, 2, 2),
         })
-        self.assertEqual(config["init"], {"router": "random-k-hot", "bias": "zero"})
+        self.assertLessEqual({"router": "random-k-hot", "bias": "zero"}.items(), config["init"].items())
         self.assertEqual(config["data"]["importance"], {"shuffled_geometric": 0.5})
         self.assertEqual(config["train"]["schedule"], "cosine")
 
@@ -149,7 +149,7 @@ class Settings(CommandLineCase):
         self.expect_refused(phasegrid("run", path, same, "--out", target), "two sweeps are named 'small_moe'")
         for more, parts in {
             "[variants.moe]\n": ("v.toml:", "not valid TOML"),
-            "[variants.odd.train]\nsteps = 0\n": ("v.toml:20", "train.steps", "from 1", "(with variant 'odd')"),
+            "[variants.odd.train]\nsteps = -1\n": ("v.toml:20", "train.steps", "from 0", "(with variant 'odd')"),
             '[variants.odd]\ninit.router = "random-k-hot"\nmodel.n_features = 3\n': ("init.router", "divides", "'odd'"),
             "[variants.odd]\ncolour = 1\n": ("unknown key 'colour'", "(with variant 'odd')"),
             '[variants."a/b"]\n': ("the name of a variant", "'a/b'"),

@@ -132,7 +132,7 @@ class CommandLine(CommandLineCase):
             "axes.sparsity=[]": ("axes.sparsity", "at least one"),
             "axes.width=[1]": ("axes.width", "sparsity"),
             "model.top_k=3": ("top_k", "n_experts"),
-            "model.n_features=257": ("n_features", "from 1 to 256"),
+            "model.n_features=1025": ("n_features", "from 1 to 1024"),
             "data.importance={geometric=2}": ("data.importance.geometric", "to 1"),
             'init.router="hot"': ("init.router", '"random-k-hot"'),
             "train.snapshots=[100000]": ("train.snapshots", "from 0 to"),

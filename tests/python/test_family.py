@@ -10,7 +10,7 @@ import pytest
 import phasegrid
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments"))
-import known_values  # noqa: E402
+import known_values
 
 
 def polygon(k, radius):
@@ -172,4 +172,4 @@ def test_every_option_reads_back_and_repeats_its_bits_alone(options, tmp_path):
     axes = {name: float(values[-1]) for name, values in results.axes.items() if len(values) > 1}
     alone = phasegrid.train(sweep.replace(**axes), progress=False) if axes else results
     last = tuple(-1 for _ in results.axes)
-    assert alone.expert_weights.reshape(results.expert_weights.shape[-3:]).tobytes() == results.expert_weights[last].tobytes()
+    assert alone.expert_weights.tobytes() == results.expert_weights[last].tobytes()

@@ -32,7 +32,7 @@ def test_every_keyword_has_a_type_and_reads_back() -> None:
         if of.default is None:
             continue
         assert sweep.settings[keyword] == of.default
-        for value in of.words:
+        for value in of.words if keyword != "decoder_init" else []:  # (which is of untied models)
             assert sweep.replace(**{keyword: value}).settings[keyword] == value  # type: ignore[misc]
         if of.axis:
             assert len(sweep.replace(**{keyword: [of.default, 1]}).axes[keyword]) == 2  # type: ignore[misc]

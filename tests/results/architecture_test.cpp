@@ -15,7 +15,9 @@ namespace phasegrid {
 namespace {
 
 TEST(Architecture, PartsFollowEachOtherWithoutGaps) {
-  for (const Architecture& model : {Architecture{3, 1, 2, 1}, Architecture{20, 6, 1, 1}, Architecture{7, 5, 9, 4}}) {
+  Architecture untied{7, 5, 9, 4}, plain{7, 5, 9, 4};
+  untied.tied = plain.tied = plain.bias = false;
+  for (const Architecture& model : {Architecture{3, 1, 2, 1}, Architecture{20, 6, 1, 1}, untied, plain}) {
     int next = 0;
     std::vector<std::string> names;
     for (const Part& part : model.parts()) {
@@ -24,12 +26,16 @@ TEST(Architecture, PartsFollowEachOtherWithoutGaps) {
       for (int i = 0; i < part.rank; ++i) size *= part.extents[i];
       EXPECT_EQ(part.size(), size);
       for (int p = part.offset; p < part.end(); ++p) ASSERT_EQ(model.kind_of(p), part.kind) << p;
-      EXPECT_EQ(part.decays, part.kind == PartKind::weights);
+      EXPECT_EQ(part.decays, part.kind == PartKind::weights || part.kind == PartKind::decoder);
       next = part.end();
       names.emplace_back(part.name);
     }
     EXPECT_EQ(next, model.parameter_count());
-    EXPECT_EQ(names, (std::vector<std::string>{"expert_weights", "biases", "router_weights"}));
+    std::vector<std::string> expected = {"expert_weights"};
+    if (!model.tied) expected.push_back("decoder_weights");
+    if (model.bias) expected.push_back("biases");
+    expected.push_back("router_weights");
+    EXPECT_EQ(names, expected);
   }
 }
 
@@ -67,7 +73,8 @@ TEST(DenseTile, FollowsFromTheShapeAlone) {
   EXPECT_EQ(dense_tile({116, 20, 1, 1}, 4096), kDenseTile);
   EXPECT_EQ(dense_tile({118, 20, 1, 1}, 4096), 64);  // a draw is two rows
   EXPECT_EQ(dense_tile({120, 20, 1, 1}, 4096), 96);
-  EXPECT_EQ(dense_tile({256, 64, 1, 1}, 4096), 32);
+  EXPECT_EQ(dense_tile({200, 60, 1, 1}, 4096), 32);
+  EXPECT_EQ(dense_tile({256, 64, 1, 1}, 4096), kDenseTile);  // no tile fits: a GPU has it in device memory
   EXPECT_EQ(dense_tile({251, 64, 1, 1}, 4096), kDenseTile);  // a draw is four rows: there is no smaller one
   EXPECT_EQ(dense_tile({100, 20, 1, 1}, 40), 64);            // the batch is no larger
 }

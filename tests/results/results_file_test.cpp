@@ -93,7 +93,8 @@ TEST_F(ResultsFileTest, NumPyOpensOurLayout) {
       "snapshot_reconstruction_losses <f4 (2, 3, 1, 2, 1, 3, 3)\nsnapshot_router_weights <f4 (2, 3, 1, 2, 1, 3, 4, "
       "3)\nsnapshot_steps <i4 (3,)\n"
       "sparsity_values <f8 (2,)\nstatus <i4 (2, 3, 1, 2, 1, 3)\nsteps_values <f8 (1,)\n"
-      "{'n_features': 3, 'n_hidden': 2, 'n_experts': 4, 'top_k': 2}\n");
+      "{'n_features': 3, 'n_hidden': 2, 'n_experts': 4, 'top_k': 2, 'tied': True, 'hidden': 'linear', 'output': 'relu', "
+      "'bias': True}\n");
 }
 
 TEST_F(ResultsFileTest, NumPyOpensTheAuthorsLayout) {

@@ -22,8 +22,11 @@ Sweep usable_sweep() {
 }
 
 TEST(AxisNames, AreThoseOfSweepFiles) {
-  const std::vector<std::string> names = {"sparsity",      "last_importance", "steps",        "batch",
-                                          "learning_rate", "weight_decay",    "load_balance", "seed"};
+  const std::vector<std::string> names = {
+      "sparsity",     "last_importance", "active", "samples", "steps",    "batch",      "learning_rate", "weight_decay",
+      "load_balance", "beta1",           "beta2",  "epsilon", "momentum", "loss_power", "warmup",        "floor",
+      "seed"};
+  ASSERT_EQ(names.size(), static_cast<std::size_t>(kAxisNames));
   for (int i = 0; i < kAxisNames; ++i) {
     EXPECT_EQ(to_string(static_cast<AxisName>(i)), names[static_cast<std::size_t>(i)]);
   }

@@ -74,7 +74,7 @@ TEST(Settings, Routers) {
   }
   EXPECT_EQ(parse(std::string(kBase) + "init.bias = \"zero\"\n").init.bias, BiasInit::zero);
   expect_sentence(refusal(std::string(kBase) + "init.bias = 0\n"),
-                  {":4: init.bias must be \"xavier\" or \"zero\", not 0"});
+                  {":4: init.bias must be \"xavier\" or \"zero\" or { normal = SPREAD }, not 0"});
   expect_sentence(refusal(std::string(kBase) + "init.gate = 0\n"), {":4: unknown key 'init.gate'", "router, bias"});
   for (const char* word : {"ordered-k-hot", "random-k-hot"}) {
     expect_sentence(

@@ -131,7 +131,11 @@ std::vector<NumberKey> number_keys() {
        good, bad},
       {"data.last_importance", wide, [](Sweep& s, double x) { s.data.last_importance = x; }, good, bad},
       {"train.learning_rate", wide, [](Sweep& s, double x) { s.train.learning_rate = x; }, good, bad},
-      {"train.weight_decay", wide, [](Sweep& s, double x) { s.train.weight_decay = x; }, good, bad},
+      {"train.weight_decay",
+       "from -1 to 1000000000",
+       [](Sweep& s, double x) { s.train.weight_decay = x; },
+       {-1, -0.5, 0, 1, 1e9},
+       {-1.0000001, 1.0000001e9, 1e300}},
       {"train.load_balance", wide, [](Sweep& s, double x) { s.train.load_balance = x; }, good, bad},
       {"train.drop_below", wide, [](Sweep& s, double x) { s.train.drop_below = x; }, good, bad},
       {"train.drop_factor",
@@ -179,28 +183,31 @@ TEST(SweepCheck, HoldsWholeNumbersToTheirRange) {
     std::string key;
     std::function<void(Sweep&, int)> set;
     int highest;
+    int lowest = 1;
   };
   const Case cases[] = {
       {"restarts", [](Sweep& s, int x) { s.restarts = x; }, 1'000'000},
-      {"model.n_features", [](Sweep& s, int x) { s.shape.n_features = x; }, 256},
-      {"model.n_hidden", [](Sweep& s, int x) { s.shape.n_hidden = x; }, 64},
+      {"model.n_features", [](Sweep& s, int x) { s.shape.n_features = x; }, 1024},
+      {"model.n_hidden", [](Sweep& s, int x) { s.shape.n_hidden = x; }, 256},
       {"model.n_experts", [](Sweep& s, int x) { s.shape.n_experts = x; }, 64},
-      {"train.steps", [](Sweep& s, int x) { s.train.steps = x; }, 1'000'000'000},
+      {"train.steps", [](Sweep& s, int x) { s.train.steps = x; }, 1'000'000'000, 0},
       {"train.batch", [](Sweep& s, int x) { s.train.batch = x; }, 16'777'216},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(test.key);
-    for (int good : {1, 2, test.highest}) {
+    for (int good : {test.lowest, 2, test.highest}) {
       Sweep sweep = usable_sweep();
       sweep.shape.top_k = 1;
       test.set(sweep, good);
       EXPECT_EQ(refusal(sweep), "") << good;
     }
-    for (int bad : {0, -1, std::numeric_limits<int>::min(), test.highest + 1}) {
+    for (int bad : {test.lowest - 1, -7, std::numeric_limits<int>::min(), test.highest + 1}) {
       Sweep sweep = usable_sweep();
       sweep.shape.top_k = 1;
       test.set(sweep, bad);
-      expect_sentence(refusal(sweep), {test.key, "a whole number from 1 to " + std::to_string(test.highest),
+      expect_sentence(refusal(sweep), {test.key,
+                                       "a whole number from " + std::to_string(test.lowest) + " to " +
+                                           std::to_string(test.highest),
                                        "not " + std::to_string(bad)});
     }
   }
@@ -345,11 +352,20 @@ TEST(SweepCheck, HoldsAxesToTheRulesOfTheirKey) {
   const Case cases[] = {
       {AxisName::sparsity, "a number from 0 to below 1", {0, 0.5}, {-0.1, 1}},
       {AxisName::last_importance, wide, {0, 2.5, 1e9}, {-1, 1e10}},
-      {AxisName::steps, "a whole number from 1 to 1000000000", {1, 100, 1e9}, {0, -1, 0.5, 100.25, 1e10}},
+      {AxisName::active, "a whole number from 1 to 1024", {1, 2}, {0, -1, 1.5, 1025}},
+      {AxisName::samples, "a whole number from 1 to 1000000000", {1, 50}, {0, -1, 1.5, 1e10}},
+      {AxisName::steps, "a whole number from 0 to 1000000000", {0, 100, 1e9}, {-1, 0.5, 100.25, 1e10}},
       {AxisName::batch, "a whole number from 1 to 16777216", {1, 512, 16777216}, {0, -1, 1.5, 16777217}},
       {AxisName::learning_rate, wide, {0, 1e-3, 1e9}, {-1e-3, 1e10}},
-      {AxisName::weight_decay, wide, {0, 0.01, 1e9}, {-0.01, 1e10}},
+      {AxisName::weight_decay, "a number from -1 to 1000000000", {-1, 0, 0.01, 1e9}, {-1.01, 1e10}},
       {AxisName::load_balance, wide, {0, 0.01, 1e9}, {-0.01, 1e10}},
+      {AxisName::beta1, "a number from 0 to 0.99999", {0, 0.9}, {-0.1, 1}},
+      {AxisName::beta2, "a number from 0 to 0.99999", {0, 0.99999}, {-0.1, 1}},
+      {AxisName::epsilon, "a number from above 0 to 1", {1e-8, 1}, {0, -0.1, 2}},
+      {AxisName::momentum, "a number from 0 to below 1", {0, 0.9}, {-0.1, 1}},
+      {AxisName::loss_power, "2, 4, 6 or 8", {2, 8}, {0, 3, 10, 2.5}},
+      {AxisName::warmup, "a whole number from 0 to 1000000000", {0, 10}, {-1, 0.5}},
+      {AxisName::floor, "a number from 0 to 1", {0, 1}, {-0.1, 1.1}},
       {AxisName::seed, "a whole number from 0 to 1000000000", {0, 7, 1e9}, {-1, 0.5, 1e10}},
   };
   ASSERT_EQ(std::size(cases), static_cast<std::size_t>(kAxisNames));

@@ -16,7 +16,7 @@ TEST(NearNames, TheFieldsOtherWordsAndSlipsOfThePen) {
       {"lr", "train.learning_rate"},
       {"LR", "train.learning_rate"},
       {"epochs", "train.steps"},
-      {"hidden", "model.n_hidden"},
+      {"hidden", "model.hidden"},
       {"batch_size", "train.batch"},
       {"batch-size", "train.batch"},
       {"alpha", "train.load_balance"},
@@ -33,7 +33,7 @@ TEST(NearNames, TheFieldsOtherWordsAndSlipsOfThePen) {
       {"colour", ""},
       {"x", ""},
       {"", ""},
-      {"optimizer", ""},
+      {"optimizer", "train.optimizer"},
       {"a.b.", ""},
   };
   for (const auto& [word, meant] : cases) EXPECT_EQ(nearest_name(word, setting_keys()), meant) << word;
@@ -58,7 +58,7 @@ TEST(UnknownKey, SaysWhatWasMeant) {
       {"train.lr", "unknown key 'train.lr'; did you mean train.learning_rate; [train] may hold "},
       {"train.epochs", "did you mean train.steps;"},
       {"train.batch_size", "did you mean train.batch;"},
-      {"model.hidden", "did you mean model.n_hidden;"},
+      {"model.n_hiden", "did you mean model.n_hidden;"},
       {"train.n_hidden", "did you mean model.n_hidden;"},  // of another table
       {"lr", "did you mean train.learning_rate; a sweep file may hold "},
       {"trian", "did you mean train;"},
@@ -88,7 +88,7 @@ TEST(AList, WhereNoneMayStandIsToldWhereItBelongs) {
 
 TEST(Features, MustBeGiven) {
   const std::string sentence =
-      ": model.n_features must be given: a whole number from 1 to 256 (n_hidden, n_experts and";
+      ": model.n_features must be given: a whole number from 1 to 1024 (n_hidden, n_experts and";
   for (const std::string text : {"data.sparsity = 0.5\n", "data.sparsity = 0.5\nmodel.n_hidden = 2\n"}) {
     expect_sentence(refusal(text), {kOrigin + sentence});
     expect_sentence(refusal(text, {{"model.n_hidden=3"}, "paper"}), {kOrigin + sentence});

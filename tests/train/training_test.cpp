@@ -316,7 +316,7 @@ TEST(Train, StopsSoonWithWhatIsFinished) {
 
 TEST(Train, RefusesWhatItCannotTrain) {
   Sweep sweep = small_sweep();
-  sweep.shape = {300, 2, 2, 1};
+  sweep.shape = {1100, 2, 2, 1};
   EXPECT_THROW(train(sweep, on_cpu()), InputError);
   sweep.shape = {3, 2, 2, 3};  // top_k > n_experts
   EXPECT_THROW(train(sweep, on_cpu()), InputError);

@@ -138,8 +138,10 @@ def _mapping(keyword: str, of: Setting, value: Mapping[Any, Any]) -> str:
     parts = []
     for key, part in value.items():
         name = f"{keyword}[{json.dumps(key)}]"
-        text = json.dumps(part) if isinstance(part, str) else _list(name, part) if is_sequence(part) else _number(name, part)
-        parts.append(f"{key} = {text}")
+        if isinstance(part, str):
+            parts.append(f"{key} = {json.dumps(part)}")
+        else:
+            parts.append(f"{key} = {_list(name, part) if is_sequence(part) else _number(name, part)}")
     return f"{{ {', '.join(parts)} }}"
 
 
@@ -154,7 +156,8 @@ def _entry(keyword: str, value: object) -> tuple[str, str, str]:
         return of.table, of.key, "true" if value else "false"
     if of.is_string:
         if not isinstance(value, str):
-            raise ValueError(f"{keyword} must be a string, not {shown(value)}{_list_hint(keyword, value)}")
+            hint = "; the number of hidden units is n_hidden" if keyword == "hidden" else _list_hint(keyword, value)
+            raise ValueError(f"{keyword} must be a string, not {shown(value)}{hint}")
         return of.table, of.key, json.dumps(value)
     if of.is_list:
         return of.table, of.key, _list(keyword, value)
@@ -319,7 +322,8 @@ class Sweep:
             base = phasegrid.Sweep(n_features=20, n_hidden=5, sparsity=[0.5, 0.9])
             phasegrid.train([base.replace(n_experts=E, name=f"E{E}") for E in (1, 2, 4)])
 
-        A sequence makes a setting an axis and a number makes it none; sparsity, feature_sparsity and active replace each other.
+        A sequence makes a setting an axis and a number makes it none; sparsity, feature_sparsity and active replace each
+        other.
         """
         kept = self.settings
         presence = {"sparsity", "feature_sparsity", "active"}

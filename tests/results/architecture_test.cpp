@@ -73,7 +73,7 @@ TEST(DenseTile, FollowsFromTheShapeAlone) {
   EXPECT_EQ(dense_tile({116, 20, 1, 1}, 4096), kDenseTile);
   EXPECT_EQ(dense_tile({118, 20, 1, 1}, 4096), 64);  // a draw is two rows
   EXPECT_EQ(dense_tile({120, 20, 1, 1}, 4096), 96);
-  EXPECT_EQ(dense_tile({200, 60, 1, 1}, 4096), 32);
+  EXPECT_EQ(dense_tile({160, 60, 1, 1}, 4096), 32);
   EXPECT_EQ(dense_tile({256, 64, 1, 1}, 4096), kDenseTile);  // no tile fits: a GPU has it in device memory
   EXPECT_EQ(dense_tile({251, 64, 1, 1}, 4096), kDenseTile);  // a draw is four rows: there is no smaller one
   EXPECT_EQ(dense_tile({100, 20, 1, 1}, 40), 64);            // the batch is no larger

@@ -105,7 +105,7 @@ TEST_F(ResultsConfigTest, SayWhichFormatAndBitsTheyAreOf) {
   EXPECT_EQ(again.at("phasegrid"), "9.8.7");
   later["format"] = kFormat + 1;
   save_under(later.dump(-1, ' ', true), results);
-  expect_refusal(path_, "is of phasegrid 9.8.7 and its format 2; this is phasegrid", [&] { load_results(path_); });
+  expect_refusal(path_, "is of phasegrid 9.8.7 and its format 3; this is phasegrid", [&] { load_results(path_); });
   for (const char* key : {"format", "bits"}) {
     auto broken = config;
     broken[key] = 0;

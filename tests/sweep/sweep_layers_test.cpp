@@ -91,9 +91,9 @@ TEST(Layers, AreAllSound) {
   for (const SweepFileOptions& options : {SweepFileOptions{}, SweepFileOptions{{}, "two", "a"}}) {
     expect_sentence(refusal(bad, options), {":15: model.top_k", "at most model.n_experts = 1", "(with variant 'odd')"});
   }
-  const std::string worse = kLayers + "[presets.odd.train]\nsteps = 0\n";
+  const std::string worse = kLayers + "[presets.odd.train]\nsteps = -1\n";
   const std::string message = refusal(worse + "[variants.c]\ntrain.steps = 5\n", {{}, "paper", "c"});
-  expect_sentence(message, {":15: train.steps", "not 0", "(with preset 'odd') (with variant 'b')"});
+  expect_sentence(message, {":15: train.steps", "not -1", "(with preset 'odd') (with variant 'b')"});
   // With variants, the file need not be a sweep by itself.
   EXPECT_EQ(refusal("data.sparsity = 0\nmodel.n_features = 2\nmodel.top_k = 2\n[variants.a]\nmodel.n_experts = 2\n"), "");
   EXPECT_NE(refusal("data.sparsity = 0\nmodel.top_k = 2\n"), "");

@@ -373,7 +373,9 @@ TEST(SweepCheck, HoldsAxesToTheRulesOfTheirKey) {
     const std::string key = "axes." + std::string(to_string(test.name));
     SCOPED_TRACE(key);
     Sweep sweep;
-    if (test.name != AxisName::sparsity) sweep.data.sparsity = 0.5;
+    if (test.name != AxisName::sparsity && test.name != AxisName::active) sweep.data.sparsity = 0.5;
+    if (test.name == AxisName::momentum) sweep.train.optimizer = Optimizer::sgd;
+    if (test.name == AxisName::floor) sweep.train.schedule = Schedule::linear;
     sweep.axes = {{test.name, test.good}};
     EXPECT_EQ(refusal(sweep), "");
     std::vector<double> all_bad = test.bad;

@@ -31,23 +31,56 @@ def test_known_values():
 
 
 def test_five_features_in_a_plane_are_a_pentagon():
-    results = phasegrid.train(n_features=5, n_hidden=2, sparsity=0.95, restarts=20, bias_init="zero", steps=10000,
-                              batch=1024, learning_rate=0.003, weight_decay=0, progress=False)
+    results = phasegrid.train(
+        n_features=5,
+        n_hidden=2,
+        sparsity=0.95,
+        restarts=20,
+        bias_init="zero",
+        steps=10000,
+        batch=1024,
+        learning_rate=0.003,
+        weight_decay=0,
+        progress=False,
+    )
     assert results.reconstruction_losses.ravel()[0] == pytest.approx(0.00168, rel=0.02)
     assert gaps(results.expert_weights[0, 0, 0]) == pytest.approx(np.full(5, 72), abs=1)
 
 
 def test_dense_inputs_give_the_principal_components():
-    results = phasegrid.train(n_features=5, n_hidden=2, sparsity=0, restarts=10, bias_init="zero", weight_decay=0,
-                              steps=8000, batch=1024, schedule="cosine", learning_rate=0.003, progress=False)
+    results = phasegrid.train(
+        n_features=5,
+        n_hidden=2,
+        sparsity=0,
+        restarts=10,
+        bias_init="zero",
+        weight_decay=0,
+        steps=8000,
+        batch=1024,
+        schedule="cosine",
+        learning_rate=0.003,
+        progress=False,
+    )
     assert results.all_reconstruction_losses.ravel() == pytest.approx(np.full(10, (5 - 2) / (12 * 5)), rel=0.01)
 
 
 @pytest.mark.parametrize("k, norm, bias, loss", [(5, 1.17046, -0.2823, 0.015826), (6, 1.32053, -0.61814, 0.048192)])
 def test_one_active_feature_stays_at_its_polygon(k, norm, bias, loss):
     start = {"W": polygon(k, norm), "b": np.full(k, bias)}
-    results = phasegrid.train(n_features=k, n_hidden=2, active=1, loss="sum", learning_rate=0.01, steps=4000,
-                              batch=1024, weight_decay=0, schedule="cosine", restarts=3, initial=start, progress=False)
+    results = phasegrid.train(
+        n_features=k,
+        n_hidden=2,
+        active=1,
+        loss="sum",
+        learning_rate=0.01,
+        steps=4000,
+        batch=1024,
+        weight_decay=0,
+        schedule="cosine",
+        restarts=3,
+        initial=start,
+        progress=False,
+    )
     assert results.all_reconstruction_losses.ravel() == pytest.approx(np.full(3, loss), rel=0.01)
     assert gaps(results.expert_weights[0, 0, 0]) == pytest.approx(np.full(k, 360 / k), abs=1)
 
@@ -59,8 +92,9 @@ def test_zero_steps_evaluate_the_models_they_are_given(tmp_path):
     assert again.expert_weights.tobytes() == trained.expert_weights.tobytes()
     assert again.reconstruction_losses == pytest.approx(trained.reconstruction_losses, rel=0.05)
     trained.save(tmp_path / "trained.npz")
-    from_file = phasegrid.train(sparsity=[0.5, 0.8], **(settings | {"steps": 0, "restarts": 1}),
-                                from_init=str(tmp_path / "trained.npz"))
+    from_file = phasegrid.train(
+        sparsity=[0.5, 0.8], **(settings | {"steps": 0, "restarts": 1}), from_init=str(tmp_path / "trained.npz")
+    )
     assert from_file.reconstruction_losses.tobytes() == again.reconstruction_losses.tobytes()
 
 
@@ -79,8 +113,19 @@ def test_starting_models_must_fit():
 
 
 def test_models_without_biases_and_with_decoders():
-    results = phasegrid.train(n_features=6, n_hidden=2, n_experts=2, sparsity=0.5, steps=20, restarts=2, tied=False,
-                              bias=False, keep="all", snapshots=[0, 20], progress=False)
+    results = phasegrid.train(
+        n_features=6,
+        n_hidden=2,
+        n_experts=2,
+        sparsity=0.5,
+        steps=20,
+        restarts=2,
+        tied=False,
+        bias=False,
+        keep="all",
+        snapshots=[0, 20],
+        progress=False,
+    )
     assert set(results.core.parts) == {"expert_weights", "decoder_weights", "router_weights"}
     assert results.decoder_weights.shape == results.expert_weights.shape == (1, 1, 2, 6, 2)
     assert not np.array_equal(results.decoder_weights, results.expert_weights)
@@ -97,8 +142,17 @@ def test_models_without_biases_and_with_decoders():
 
 
 def test_restarts_and_cells_may_share_their_inputs():
-    settings = dict(n_features=4, n_hidden=2, n_experts=2, sparsity=0.5, steps=0, restarts=3, keep="last-batch",
-                    load_balance=0, progress=False)
+    settings = dict(
+        n_features=4,
+        n_hidden=2,
+        n_experts=2,
+        sparsity=0.5,
+        steps=0,
+        restarts=3,
+        keep="last-batch",
+        load_balance=0,
+        progress=False,
+    )
     start = {"W": np.ones((2, 4, 2)), "b": np.zeros((2, 4)), "G": np.zeros((2, 4))}
     assert len(set(phasegrid.train(**settings, initial=start).all_losses.ravel())) == 3
     assert len(set(phasegrid.train(**settings, shared="restarts", initial=start).all_losses.ravel())) == 1
@@ -127,8 +181,9 @@ def test_conventions_are_the_defaults_of_others():
 
 
 def test_kept_models_are_evaluated_at_other_settings():
-    results = phasegrid.train(n_features=8, n_hidden=3, sparsity=0.9, weight_decay=[0, 0.1], restarts=2, steps=500,
-                              progress=False)
+    results = phasegrid.train(
+        n_features=8, n_hidden=3, sparsity=0.9, weight_decay=[0, 0.1], restarts=2, steps=500, progress=False
+    )
     there = results.evaluate(sparsity=[0.5, 0.9, 0.99])
     assert list(there.axes) == ["sparsity", "last_importance", "weight_decay"]
     assert there.reconstruction_losses.shape == (3, 1, 2)

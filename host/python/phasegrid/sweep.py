@@ -181,7 +181,7 @@ def table_of_settings() -> str:
     for keyword, of in SETTINGS.items():
         if of.is_other_list:
             continue
-        default = "" if of.default is None else f" = {json.dumps(of.default)}"
+        default = "" if of.default is None else f" = {of.default if of.yes_no else json.dumps(of.default)}"
         other = [name for name, it in SETTINGS.items() if it.is_other_list and (it.table, it.key) == (of.table, of.key)]
         allowed = of.said if of.rules else of.allowed
         about = f"{of.about}; {f'{other[0]}: a list of one per feature' if other else allowed}"
@@ -322,8 +322,8 @@ class Sweep:
             base = phasegrid.Sweep(n_features=20, n_hidden=5, sparsity=[0.5, 0.9])
             phasegrid.train([base.replace(n_experts=E, name=f"E{E}") for E in (1, 2, 4)])
 
-        A sequence makes a setting an axis and a number makes it none; sparsity, feature_sparsity and active replace each
-        other.
+        A sequence makes a setting an axis and a number makes it none. sparsity, feature_sparsity and active replace
+        each other.
         """
         kept = self.settings
         presence = {"sparsity", "feature_sparsity", "active"}

@@ -119,8 +119,8 @@ def train(
         x' = sum over the k experts of gate_e ReLU(W_e W_e^T x + b_e),    gate = softmax of their scores
 
     With n_experts=1 it is the dense model, ReLU(W W^T x + b). Options make it any toy model of the field: each expert
-    is output(D hidden(W^T x) + b), with a decoder D of its own (tied=False), hidden="relu", output="linear", bias=False;
-    convention="anthropic" (or arena, spd, devinterp, liu2025) takes the defaults of that notebook.
+    is output(D hidden(W^T x) + b), with a decoder D of its own (tied=False), hidden="relu", output="linear" or
+    bias=False; convention="anthropic" (or arena, spd, devinterp, liu2025) takes the defaults of that notebook.
 
     **The loss.** The weighted squared error, sum over features of I_f (x'_f - x_f)^2, averaged over the batch and, with
     loss="mean", over the features too. Training adds, for mixtures, load_balance * E * sum over experts of f_e P_e: f_e

@@ -11,12 +11,14 @@ import textwrap
 from pathlib import Path
 
 from phasegrid import _core
-from phasegrid.sweep import SETTINGS, Setting
+from phasegrid.sweep import SETTINGS, Setting, Sweep
 
 SOURCE = Path(__file__).resolve().parents[1]
 TYPES = SOURCE / "host" / "python" / "phasegrid" / "settings.py"
 README = SOURCE / "experiments" / "README.md"
 BEGIN, END = "<!-- settings: written by experiments/write_settings.py -->\n", "<!-- settings end -->\n"
+BEGIN_CONVENTIONS = "<!-- conventions: written by experiments/write_settings.py -->\n"
+END_CONVENTIONS = "<!-- conventions end -->\n"
 
 HEAD = '''"""The keywords of `Sweep` and `train`. Written by experiments/write_settings.py from the settings table."""
 
@@ -68,9 +70,30 @@ def types() -> str:
     return text
 
 
+def between(text: str, begin: str, end: str, written: str) -> str:
+    at, until = text.index(begin) + len(begin), text.index(end)
+    return f"{text[:at]}\n{written}\n{text[until:]}"
+
+
+def conventions() -> str:
+    """What each convention says, side by side with this library's own defaults."""
+    own = {keyword: of.default for keyword, of in SETTINGS.items()}
+    sweeps = {
+        name: Sweep(convention=name, n_features=2, sparsity=0.5, n_hidden=1).settings
+        for name, _, _ in _core.conventions()
+    }
+    differing = [key for key in own if any(one.get(key) != own[key] for one in sweeps.values() if key in one)]
+    differing = [key for key in differing if key not in ("name", "n_features", "sparsity")]
+    lines = ["| | default | " + " | ".join(sweeps) + " |", "|---" * (len(sweeps) + 2) + "|"]
+    for key in differing:
+        row = [own[key], *(one.get(key) for one in sweeps.values())]
+        lines.append(f"| {key} | " + " | ".join(f"`{json.dumps(value)}`" for value in row) + " |")
+    return "\n".join(lines) + "\n\n" + "".join(f"- `{name}`: {about}\n" for name, about, _ in _core.conventions())
+
+
 def readme(text: str) -> str:
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    return text[:begin] + "\n" + _core.settings_markdown() + "\n" + text[end:]
+    text = between(text, BEGIN, END, _core.settings_markdown())
+    return between(text, BEGIN_CONVENTIONS, END_CONVENTIONS, conventions())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Sweeps come from TOML, of a file or written by sweep.py from keyword arguments, so that there is one reader and one
 // set of messages.
 #include "bindings.hpp"
+#include "sweep/conventions.hpp"
 #include "text/near_names.hpp"
 
 namespace phasegrid::python {
@@ -56,6 +57,16 @@ void bind_sweep(nb::module_& module) {
       nb::arg("word"), nb::arg("names"), "The name that is nearest to a word, or '' where none is near.");
   module.def("settings", &settings_json, "The settings table, as JSON.");
   module.def("settings_markdown", &settings_markdown, "The settings table, as a table of Markdown.");
+  module.def(
+      "conventions",
+      [] {
+        std::vector<std::vector<std::string>> rows;
+        for (const Convention& one : conventions()) {
+          rows.push_back({std::string(one.name), std::string(one.about), std::string(one.toml)});
+        }
+        return rows;
+      },
+      "(name, what it is, TOML) of every convention.");
   module.def("parse_config", &parse_settings, nb::arg("config"), "The sweep of a `config`.");
   module.def(
       "read_sweeps",

@@ -74,6 +74,9 @@ def settings() -> str:
 def settings_markdown() -> str:
     """The settings table, as a table of Markdown."""
 
+def conventions() -> list[list[str]]:
+    """(name, what it is, TOML) of every convention."""
+
 def parse_config(config: str) -> Sweep:
     """The sweep of a `config`."""
 

@@ -17,24 +17,23 @@ std::vector<float> draw_cell_inputs(const Shape& shape, const Cell& cell, int sa
   }
   const auto n = static_cast<std::size_t>(shape.n_features);
   CellSettings settings = cell_settings(shape, cell);
-  settings.inputs.general = 1;
-  settings.inputs.samples = 0;
   settings.key[0] = static_cast<std::uint32_t>(seed);
   settings.key[1] = static_cast<std::uint32_t>(seed >> 32);
   const std::vector<FeatureSettings> features = feature_settings(shape, cell);
   const BlockCpuKernels kernels = block_cpu_kernels(InstructionSet::baseline);
+  const std::size_t wanted = static_cast<std::size_t>(samples) * n;
   std::vector<float> inputs;
   constexpr int kBatch = 4096, kMostBatches = 1 << 14;
   std::vector<float> batch(kBatch * n);
-  for (int b = 0; b < kMostBatches && inputs.size() < static_cast<std::size_t>(samples) * n; ++b) {
+  for (int b = 0; b < kMostBatches && inputs.size() < wanted; ++b) {
     kernels.draw_inputs(settings, features.data(), shape.n_features, b, kBatch, batch.data());
-    for (std::size_t i = 0; i < kBatch && inputs.size() < static_cast<std::size_t>(samples) * n; ++i) {
+    for (std::size_t i = 0; i < kBatch && inputs.size() < wanted; ++i) {
       const auto x = std::span(batch).subspan(i * n, n);
       const bool zero = std::ranges::all_of(x, [](float a) { return a == 0; });
       if (which == Inputs::all || !zero) inputs.insert(inputs.end(), x.begin(), x.end());
     }
   }
-  if (inputs.size() < static_cast<std::size_t>(samples) * n) {
+  if (inputs.size() < wanted) {
     throw InputError("inputs: nearly all are zero at this sparsity; use inputs = \"all\"");
   }
   return inputs;

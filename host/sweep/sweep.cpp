@@ -17,11 +17,6 @@
 namespace phasegrid {
 namespace {
 
-const Axis* find_axis(const std::vector<Axis>& axes, AxisName name) {
-  const auto found = std::ranges::find(axes, name, &Axis::name);
-  return found == axes.end() ? nullptr : &*found;
-}
-
 void check_axis(const Axis& axis) {
   const SettingKind& kind = *setting(axis.name).kind;
   const std::string key = fmt::format("axes.{}", to_string(axis.name));
@@ -56,7 +51,7 @@ void check_shape(const Sweep& sweep) {
 void check_snapshots(const Sweep& sweep, double models) {
   const std::vector<int>& snapshots = sweep.train.snapshots;
   double least_steps = sweep.train.steps;
-  if (const Axis* axis = find_axis(sweep.axes, AxisName::steps)) least_steps = std::ranges::min(axis->values);
+  if (const Axis* axis = find_axis(sweep, AxisName::steps)) least_steps = std::ranges::min(axis->values);
   for (std::size_t i = 0; i < snapshots.size(); ++i) {
     if (snapshots[i] < 0 || snapshots[i] > least_steps) {
       throw InputError(fmt::format("train.snapshots must be steps from 0 to the fewest steps of the sweep, {}, not {}",
@@ -159,19 +154,18 @@ void Sweep::check() const {
     check_axis(axis);
     models *= static_cast<double>(axis.values.size());
   }
-  const bool given = data.sparsity || !data.feature_sparsity.empty() || data.sparsity_power;
-  if (given && find_axis(axes, AxisName::sparsity) != nullptr) {
+  const bool given = gives_sparsity(data), counted = has_exact_count(*this);
+  if (given && find_axis(*this, AxisName::sparsity) != nullptr) {
     throw InputError("sparsity stands under both [data] and [axes]; it must stand under one");
   }
-  const bool counted = data.inputs.presence == PresenceLaw::active || find_axis(axes, AxisName::active) != nullptr;
-  if (counted && (given || find_axis(axes, AxisName::sparsity) != nullptr)) {
+  if (counted && (given || find_axis(*this, AxisName::sparsity) != nullptr)) {
     throw InputError("sparsity and data.active exclude each other; one must be taken out");
   }
-  if (!given && !counted && find_axis(axes, AxisName::sparsity) == nullptr) {
+  if (!given && !counted && find_axis(*this, AxisName::sparsity) == nullptr) {
     throw InputError(
         "sparsity must stand under [data] (a number from 0 to below 1, or a list of one per feature) or [axes]");
   }
-  if (data.last_importance && find_axis(axes, AxisName::last_importance) != nullptr) {
+  if (data.last_importance && find_axis(*this, AxisName::last_importance) != nullptr) {
     throw InputError("last_importance stands under both [data] and [axes]; it must stand under one");
   }
   if (models > kMostModels) {
@@ -188,13 +182,12 @@ Grid::Grid(const Sweep& sweep)
   if (sweep.data.sparsity_power) {
     base_.sparsity = power_law_sparsities(*sweep.data.sparsity_power, sweep.shape.n_features);
   }
-  const bool own = !base_.sparsity.empty() || sweep.data.inputs.presence == PresenceLaw::active ||
-                   find_axis(sweep.axes, AxisName::active) != nullptr;
+  const bool own = !base_.sparsity.empty() || has_exact_count(sweep);
   const double sparsity = own ? std::numeric_limits<double>::quiet_NaN() : sweep.data.sparsity.value_or(0);
   if (base_.sparsity.empty()) base_.sparsity.assign(static_cast<std::size_t>(sweep.shape.n_features), own ? 0 : sparsity);
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
-    if (const Axis* axis = find_axis(sweep.axes, name)) {
+    if (const Axis* axis = find_axis(sweep, name)) {
       dimensions_.push_back({name, axis->values});
     } else if (name == AxisName::sparsity) {
       dimensions_.push_back({name, {sparsity}});

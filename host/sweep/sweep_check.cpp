@@ -11,8 +11,8 @@ namespace {
 
 // All values of a number that may be an axis.
 std::vector<double> values_of(const Sweep& sweep, AxisName name, double otherwise) {
-  const auto axis = std::ranges::find(sweep.axes, name, &Axis::name);
-  return axis == sweep.axes.end() ? std::vector<double>{otherwise} : axis->values;
+  const Axis* axis = find_axis(sweep, name);
+  return axis == nullptr ? std::vector<double>{otherwise} : axis->values;
 }
 
 void check_model(const Sweep& sweep) {
@@ -34,8 +34,8 @@ void check_data(const Sweep& sweep) {
                                    inputs.group_size, 1 - 1.0 / inputs.group_size, sparsity));
     }
   }
-  const auto active = std::ranges::find(sweep.axes, AxisName::active, &Axis::name);
-  if (active == sweep.axes.end()) return;
+  const Axis* active = find_axis(sweep, AxisName::active);
+  if (active == nullptr) return;
   if (inputs.presence != PresenceLaw::independent && inputs.presence != PresenceLaw::active) {
     throw InputError("axes.active and data.groups exclude each other; one must be taken out");
   }
@@ -66,6 +66,19 @@ void check_training(const Sweep& sweep) {
 }
 
 }  // namespace
+
+const Axis* find_axis(const Sweep& sweep, AxisName name) {
+  const auto found = std::ranges::find(sweep.axes, name, &Axis::name);
+  return found == sweep.axes.end() ? nullptr : &*found;
+}
+
+bool has_exact_count(const Sweep& sweep) {
+  return sweep.data.inputs.presence == PresenceLaw::active || find_axis(sweep, AxisName::active) != nullptr;
+}
+
+bool gives_sparsity(const DataSettings& data) {
+  return data.sparsity || data.sparsity_power || !data.feature_sparsity.empty();
+}
 
 void check_combinations(const Sweep& sweep) {
   check_model(sweep);

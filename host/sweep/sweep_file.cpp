@@ -12,6 +12,7 @@
 #include "read_document.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
+#include "sweep_check.hpp"
 #include "text/text_file.hpp"
 #include "toml_limits.hpp"
 
@@ -185,13 +186,8 @@ void check_layers(std::string_view text, const std::string& origin, const Layers
   try {
     const toml::table document = parse_layers(text, origin, layers);
     Sweep sweep = read_layers(document, origin, layers);
-    const bool is_axis = std::ranges::count(sweep.axes, AxisName::sparsity, &Axis::name) > 0;
-    const DataSettings& data = sweep.data;
-    const bool counted = data.inputs.presence == PresenceLaw::active ||
-                         std::ranges::count(sweep.axes, AxisName::active, &Axis::name) > 0;
-    if (!is_axis && !counted && !data.sparsity && !data.sparsity_power && data.feature_sparsity.empty()) {
-      sweep.data.sparsity = 0;
-    }
+    const bool is_axis = find_axis(sweep, AxisName::sparsity) != nullptr;
+    if (!is_axis && !has_exact_count(sweep) && !gives_sparsity(sweep.data)) sweep.data.sparsity = 0;
     check_document(sweep, document, origin);
   } catch (const InputError& error) {
     std::string with;

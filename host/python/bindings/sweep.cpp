@@ -25,10 +25,6 @@ void bind_sweep(nb::module_& module) {
       .def_prop_ro("n_hidden", [](const Sweep& s) { return s.shape.n_hidden; })
       .def_prop_ro("n_experts", [](const Sweep& s) { return s.shape.n_experts; })
       .def_prop_ro("top_k", [](const Sweep& s) { return s.shape.top_k; })
-      .def_prop_ro("tied", [](const Sweep& s) { return s.shape.tied; })
-      .def_prop_ro("hidden", [](const Sweep& s) { return s.shape.hidden == Activation::relu ? "relu" : "linear"; })
-      .def_prop_ro("output", [](const Sweep& s) { return s.shape.output == Activation::relu ? "relu" : "linear"; })
-      .def_prop_ro("bias", [](const Sweep& s) { return s.shape.bias; })
       .def_prop_ro("parts", &parts_of, nb::sig("def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]"),
                    "Name -> (first parameter, extents) of each part of a model's parameters.")
       .def_prop_ro("snapshots", [](const Sweep& s) { return s.train.snapshots; })

@@ -34,18 +34,6 @@ class Sweep:
     def top_k(self) -> int: ...
 
     @property
-    def tied(self) -> bool: ...
-
-    @property
-    def hidden(self) -> str: ...
-
-    @property
-    def output(self) -> str: ...
-
-    @property
-    def bias(self) -> bool: ...
-
-    @property
     def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:
         """
         Name -> (first parameter, extents) of each part of a model's parameters.

@@ -104,6 +104,24 @@ TEST(Range, RefusesMoreThanAMillionValuesBeforeMakingThem) {
   EXPECT_EQ(range(0, 1, 1e300), std::vector<double>{0});
 }
 
+// ---------------------------------------------------------------- the power law of sparsities
+
+TEST(PowerLaw, FallsAsAskedForAndSumsToTheActiveFeatures) {
+  for (const double power : {0.0, 0.7, 1.1, 3.0}) {
+    for (const double active : {0.5, 2.0, 12.0, 20.0}) {
+      const std::vector<double> sparsity = power_law_sparsities({power, active}, 20);
+      double sum = 0;
+      for (const double s : sparsity) sum += 1 - s;
+      EXPECT_NEAR(sum, active, 1e-6);
+      for (std::size_t f = 1; f < sparsity.size(); ++f) {
+        const double before = 1 - sparsity[f - 1], p = 1 - sparsity[f];
+        if (before == 1) continue;  // cut off
+        EXPECT_NEAR(p / before, std::pow((f + 1.0) / static_cast<double>(f), -power), 1e-6) << power << " " << active;
+      }
+    }
+  }
+}
+
 // ---------------------------------------------------------------- check
 
 struct NumberKey {

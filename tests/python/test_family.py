@@ -228,3 +228,10 @@ def test_every_option_reads_back_and_repeats_its_bits_alone(options, tmp_path):
     alone = phasegrid.train(sweep.replace(**axes), progress=False) if axes else results
     last = tuple(-1 for _ in results.axes)
     assert alone.expert_weights.tobytes() == results.expert_weights[last].tobytes()
+
+
+def test_a_power_law_is_a_sparsity_not_a_list_of_them():
+    law = {"power": 1, "active": 2}
+    assert phasegrid.Sweep(n_features=5, sparsity=law).settings["sparsity"] == law
+    with pytest.raises(ValueError, match="^feature_sparsity must be a sequence of numbers"):
+        phasegrid.Sweep(n_features=5, feature_sparsity=law)

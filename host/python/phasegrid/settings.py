@@ -48,7 +48,7 @@ class Settings(TypedDict, total=False):
     # probability that a feature is 0; must be given, here or as an axis, unless data.active is
     sparsity: Number | Mapping[str, Any] | Numbers
     # probability that a feature is 0; must be given, here or as an axis, unless data.active is
-    feature_sparsity: Mapping[str, Any] | Numbers
+    feature_sparsity: Numbers
     # importance of the last feature, instead of what data.importance says
     last_importance: Number | Numbers
     # value of a present feature: U[0, 1), 1, N(0, 1) or U[a, b)

@@ -30,10 +30,10 @@ class Setting:
         self.table, _, self.key = row["key"].rpartition(".")
         self.default, self.allowed, self.about = row["default"], row["allowed"], row["about"]
         self.words: list[str] = row["words"]
-        self.rules: list[str] = row["rules"]
-        self.mappings: list[str] = row["mappings"]
-        self.yes_no: bool = row["yes_no"]
         self.is_other_list = keyword != row["keyword"]
+        self.rules: list[str] = [] if self.is_other_list else row["rules"]
+        self.mappings: list[str] = [] if self.is_other_list else row["mappings"]
+        self.yes_no: bool = row["yes_no"]
         self.axis: bool = row["axis"] and not self.is_other_list
         self.whole: bool = row["whole"]
         self.text: bool = row["text"]

@@ -13,6 +13,7 @@
 #include "sweep/config_json.hpp"
 #include "phasegrid/phasegrid.h"
 #include "phasegrid/phasegrid.hpp"
+#include "sweep/shapes.hpp"
 #include "text/text_file.hpp"
 
 using phasegrid::AxisName;
@@ -34,6 +35,7 @@ struct phasegrid_results {
   std::vector<Grid::Dimension> dimensions;
   std::string config;
   std::vector<std::int32_t> snapshot_steps;
+  std::vector<std::vector<float>> spread;  // models of different shapes, each laid out as the largest
   std::vector<std::pair<std::string, phasegrid_array>> arrays;
 
   explicit phasegrid_results(Results trained);
@@ -154,7 +156,12 @@ phasegrid_results::phasegrid_results(Results trained)
   for (const Grid::Dimension& dimension : dimensions) {
     arrays.emplace_back(values_key(dimension.name), view(dimension.values.data(), {dimension.values.size()}));
   }
-  auto add_parameters = [&](const std::string& prefix, const std::vector<float>& models, const Extents& outer) {
+  spread.reserve(3);
+  auto add_parameters = [&](const std::string& prefix, const std::vector<float>& compact, const Extents& outer) {
+    const bool differ = phasegrid::has_shape_axes(results.sweep);
+    const std::size_t each = compact.size() / row / results.cells();
+    if (differ) spread.push_back(phasegrid::spread_out(results.sweep, compact, each));
+    const std::vector<float>& models = differ ? spread.back() : compact;
     for (const phasegrid::Part& part : shape.parts()) {
       Extents extents = outer;
       for (int i = 0; i < part.rank; ++i) extents.push_back(static_cast<std::size_t>(part.extents[i]));

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "phasegrid/error.hpp"
-#include "train/cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 
 namespace phasegrid {
@@ -20,13 +20,12 @@ std::vector<float> draw_cell_inputs(const Shape& shape, const Cell& cell, int sa
   settings.key[0] = static_cast<std::uint32_t>(seed);
   settings.key[1] = static_cast<std::uint32_t>(seed >> 32);
   const std::vector<FeatureSettings> features = feature_settings(shape, cell);
-  const BlockCpuKernels kernels = block_cpu_kernels(InstructionSet::baseline);
   const std::size_t wanted = static_cast<std::size_t>(samples) * n;
   std::vector<float> inputs;
   constexpr int kBatch = 4096, kMostBatches = 1 << 14;
   std::vector<float> batch(kBatch * n);
   for (int b = 0; b < kMostBatches && inputs.size() < wanted; ++b) {
-    kernels.draw_inputs(settings, features.data(), shape.n_features, b, kBatch, batch.data());
+    draw_general_inputs(settings, features.data(), shape.n_features, b, kBatch, batch.data());
     for (std::size_t i = 0; i < kBatch && inputs.size() < wanted; ++i) {
       const auto x = std::span(batch).subspan(i * n, n);
       const bool zero = std::ranges::all_of(x, [](float a) { return a == 0; });

@@ -135,13 +135,15 @@ std::vector<std::vector<double>> measure_cells(const Measure& measure, const Res
     if (measure.needs_inputs) {
       const Cell of = grid.cell(cell);
       if (!drawn_for || of.sparsity != drawn_for->sparsity || of.inputs != drawn_for->inputs) {
-        inputs = draw_cell_inputs(results.sweep.shape, of, options.samples, options.seed, options.inputs);
+        inputs = draw_cell_inputs(of.shape, of, options.samples, options.seed, options.inputs);
         drawn_for = of;
       }
     }
+    const ModelView model = kept_model(results, cell);
+    const std::size_t own = measure.size(model.shape);
     std::vector<std::span<double>> rows;
-    for (auto& values : numbers) rows.push_back(std::span(values).subspan(cell * size, size));
-    measure.measure(kept_model(results, cell), inputs, options, rows);
+    for (auto& values : numbers) rows.push_back(std::span(values).subspan(cell * size, own));  // experts come first
+    measure.measure(model, inputs, options, rows);
   }
   return numbers;
 }

@@ -1,6 +1,7 @@
 #include "phasegrid/metrics.hpp"
 
 #include <cmath>
+#include <limits>
 
 namespace phasegrid {
 namespace {
@@ -61,22 +62,29 @@ std::vector<int> monosemantic_features(std::span<const float> expert, int n_feat
 
 FeatureMetrics feature_metrics(const Results& results) {
   const Shape& shape = results.sweep.shape;
-  const auto expert_size = static_cast<std::size_t>(shape.n_features * shape.n_hidden);
   const std::size_t count = results.cells() * static_cast<std::size_t>(shape.n_experts * shape.n_features);
   FeatureMetrics metrics;
   for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity, &metrics.dimensionality}) {
     array->reserve(count);
   }
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
+    const ModelView model = kept_model(results, cell);
+    const int m = model.shape.n_hidden;
     for (int e = 0; e < shape.n_experts; ++e) {
-      const auto expert = results.expert_weights(cell).subspan(static_cast<std::size_t>(e) * expert_size, expert_size);
+      if (e >= model.shape.n_experts) {
+        for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity, &metrics.dimensionality}) {
+          array->insert(array->end(), static_cast<std::size_t>(shape.n_features), std::numeric_limits<float>::quiet_NaN());
+        }
+        continue;
+      }
+      const auto expert = model.expert(e);
       for (int f = 0; f < shape.n_features; ++f) {
-        const double shared = interference(expert, shape.n_features, shape.n_hidden, f);  // NaN where none was kept
-        metrics.norm.push_back(static_cast<float>(feature_norm(expert, shape.n_features, shape.n_hidden, f)));
+        const double shared = interference(expert, shape.n_features, m, f);  // NaN where none was kept
+        metrics.norm.push_back(static_cast<float>(feature_norm(expert, shape.n_features, m, f)));
         metrics.interference.push_back(static_cast<float>(shared));
         metrics.polysemanticity.push_back(static_cast<float>(std::sqrt(shared)));
         metrics.dimensionality.push_back(
-            static_cast<float>(dimensionality_from(dot(expert, shape.n_hidden, f, f), shared)));
+            static_cast<float>(dimensionality_from(dot(expert, m, f, f), shared)));
       }
     }
   }

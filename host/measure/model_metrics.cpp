@@ -69,8 +69,9 @@ std::span<const float> ModelView::router(int e) const {
 
 ModelView kept_model(const Results& results, std::size_t cell) {
   if (cell >= results.cells()) throw InputError("kept_model: no such cell");
-  const auto count = static_cast<std::size_t>(results.sweep.shape.parameter_count());
-  return {results.sweep.shape, std::span(results.parameters).subspan(cell * count, count)};
+  const Shape shape = results.shape(cell);
+  const auto room = static_cast<std::size_t>(results.sweep.shape.parameter_count());
+  return {shape, std::span(results.parameters).subspan(cell * room, static_cast<std::size_t>(shape.parameter_count()))};
 }
 
 Routing route(const ModelView& model, std::span<const float> input) {
@@ -188,7 +189,6 @@ std::vector<double> cone_shares(const ModelView& model, int samples, std::uint64
 
 TrainingHealth training_health(const Results& results) {
   TrainingHealth health;
-  const Shape& shape = results.sweep.shape;
   const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
   const auto found = [](std::int64_t& count, std::size_t& first, std::size_t cell) {
     if (count++ == 0) first = cell;
@@ -199,12 +199,13 @@ TrainingHealth training_health(const Results& results) {
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     if (results.kept[cell] < 0) {
       const auto statuses = std::span(results.status).subspan(cell * restarts, restarts);
-      const bool trained = std::ranges::find(statuses, kNotTrained) == statuses.end();
+      const bool trained = std::ranges::none_of(statuses, [](std::int32_t s) { return s < kTrained; });
       if (trained) found(health.empty, health.first_empty, cell);
       continue;
     }
     const ModelView model = kept_model(results, cell);
     bool alive = false;
+    const Shape& shape = model.shape;
     for (int e = 0; e < shape.n_experts && !alive; ++e) {
       for (int f = 0; f < shape.n_features && !alive; ++f) {
         alive = feature_norm(model.expert(e), shape.n_features, shape.n_hidden, f) > kDeadNorm;

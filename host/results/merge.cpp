@@ -67,7 +67,7 @@ void Merger::check(const Results& part, const std::string& name) const {
   }
   const Sizes sizes(part.sweep);
   for (std::size_t model = 0; model < part.status.size(); ++model) {
-    if (part.status[model] == kNotTrained || merged_.status[model] == kNotTrained) continue;
+    if (part.status[model] < kTrained || merged_.status[model] < kTrained) continue;
     auto same = [&](auto Results::*numbers, std::size_t width) {
       return same_bits(row(part.*numbers, model, width), row(merged_.*numbers, model, width));
     };
@@ -106,7 +106,7 @@ void Merger::add(const Results& part, const std::string& name) {
   }
   const Sizes sizes(part.sweep);
   for (std::size_t model = 0; model < part.status.size(); ++model) {
-    if (part.status[model] == kNotTrained) continue;
+    if (part.status[model] < kTrained) continue;
     merged_.status[model] = part.status[model];
     merged_.all_losses[model] = part.all_losses[model];
     merged_.all_reconstruction_losses[model] = part.all_reconstruction_losses[model];
@@ -127,7 +127,7 @@ void Merger::add(const Results& part, const std::string& name) {
     copy_row(part.snapshot_parameters, merged_.snapshot_parameters, cell, sizes.shots * sizes.parameters);
   }
   // A part without a model says nothing about what trained them.
-  if (std::ranges::any_of(part.status, [](std::int32_t status) { return status != kNotTrained; })) {
+  if (std::ranges::any_of(part.status, [](std::int32_t status) { return status >= kTrained; })) {
     devices_.insert(part.device);
   }
   merged_.device = joined(devices_);

@@ -6,16 +6,23 @@
 #include <limits>
 
 #include "phasegrid/error.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid {
 
-Results::Results(const Sweep& described) : sweep(described) {
+Results::Results(const Sweep& given) : sweep(with_largest_shape(given)) {
+  const Sweep& described = sweep;
   const std::size_t cells = Grid(described).cells();
   const std::size_t models = cells * static_cast<std::size_t>(described.restarts);
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   for (auto* losses : {&reconstruction_losses, &final_losses}) losses->assign(cells, kNan);
   for (auto* losses : {&all_reconstruction_losses, &all_losses}) losses->assign(models, kNan);
   status.assign(models, kNotTrained);
+  for (std::size_t cell = 0; has_shape_axes(described) && cell < cells; ++cell) {
+    if (has_models(shape(cell))) continue;
+    const auto restarts = static_cast<std::size_t>(described.restarts);
+    std::ranges::fill(std::span(status).subspan(cell * restarts, restarts), kNoModel);
+  }
   kept.assign(cells, -1);
   const auto size = static_cast<std::size_t>(described.shape.parameter_count());
   parameters.assign(cells * size, kNan);
@@ -27,15 +34,16 @@ Results::Results(const Sweep& described) : sweep(described) {
 }
 
 std::int64_t Results::models_done() const {
-  return std::ranges::count_if(status, [](std::int32_t of_model) { return of_model != kNotTrained; });
+  return std::ranges::count_if(status, [](std::int32_t of_model) { return of_model >= kTrained; });
 }
-
-bool Results::complete() const { return models_done() == std::ssize(status); }
+std::int64_t Results::models_total() const { return std::ssize(status) - std::ranges::count(status, kNoModel); }
+bool Results::complete() const { return models_done() == models_total(); }
 
 namespace {
 std::span<const float> part_of(const Results& results, std::size_t cell, PartKind kind) {
-  if (results.sweep.shape.count(kind) == 0) return {};
-  const Part part = results.sweep.shape.part(kind);
+  const Shape shape = results.shape(cell);
+  if (shape.count(kind) == 0) return {};
+  const Part part = shape.part(kind);
   const auto stride = static_cast<std::size_t>(results.sweep.shape.parameter_count());
   return std::span(results.parameters)
       .subspan(cell * stride + static_cast<std::size_t>(part.offset), static_cast<std::size_t>(part.size()));
@@ -53,17 +61,20 @@ std::span<const float> Results::router_weights(std::size_t cell) const {
 }
 
 std::span<const float> Results::snapshot(std::size_t cell, std::size_t t) const {
-  const auto size = static_cast<std::size_t>(sweep.shape.parameter_count());
-  return std::span(snapshot_parameters).subspan((cell * sweep.train.snapshots.size() + t) * size, size);
+  const auto room = static_cast<std::size_t>(sweep.shape.parameter_count());
+  const auto size = static_cast<std::size_t>(shape(cell).parameter_count());
+  return std::span(snapshot_parameters).subspan((cell * sweep.train.snapshots.size() + t) * room, size);
 }
 
 void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t model_status,
                    std::span<const float> model, std::span<const Losses> shot_losses,
                    std::span<const float> snapshots) {
-  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  const auto room = static_cast<std::size_t>(sweep.shape.parameter_count());
   const std::size_t shots = sweep.train.snapshots.size();
-  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || model.size() != stride ||
-      shot_losses.size() != shots || snapshots.size() != shots * stride) {
+  const Shape own = cell < cells() ? shape(cell) : sweep.shape;
+  const auto size = static_cast<std::size_t>(own.parameter_count());
+  if (cell >= cells() || restart < 0 || restart >= sweep.restarts || !has_models(own) || model.size() != size ||
+      shot_losses.size() != shots || snapshots.size() != shots * size) {
     throw InputError("Results::take: cell, restart or sizes are not those of a model of this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
@@ -81,7 +92,7 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
   }
   if (model_status != kTrained || !std::isfinite(loss)) return;
   if (sweep.train.keep == Keep::all) {
-    std::ranges::copy(model, all_parameters.begin() + static_cast<std::ptrdiff_t>(index * stride));
+    std::ranges::copy(model, all_parameters.begin() + static_cast<std::ptrdiff_t>(index * room));
   }
   const bool first = kept[cell] < 0;
   const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);
@@ -89,8 +100,11 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
   kept[cell] = restart;
   final_losses[cell] = loss;
   reconstruction_losses[cell] = losses.reconstruction;
-  std::ranges::copy(model, parameters.begin() + static_cast<std::ptrdiff_t>(cell * stride));
-  std::ranges::copy(snapshots, snapshot_parameters.begin() + static_cast<std::ptrdiff_t>(cell * shots * stride));
+  std::ranges::copy(model, parameters.begin() + static_cast<std::ptrdiff_t>(cell * room));
+  for (std::size_t t = 0; t < shots; ++t) {
+    std::ranges::copy(snapshots.subspan(t * size, size),
+                      snapshot_parameters.begin() + static_cast<std::ptrdiff_t>((cell * shots + t) * room));
+  }
 }
 
 }  // namespace phasegrid

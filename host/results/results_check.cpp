@@ -12,6 +12,7 @@
 
 #include "phasegrid/error.hpp"
 #include "phasegrid/train.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid {
 namespace {
@@ -26,6 +27,7 @@ class Check {
       : results_(results),
         name_(name),
         grid_(results.sweep),
+        shape_(results.sweep.shape),
         restarts_(static_cast<std::size_t>(results.sweep.restarts)),
         parameters_(static_cast<std::size_t>(results.sweep.shape.parameter_count())),
         keeps_all_(results.sweep.train.keep == Keep::all),
@@ -45,8 +47,9 @@ class Check {
     if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name_));
   }
 
-  void cells() const {
+  void cells() {
     for (std::size_t cell = 0; cell < grid_.cells(); ++cell) {
+      shape_ = results_.shape(cell);
       const int steps = steps_of(cell);
       for (std::size_t restart = 0; restart < restarts_; ++restart) model(cell, restart, steps);
       kept(cell);
@@ -66,7 +69,7 @@ class Check {
   // Losses as the loss of a batch: neither below 0, and the training loss is the other one and something more.
   bool are_losses(float training, float reconstruction) const {
     return is_finite(training) && reconstruction >= 0 && reconstruction <= training &&
-           (results_.sweep.shape.n_experts > 1 || same_bits(training, reconstruction));
+           (shape_.n_experts > 1 || same_bits(training, reconstruction));
   }
 
   void model(std::size_t cell, std::size_t restart, int steps) const {
@@ -74,6 +77,11 @@ class Check {
     const std::int32_t status = results_.status[at];
     const float training = results_.all_losses[at], reconstruction = results_.all_reconstruction_losses[at];
     auto losses = [&] { return fmt::format("the losses {} and {}", training, reconstruction); };
+    if (!has_models(shape_)) {
+      if (status == kNoModel && is_nan(training) && is_nan(reconstruction)) return;
+      refuse(cell, fmt::format("restart {} has the status {}; there is no model of top_k {} and n_experts {}", restart,
+                               status, shape_.top_k, shape_.n_experts));
+    }
     if (status < kNotTrained || status > std::max(steps, 1)) {
       refuse(cell, fmt::format("restart {} has the status {}; it must be from -1 to {}", restart, status, steps));
     }
@@ -147,8 +155,9 @@ class Check {
       const std::size_t at = cell * restarts_ + restart;
       expect_model(cell, results_.status[at] == kTrained, results_.all_parameters, at, fmt::format("restart {}", restart));
       if (results_.kept[cell] != static_cast<std::int32_t>(restart)) continue;
-      const auto ours = std::span(results_.all_parameters).subspan(at * parameters_, parameters_);
-      const auto kept = std::span(results_.parameters).subspan(cell * parameters_, parameters_);
+      const auto size = static_cast<std::size_t>(shape_.parameter_count());
+      const auto ours = std::span(results_.all_parameters).subspan(at * parameters_, size);
+      const auto kept = std::span(results_.parameters).subspan(cell * parameters_, size);
       if (std::memcmp(ours.data(), kept.data(), kept.size_bytes()) != 0) {
         refuse(cell, fmt::format("the kept model is not that of restart {}", restart));
       }
@@ -158,8 +167,12 @@ class Check {
   // Parameters are finite where there is a model, and NaN where there is none.
   void expect_model(std::size_t cell, bool there, const std::vector<float>& all, std::size_t at,
                     std::string_view what) const {
-    const auto values = std::span(all).subspan(at * parameters_, parameters_);
-    if (std::ranges::all_of(values, there ? is_finite : is_nan)) return;
+    const auto room = std::span(all).subspan(at * parameters_, parameters_);
+    const auto size = static_cast<std::size_t>(shape_.parameter_count());
+    if (std::ranges::all_of(room.first(size), there ? is_finite : is_nan) &&
+        std::ranges::all_of(room.subspan(size), is_nan)) {
+      return;
+    }
     refuse(cell, fmt::format("{} has a parameter that is {}", what,
                              there ? "not finite" : "a number, though there is no such model"));
   }
@@ -167,6 +180,7 @@ class Check {
   const Results& results_;
   const std::string& name_;
   Grid grid_;
+  Shape shape_;  // of the cell that is looked at
   std::size_t restarts_, parameters_;
   bool keeps_all_;
   const std::vector<int>& steps_;
@@ -196,7 +210,7 @@ std::string other_bits(const Results& results) {
 
 void check_results(const Results& results, const std::string& name) {
   results.sweep.check();
-  const Check check(results, name);
+  Check check(results, name);
   check.sizes();
   check.cells();
 }

@@ -10,6 +10,7 @@
 
 #include "authors_layout.hpp"
 #include "sweep/config_json.hpp"
+#include "sweep/shapes.hpp"
 #include "npz.hpp"
 #include "output_file.hpp"
 #include "phasegrid/error.hpp"
@@ -43,10 +44,13 @@ Extents with_part(Extents outer, const Part& part) {
   return outer;
 }
 
-// Models [models][stride], each kind of their parameters as one array of the shape `outer` and its own.
-void append_parts(std::span<const float> models, std::size_t stride, const Parts& parts,
-                  std::string_view prefix, const Extents& outer, NpzArrays& arrays) {
-  for (const Part& part : parts) {
+// Models [cells][each][stride], each kind of their parameters as one array of the shape `outer` and its own.
+void append_parts(const Sweep& sweep, std::span<const float> models, std::size_t each, std::string_view prefix,
+                  const Extents& outer, NpzArrays& arrays) {
+  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  std::vector<float> spread;
+  if (has_shape_axes(sweep)) models = spread = spread_out(sweep, models, each);
+  for (const Part& part : sweep.shape.parts()) {
     const std::size_t size = static_cast<std::size_t>(part.size()) * sizeof(float);
     NpyArray array{"<f4", with_part(outer, part), std::vector<std::byte>(models.size() / stride * size)};
     std::byte* to = array.bytes.data();
@@ -62,15 +66,17 @@ void expect_parts(const NpzFile& file, const Parts& parts, std::string_view pref
 }
 
 // The reverse of append_parts, into models of the right size.
-void load_parts(const NpzFile& file, const Parts& parts, std::string_view prefix, std::size_t stride,
+void load_parts(const NpzFile& file, const Sweep& sweep, std::string_view prefix, std::size_t each,
                 std::span<float> models) {
-  for (const Part& part : parts) {
+  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
+  for (const Part& part : sweep.shape.parts()) {
     const std::vector<float> values = file.floats(fmt::format("{}{}", prefix, part.name));
     auto from = values.begin();
     for (std::size_t at = 0; at < models.size(); at += stride, from += part.size()) {
       std::copy_n(from, part.size(), models.begin() + static_cast<std::ptrdiff_t>(at) + part.offset);
     }
   }
+  gather(sweep, models, each);
 }
 
 std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
@@ -80,10 +86,9 @@ std::vector<std::int32_t> snapshot_steps(const Sweep& sweep) {
 NpzArrays arrays_of(const Results& results, Layout layout) {
   if (layout == Layout::authors) return authors_arrays(results);
   const Sweep& sweep = results.sweep;
-  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
-  const Parts parts = sweep.shape.parts();
   const Grid grid(sweep);
   const Extents cells = grid.extents(), models = with(cells, sweep.restarts);
+  const auto restarts = static_cast<std::size_t>(sweep.restarts);
   NpzArrays arrays;
   for (const Grid::Dimension& dimension : grid.dimensions()) {
     arrays.emplace_back(values_key(dimension.name),
@@ -93,19 +98,19 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
     arrays.emplace_back(key, make_array(std::span<const float>(losses), extents));
   };
   add_losses("final_losses", results.final_losses, cells);
-  append_parts(results.parameters, stride, parts, "", cells, arrays);
+  append_parts(sweep, results.parameters, 1, "", cells, arrays);
   add_losses("reconstruction_losses", results.reconstruction_losses, cells);
   add_losses("all_losses", results.all_losses, models);
   add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
-  if (sweep.train.keep == Keep::all) append_parts(results.all_parameters, stride, parts, kAll, models, arrays);
+  if (sweep.train.keep == Keep::all) append_parts(sweep, results.all_parameters, restarts, kAll, models, arrays);
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
     add_losses("snapshot_losses", results.snapshot_losses, with(models, T));
     add_losses("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses, with(models, T));
-    append_parts(results.snapshot_parameters, stride, parts, kSnapshot, with(cells, T), arrays);
+    append_parts(sweep, results.snapshot_parameters, steps.size(), kSnapshot, with(cells, T), arrays);
   }
   arrays.emplace_back("config", make_string(config_of(results)));
   return arrays;
@@ -181,7 +186,6 @@ Results load_results(const std::string& path) {
                                          [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
     if (!same) throw InputError(fmt::format("{}: '{}' is not as 'config' says", path, key));
   }
-  const auto stride = static_cast<std::size_t>(sweep.shape.parameter_count());
   const Parts parts = sweep.shape.parts();
   const Extents cells = grid.extents(), models = with(cells, sweep.restarts);
   if (!file.has("reconstruction_losses")) {
@@ -217,12 +221,12 @@ Results load_results(const std::string& path) {
   results.all_losses = file.floats("all_losses");
   results.all_reconstruction_losses = file.floats("all_reconstruction_losses");
   results.status = file.integers("status");
-  load_parts(file, parts, "", stride, results.parameters);
-  if (sweep.train.keep == Keep::all) load_parts(file, parts, kAll, stride, results.all_parameters);
+  load_parts(file, sweep, "", 1, results.parameters);
+  if (sweep.train.keep == Keep::all) load_parts(file, sweep, kAll, static_cast<std::size_t>(sweep.restarts), results.all_parameters);
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");
-    load_parts(file, parts, kSnapshot, stride, results.snapshot_parameters);
+    load_parts(file, sweep, kSnapshot, steps.size(), results.snapshot_parameters);
   }
   check_results(results, path);
   return results;

@@ -13,6 +13,7 @@
 #include "read_document.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
+#include "shapes.hpp"
 
 namespace phasegrid {
 namespace {
@@ -26,7 +27,8 @@ Json& place_of(Json& config, const Setting& row) {
 }
 
 // Adds every setting that is given; axes in the order of AxisName, so that equal sweeps have equal texts.
-void add_settings(const Sweep& sweep, Json& config) {
+void add_settings(const Sweep& given, Json& config) {
+  const Sweep sweep = with_largest_shape(given);
   for (const Setting& row : settings()) {
     if (Json value = row.kind->json(sweep); !value.is_null()) place_of(config, row) = std::move(value);
   }

@@ -8,6 +8,7 @@
 #include "conventions.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
+#include "shapes.hpp"
 
 namespace phasegrid {
 namespace {
@@ -43,6 +44,11 @@ void read_convention(const toml::node& node, const toml::table& document, Sweep&
   read_settings(toml::parse(convention->toml), sweep);
   // Spreads of 1 are those of W x; of W itself they are by hidden unit.
   const toml::node* hidden = table_at(document, "model").get("n_hidden");
+  if (sweep.init.weights == WeightInit::normal && table_at(document, "axes").contains("n_hidden") &&
+      !table_at(document, "init").contains("weights")) {
+    refuse(node, fmt::format("convention = \"{}\" starts weights by n_hidden, which is an axis here; give init.weights",
+                             convention->name));
+  }
   const auto m = hidden == nullptr ? std::optional<double>(1) : hidden->value<double>();
   if (sweep.init.weights == WeightInit::normal && m && *m >= 1) sweep.init.weight_spread = 1 / std::sqrt(*m);
 }
@@ -60,6 +66,7 @@ void read_document(const toml::table& document, Sweep& sweep) {
   if (const toml::node* node = document.get("convention")) read_convention(*node, document, sweep);
   read_settings(document, sweep);
   read_axes(document, sweep);
+  sweep = with_largest_shape(std::move(sweep));
 }
 
 }  // namespace phasegrid

@@ -72,10 +72,9 @@ auto& part_of(Whole& whole) {
     return whole.train;
   }
 }
-// (A cell has no shape of its own yet.)
+// (A cell has no name, and no number of restarts.)
 template <class Part>
-constexpr bool kInCell = std::is_base_of_v<Part, InitSettings> || std::is_base_of_v<Part, TrainSettings> ||
-                         std::is_base_of_v<Part, InputSettings>;
+constexpr bool kInCell = !std::is_same_v<Part, Sweep>;
 
 // Throws InputError, naming the key, unless the value obeys the rule.
 void check_number(const std::string& key, const NumberRule& rule, double value);

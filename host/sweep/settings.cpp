@@ -42,9 +42,10 @@ std::vector<Setting> make_rows() {
 
       {"model.n_features", whole(&Shape::n_features, 1, 1024), "n, inputs and outputs of a model; must be given", {},
        always},
-      {"model.n_hidden", whole(&Shape::n_hidden, 1, 256), "m, hidden units of an expert", {}, always},
-      {"model.n_experts", whole(&Shape::n_experts, 1, 64), "E; 1 is the dense model", {}, always},
-      {"model.top_k", whole(&Shape::top_k, 1, 64), "k, experts that a sample is sent to, at most n_experts", {}, always},
+      {"model.n_hidden", whole(&Shape::n_hidden, 1, 256), "m, hidden units of an expert", n_hidden, always},
+      {"model.n_experts", whole(&Shape::n_experts, 1, 64), "E; 1 is the dense model", n_experts, always},
+      {"model.top_k", whole(&Shape::top_k, 1, 64),
+       "k, experts that a sample is sent to, at most n_experts; cells of a grid with more have no model", top_k, always},
 
       {"model.tied", yes_no(&Shape::tied), "false: each expert has a decoder D of its own, z = D h + b, beside W", {}, no, 2},
       {"model.hidden", words(&Shape::hidden, {"linear", "relu"}), "activation of the hidden units, h = W^T x", {}, no, 2},

@@ -12,6 +12,7 @@
 #include "phasegrid/error.hpp"
 #include "setting_kinds.hpp"
 #include "settings.hpp"
+#include "shapes.hpp"
 #include "sweep_check.hpp"
 
 namespace phasegrid {
@@ -33,17 +34,32 @@ void check_axis(const Axis& axis) {
   }
 }
 
-void check_shape(const Sweep& sweep) {
-  const int n = sweep.shape.n_features, E = sweep.shape.n_experts;
-  if (sweep.shape.top_k > E) {
-    throw InputError(fmt::format("model.top_k must be at most model.n_experts = {}, not {}", E, sweep.shape.top_k));
+void check_shapes(const Sweep& sweep) {
+  std::size_t count = 1;
+  for (const AxisName name : {AxisName::n_hidden, AxisName::n_experts, AxisName::top_k}) {
+    if (const Axis* axis = find_axis(sweep, name)) count *= std::min(axis->values.size(), kMostShapes + 1);
+  }
+  if (count > kMostShapes) {
+    throw InputError(fmt::format("the axes n_hidden, n_experts and top_k make more than {} shapes of models, the most that "
+                                 "are allowed in a sweep",
+                                 kMostShapes));
+  }
+  const std::vector<Shape> shapes = shapes_of(sweep);
+  if (!std::ranges::any_of(shapes, has_models)) {
+    const int least = std::ranges::min(shapes, {}, &Shape::top_k).top_k;
+    const int most = std::ranges::max(shapes, {}, &Shape::n_experts).n_experts;
+    throw InputError(fmt::format("{}.top_k must be at most {}.n_experts = {}, not {}",
+                                 find_axis(sweep, AxisName::top_k) ? "axes" : "model",
+                                 find_axis(sweep, AxisName::n_experts) ? "axes" : "model", most, least));
   }
   const RouterInit router = sweep.init.router;
-  const bool k_hot = router == RouterInit::ordered_k_hot || router == RouterInit::random_k_hot;
-  if (k_hot && n % E != 0) {
+  if (router != RouterInit::ordered_k_hot && router != RouterInit::random_k_hot) return;
+  const int n = sweep.shape.n_features;
+  for (const Shape& shape : shapes) {
+    if (n % shape.n_experts == 0) continue;
     throw InputError(
         fmt::format("init.router = {} needs a model.n_experts that divides model.n_features = {}, not {}",
-                    setting("init.router").kind->json(sweep).dump(), n, E));
+                    setting("init.router").kind->json(sweep).dump(), n, shape.n_experts));
   }
 }
 
@@ -62,12 +78,13 @@ void check_snapshots(const Sweep& sweep, double models) {
                                    snapshots[i], snapshots[i - 1]));
     }
   }
-  const double numbers = models * static_cast<double>(snapshots.size()) * sweep.shape.parameter_count();
+  const int parameters = with_largest_shape(sweep).shape.parameter_count();
+  const double numbers = models * static_cast<double>(snapshots.size()) * parameters;
   if (numbers > kMostSnapshotNumbers) {
     throw InputError(
         fmt::format("train.snapshots: {:.0f} models, {} snapshots and {} parameters make {:.3g} numbers; at most "
                     "{:.0g} are allowed in a sweep",
-                    models, snapshots.size(), sweep.shape.parameter_count(), numbers, kMostSnapshotNumbers));
+                    models, snapshots.size(), parameters, numbers, kMostSnapshotNumbers));
   }
 }
 
@@ -144,8 +161,6 @@ std::vector<double> range(double start, double stop, double step) {
 
 void Sweep::check() const {
   for (const Setting& row : settings()) row.kind->check(std::string(row.key), *this);
-  check_shape(*this);
-
   double models = restarts;
   for (const Axis& axis : axes) {
     if (std::ranges::count(axes, axis.name, &Axis::name) > 1) {
@@ -154,6 +169,7 @@ void Sweep::check() const {
     check_axis(axis);
     models *= static_cast<double>(axis.values.size());
   }
+  check_shapes(*this);
   const bool given = gives_sparsity(data), counted = has_exact_count(*this);
   if (given && find_axis(*this, AxisName::sparsity) != nullptr) {
     throw InputError("sparsity stands under both [data] and [axes]; it must stand under one");
@@ -177,8 +193,8 @@ void Sweep::check() const {
 }
 
 Grid::Grid(const Sweep& sweep)
-    : base_{sweep.seed,           sweep.data.feature_sparsity, importances(sweep),
-            sweep.data.inputs, sweep.init,                  sweep.train} {
+    : base_{sweep.seed,       sweep.shape, sweep.data.feature_sparsity, importances(sweep), sweep.data.inputs, sweep.init,
+            sweep.train} {
   if (sweep.data.sparsity_power) {
     base_.sparsity = power_law_sparsities(*sweep.data.sparsity_power, sweep.shape.n_features);
   }

@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "backend.hpp"
-#include "cpu_kernels.hpp"
+#include "instruction_sets.hpp"
 #include "job_arrays.hpp"
 
 namespace phasegrid {
@@ -34,8 +34,7 @@ struct Training {
   CorrectionTables corrections;
   JobInputs<View> inputs;
   ModelSize size;
-  TinyCpuKernels tiny;
-  BlockCpuKernels block;
+  CpuKernels kernels;
   std::size_t first;  // queue position of the first model
 
   Training(const PlannedSweep& planned, InstructionSet set, std::size_t position)
@@ -43,17 +42,12 @@ struct Training {
         corrections(correction_tables(planned)),
         inputs(planned, corrections),
         size(size_of(planned)),
-        first(position) {
-    if (sweep.mapping == Mapping::tiny) {
-      tiny = cpu_kernels(sweep.shape, set);
-    } else {
-      block = block_cpu_kernels(set);
-    }
-  }
+        kernels(planned.mapping == Mapping::tiny ? tiny_kernels(planned.shape, set) : block_kernels(set)),
+        first(position) {}
 
   // Trains the first model of a job.
   std::int32_t train(const Job& job, float* workspace) const {
-    return sweep.mapping == Mapping::tiny ? tiny.train(job, 0) : block.train(job, 0, sweep.shape, sweep.layout, workspace);
+    return kernels.train(job, 0, {sweep.shape, nullptr, nullptr, sweep.layout, workspace});
   }
 };
 

@@ -8,8 +8,8 @@
 
 namespace phasegrid {
 
-// Parameters [cells][parameter_count] that the models of a sweep start at: those that the caller gives, [1 or
-// cells][parameter_count], or the kept models of its file init.from; empty where it names none. Throws InputError where
+// Parameters [cells][P] (results.hpp) that the models of a sweep start at: those that the caller gives, [1 or
+// cells][P], or the kept models of its file init.from; empty where it names none. Throws InputError where
 // they are of other models, of another grid, or not all there.
 std::vector<float> initial_models(const Sweep& sweep, std::span<const float> given);
 

@@ -19,14 +19,15 @@ struct SweepMemory {
 SweepMemory memory_of(const PlannedSweep& sweep) {
   const auto cells = static_cast<double>(sweep.grid.cells());
   const double models = cells * sweep.restarts, shots = static_cast<double>(sweep.snapshots.size());
-  const double parameters = sweep.shape.parameter_count();
+  const double parameters = sweep.shape.parameter_count(), stored = static_cast<double>(sweep.stored);
   const double one = sizeof(Losses) + shots * (sizeof(Losses) + 4 * parameters) + 4 * parameters;  // a model
   SweepMemory memory;
-  memory.results = 4 * (cells * (3 + (1 + shots) * parameters) + models * (3 + 2 * shots));
-  if (sweep.keep == Keep::all) memory.results += 4 * models * parameters;
+  memory.results = 4 * (cells * (3 + (1 + shots) * stored) + models * (3 + 2 * shots));
+  if (sweep.keep == Keep::all) memory.results += 4 * models * stored;
   const double features = sweep.mapping == Mapping::block ? sweep.shape.n_features * sizeof(FeatureSettings) : 0;
   memory.planned = cells * (sizeof(CellSettings) + features) + models * sizeof(ModelId);
-  if (sweep.starts_given) memory.planned += 4 * cells * parameters;
+  if (sweep.starts_given) memory.planned += 4 * cells * (parameters + stored);
+  memory.planned += static_cast<double>(sweep.cells_in_sweep.size()) * sizeof(std::size_t);
   // A launch's list of models is made, and then cut into those of each GPU.
   memory.pinned = models * (8 + one) + 2 * (cells * (sizeof(CellSettings) + features) + models * (sizeof(ModelId) + 16));
   memory.shares = 40 * cells;
@@ -39,14 +40,17 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
 double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use) {
   constexpr double kThread = 128 << 10, kProcess = 12 << 20;  // a thread's stack; the program, and what is small
   SweepMemory all, largest;
-  double models = 0;
+  double models = 0, results = 0;  // of the sweep that a part belongs to
+  const PlannedSweep* before = nullptr;
   for (const PlannedSweep& sweep : sweeps) {
     const SweepMemory one = memory_of(sweep);
+    results = before != nullptr && before->sweep == sweep.sweep ? results + one.results : one.results;
+    before = &sweep;
     all.results += one.results;
     all.planned += one.planned;
     all.pinned += one.pinned;
     all.shares += one.shares;
-    largest.results = std::max(largest.results, one.results);
+    largest.results = std::max(largest.results, results);
     largest.thread = std::max(largest.thread, one.thread);
     models += static_cast<double>(sweep.grid.cells()) * sweep.restarts;
   }

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "sweep/settings.hpp"
+#include "sweep/shapes.hpp"
 #include "tiny/tiny.hpp"
 
 namespace phasegrid {
@@ -163,15 +164,7 @@ CellSettings cell_settings(const Shape& shape, const Cell& cell) {
   settings.schedule = train.schedule;
   settings.warmup = train.warmup;
   settings.floor = static_cast<float>(train.floor);
-  settings.optimizer = {train.optimizer,
-                        static_cast<float>(train.beta1),
-                        static_cast<float>(1 - train.beta1),
-                        static_cast<float>(train.beta2),
-                        static_cast<float>(1 - train.beta2),
-                        static_cast<float>(train.epsilon),
-                        static_cast<float>(train.momentum),
-                        train.weight_decay_on,
-                        0};
+  settings.optimizer = OptimizerSettings::of(train);
   settings.inputs = input_law(cell);
   settings.error = {train.loss_power, cell.inputs.target};
   settings.shared = cell.inputs.shared;
@@ -233,7 +226,8 @@ double model_work(const Shape& shape, Mapping mapping, int steps, int batch) {
 }
 
 PlannedSweep::PlannedSweep(const Sweep& sweep)
-    : grid(sweep),
+    : stored(static_cast<std::size_t>(sweep.shape.parameter_count())),
+      grid(sweep),
       restarts(sweep.restarts),
       keep(sweep.train.keep),
       starts_given(!sweep.init.from.empty()),
@@ -270,14 +264,42 @@ void PlannedSweep::expand() {
   }
 }
 
+void PlannedSweep::start_at(std::span<const float> whole) {
+  initial.clear();
+  if (whole.empty()) return;
+  const auto size = static_cast<std::size_t>(shape.parameter_count());
+  initial.reserve(grid.cells() * size);
+  for (std::size_t cell = 0; cell < grid.cells(); ++cell) {
+    const auto model = whole.subspan(cell_in_sweep(cell) * stored, size);
+    initial.insert(initial.end(), model.begin(), model.end());
+  }
+}
+
 void PlannedSweep::choose_models(std::span<const std::int32_t> status, const std::vector<bool>& mine) {
   models.clear();
-  models.reserve(static_cast<std::size_t>(std::ranges::count(mine, true)) * static_cast<std::size_t>(restarts));
-  for (std::size_t i = 0; i < status.size(); ++i) {
-    const std::size_t cell = i / static_cast<std::size_t>(restarts), restart = i % static_cast<std::size_t>(restarts);
-    if (!mine[cell] || status[i] != kNotTrained) continue;
-    models.push_back({static_cast<std::int32_t>(cell), static_cast<std::int32_t>(restart)});
+  models.reserve(std::min(grid.cells(), static_cast<std::size_t>(std::ranges::count(mine, true))) *
+                 static_cast<std::size_t>(restarts));
+  for (std::size_t cell = 0; cell < grid.cells(); ++cell) {
+    const std::size_t whole = cell_in_sweep(cell);
+    for (int restart = 0; restart < restarts && mine[whole]; ++restart) {
+      const auto at = whole * static_cast<std::size_t>(restarts) + static_cast<std::size_t>(restart);
+      if (status[at] == kNotTrained) models.push_back({static_cast<std::int32_t>(cell), restart});
+    }
   }
+}
+
+std::vector<PlannedSweep> plan_sweeps(std::span<const Sweep> sweeps) {
+  std::vector<PlannedSweep> planned;
+  for (std::size_t s = 0; s < sweeps.size(); ++s) {
+    const auto stored = static_cast<std::size_t>(with_largest_shape(sweeps[s]).shape.parameter_count());
+    for (SweepPart& part : parts_of_one_shape(sweeps[s])) {
+      PlannedSweep& made = planned.emplace_back(part.sweep);
+      made.sweep = s;
+      made.cells_in_sweep = std::move(part.cells);
+      made.stored = stored;
+    }
+  }
+  return planned;
 }
 
 double PlannedSweep::work(std::size_t cell) const {

@@ -41,20 +41,30 @@ struct PlannedModels {
   std::vector<ModelId> models;            // those still to train
 };
 
-// A sweep on its way to a backend. It is made once; shares, the memory check and backends read it.
+// A sweep, or its part of one shape, on its way to a backend. It is made once; shares, the memory check and backends read
+// it.
 struct PlannedSweep : PlannedModels {
-  // What follows from shape, settings and axes of a checked sweep alone: everything but cells, features and models, which
-  // may be large.
+  // What follows from shape, settings and axes of a checked sweep without shape axes: everything but cells, features and
+  // models, which may be large.
   explicit PlannedSweep(const Sweep& sweep);
 
   // Puts the axes into every cell: `cells` and `features`.
   void expand();
-  // Lists in `models` those that have no `status` yet ([cell][restart]) and whose cell is `mine` ([cell]).
+  // Takes the models that training starts at out of those of the whole sweep [cells][stored].
+  void start_at(std::span<const float> whole);
+  // Lists in `models` those that have no `status` yet ([cell][restart]) and whose cell is `mine` ([cell]), both of the
+  // whole sweep.
   void choose_models(std::span<const std::int32_t> status, const std::vector<bool>& mine);
 
   // About what a model of a cell costs; before expand(), too.
   double work(std::size_t cell) const;
 
+  // A cell's place in the whole sweep.
+  std::size_t cell_in_sweep(std::size_t cell) const { return cells_in_sweep.empty() ? cell : cells_in_sweep[cell]; }
+
+  std::size_t sweep = 0;                    // whose part this is, of those that are planned together
+  std::vector<std::size_t> cells_in_sweep;  // of each cell; empty: the same
+  std::size_t stored;                       // parameters that results have room for in every cell
   Grid grid;
   int restarts;
   Keep keep;
@@ -66,6 +76,9 @@ struct PlannedSweep : PlannedModels {
  private:
   int steps_, batch_;  // where they are no axis
 };
+
+// The parts of one shape of checked sweeps, in the order of the sweeps.
+std::vector<PlannedSweep> plan_sweeps(std::span<const Sweep> sweeps);
 
 // Whether a model is the paper's own, for which a GPU's block mapping has a kernel: features that are present alone and
 // uniform, linear hidden units, ReLU outputs, tied weights, biases, and squared errors.
@@ -92,8 +105,9 @@ std::vector<FeatureSettings> feature_settings(const Shape& shape, const Cell& ce
 // About what one model costs, in tenths of a nanosecond on one core: for progress, and for shards of equal work.
 double model_work(const Shape& shape, Mapping mapping, int steps, int batch);
 
-// The cells of a shard, as the function of that name in shard.hpp.
-std::vector<std::vector<bool>> shard_cells(std::span<const PlannedSweep> sweeps, const Shard& shard);
+// The cells of a shard, as the function of that name in shard.hpp, of sweeps and of their parts.
+std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, std::span<const PlannedSweep> parts,
+                                           const Shard& shard);
 
 // Bias corrections for steps 1 .. steps; and, for all pairs of betas of some models, tables of one length one after the
 // other, beyond which all corrections are 1 in float32.

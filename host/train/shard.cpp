@@ -72,24 +72,27 @@ Shard parse_shard(std::string_view text) {
 }
 
 std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, const Shard& shard) {
-  std::vector<PlannedSweep> planned;
-  for (const Sweep& sweep : sweeps) {
-    sweep.check();
-    planned.emplace_back(sweep);
-  }
-  return shard_cells(planned, shard);
+  for (const Sweep& sweep : sweeps) sweep.check();
+  return shard_cells(sweeps, plan_sweeps(sweeps), shard);
 }
 
-std::vector<std::vector<bool>> shard_cells(std::span<const PlannedSweep> sweeps, const Shard& shard) {
+std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, std::span<const PlannedSweep> parts,
+                                           const Shard& shard) {
   shard.check();
   std::vector<std::vector<bool>> mine;
-  std::vector<Piece> pieces;
-  std::uint64_t number = 0;
-  for (std::size_t s = 0; s < sweeps.size(); ++s) {
-    const std::size_t cells = sweeps[s].grid.cells();
+  std::vector<std::size_t> before;  // cells of the sweeps before
+  std::size_t all = 0;
+  for (const Sweep& sweep : sweeps) {
+    const std::size_t cells = Grid(sweep).cells();
     mine.emplace_back(cells, shard.count == 1);
-    for (std::size_t c = 0; shard.count > 1 && c < cells; ++c) {
-      pieces.push_back({sweeps[s].restarts * sweeps[s].work(c), scattered(number++), s, c});
+    before.push_back(all);
+    all += cells;
+  }
+  std::vector<Piece> pieces;
+  for (const PlannedSweep& part : parts) {
+    for (std::size_t c = 0; shard.count > 1 && c < part.grid.cells(); ++c) {
+      const std::size_t cell = part.cell_in_sweep(c);
+      pieces.push_back({part.restarts * part.work(c), scattered(before[part.sweep] + cell), part.sweep, cell});
     }
   }
   // The heaviest first, each to the shard that has least so far.

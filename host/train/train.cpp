@@ -14,6 +14,7 @@
 #include "phasegrid/error.hpp"
 #include "results/results_check.hpp"
 #include "sweep/settings.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid {
 namespace {
@@ -28,24 +29,29 @@ class Collector : public Sink {
             const std::vector<std::vector<bool>>& mine, const TrainOptions& options, Clock::time_point start)
       : results_(results), planned_(planned), options_(options), start_(start) {
     next_checkpoint_ = options.checkpoint_seconds;
-    for (std::size_t s = 0; s < planned.size(); ++s) {
-      for (std::size_t i = 0; i < results[s].status.size(); ++i) {
-        const auto cell = i / static_cast<std::size_t>(results[s].sweep.restarts);
-        if (!mine[s][cell]) continue;
-        work_total_ += planned[s].work(cell);
-        ++progress_.models_total;
-        if (results[s].status[i] != kNotTrained) add_done(planned[s].work(cell));
+    for (const PlannedSweep& part : planned) {
+      const auto restarts = static_cast<std::size_t>(part.restarts);
+      for (std::size_t c = 0; c < part.grid.cells(); ++c) {
+        const std::size_t cell = part.cell_in_sweep(c);
+        if (!mine[part.sweep][cell]) continue;
+        const double work = part.work(c);
+        work_total_ += work * part.restarts;
+        progress_.models_total += part.restarts;
+        for (const std::int32_t status : std::span(results[part.sweep].status).subspan(cell * restarts, restarts)) {
+          if (status != kNotTrained) add_done(work);
+        }
       }
     }
   }
 
-  void finished(std::size_t sweep, std::size_t model, const FinishedModel& result) override {
-    const ModelId id = planned_[sweep].models[model];
+  void finished(std::size_t part, std::size_t model, const FinishedModel& result) override {
+    const PlannedSweep& planned = planned_[part];
+    const ModelId id = planned.models[model];
     const auto cell = static_cast<std::size_t>(id.cell);
-    const double work = planned_[sweep].work(cell);
+    const double work = planned.work(cell);
     const std::lock_guard lock(mutex_);
-    results_[sweep].take(cell, id.restart, result.losses, result.status, result.parameters, result.snapshot_losses,
-                         result.snapshot_parameters);
+    results_[planned.sweep].take(planned.cell_in_sweep(cell), id.restart, result.losses, result.status,
+                                 result.parameters, result.snapshot_losses, result.snapshot_parameters);
     add_done(work);
   }
 
@@ -140,25 +146,35 @@ Gpus choose_gpus(const TrainOptions& options) {
 // Leaves to the CPU the sweeps whose models no GPU here has room for.
 void choose_backends(const Gpus& gpus, std::span<PlannedSweep> planned, std::span<const Sweep> sweeps,
                      const TrainOptions& options) {
-  for (std::size_t s = 0; s < planned.size() && !gpus.devices.empty(); ++s) {
-    const std::string problem = problem_with(gpus, planned[s]);
+  for (std::size_t p = 0; p < planned.size() && !gpus.devices.empty(); ++p) {
+    const std::string problem = problem_with(gpus, planned[p]);
     if (!problem.empty() && options.device == DeviceChoice::cuda) {
       throw InputError("device cuda cannot be used: " + problem);
     }
-    planned[s].on_gpu = problem.empty();
+    planned[p].on_gpu = problem.empty();
     if (!problem.empty() && options.warning) {
-      options.warning(fmt::format("sweep '{}' is trained on the CPU: {}", sweeps[s].name, problem));
+      options.warning(fmt::format("sweep '{}' is trained on the CPU: {}", sweeps[planned[p].sweep].name, problem));
     }
   }
 }
 
+// What trains the parts of a sweep.
+std::string devices_of(std::span<const PlannedSweep> planned, std::size_t sweep, const Gpus& gpus, InstructionSet set) {
+  bool gpu = false, cpu = false;
+  for (const PlannedSweep& part : planned) {
+    if (part.sweep == sweep) (part.on_gpu ? gpu : cpu) = true;
+  }
+  return fmt::format("{}{}{}", gpu ? gpus.names : "", gpu && cpu ? ", " : "",
+                     cpu ? fmt::format("cpu {}", to_string(set)) : "");
+}
+
 }  // namespace
 
-std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& options) {
-  if (!options.resume.empty() && options.resume.size() != sweeps.size()) {
+std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& options) {
+  if (!options.resume.empty() && options.resume.size() != given.size()) {
     throw InputError("resume must be empty or have one entry a sweep");
   }
-  if (!options.initial.empty() && options.initial.size() != sweeps.size()) {
+  if (!options.initial.empty() && options.initial.size() != given.size()) {
     throw InputError("initial must be empty or have one entry a sweep");
   }
   if (!(options.checkpoint_seconds >= 0)) {
@@ -169,11 +185,12 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   const InstructionSet set = instruction_set(options.instruction_set);
   const Gpus gpus = choose_gpus(options);  // a reason not to train is found first
 
-  std::vector<PlannedSweep> planned;
-  for (const Sweep& sweep : sweeps) {
+  std::vector<Sweep> sweeps;
+  for (const Sweep& sweep : given) {
     sweep.check();
-    planned.emplace_back(sweep);
+    sweeps.push_back(with_largest_shape(sweep));
   }
+  std::vector<PlannedSweep> planned = plan_sweeps(sweeps);
   MemoryUse use;
   use.saves = options.checkpoint != nullptr;
   use.resumes = !options.resume.empty();
@@ -181,7 +198,7 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
   use.gpu = !gpus.devices.empty();
   use.threads = threads;
   check_memory(planned, use);  // before anything large is made
-  const std::vector<std::vector<bool>> mine = shard_cells(planned, options.shard);
+  const std::vector<std::vector<bool>> mine = shard_cells(sweeps, planned, options.shard);
   std::vector<Results> results;
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     results.emplace_back(sweeps[s]);
@@ -197,13 +214,18 @@ std::vector<Results> train(std::span<const Sweep> sweeps, const TrainOptions& op
       results[s].sweep = sweeps[s];
       check_results(results[s], name);
     }
-    planned[s].expand();
-    planned[s].initial = initial_models(sweeps[s], options.initial.empty() ? std::span<const float>() : options.initial[s]);
-    planned[s].choose_models(results[s].status, mine[s]);
-  }
-  for (std::size_t s = 0; s < results.size(); ++s) {
-    if (planned[s].models.empty() && !results[s].device.empty()) continue;  // another run trained all of it
-    results[s].device = planned[s].on_gpu ? gpus.names : fmt::format("cpu {}", to_string(set));
+    const std::vector<float> starts =
+        initial_models(sweeps[s], options.initial.empty() ? std::span<const float>() : options.initial[s]);
+    std::size_t models = 0;
+    for (PlannedSweep& part : planned) {
+      if (part.sweep != s) continue;
+      part.expand();
+      part.start_at(starts);
+      part.choose_models(results[s].status, mine[s]);
+      models += part.models.size();
+    }
+    // Unless another run trained all of it.
+    if (models > 0 || results[s].device.empty()) results[s].device = devices_of(planned, s, gpus, set);
   }
 
   Collector collector(results, planned, mine, options, start);

@@ -97,14 +97,6 @@ struct Architecture {
     return parts;
   }
 
-  // What parameter p is.
-  constexpr PartKind kind_of(int p) const {
-    return p < offset(PartKind::decoder)  ? PartKind::weights
-           : p < offset(PartKind::biases) ? PartKind::decoder
-           : p < offset(PartKind::router) ? PartKind::biases
-                                          : PartKind::router;
-  }
-
   // Tied weights, linear hidden units, ReLU outputs and biases.
   constexpr bool is_papers_model() const {
     return tied && bias && hidden == Activation::linear && output == Activation::relu;

@@ -14,7 +14,9 @@
 
 namespace phasegrid {
 
-// All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes).
+// All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes). sweep.shape is the largest
+// shape of a model in the grid, and P its parameter_count(): a smaller model, where axes change the shape, fills the
+// beginning of its P numbers, and NaN stands behind it.
 struct Results {
   Sweep sweep;
   std::string device;   // what trained it, e.g. "cpu avx512" or the GPU's name
@@ -30,27 +32,31 @@ struct Results {
 
   std::vector<std::int32_t> status;  // [cell][restart]
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
-  std::vector<float> parameters;     // [cell][parameter_count()] of the kept model, laid out as Shape says; else NaN
+  std::vector<float> parameters;     // [cell][P] of the kept model, laid out as its shape(cell) says; else NaN
 
   // With Keep::all, the parameters of every restart; empty otherwise. NaN where it was not trained or diverged.
-  std::vector<float> all_parameters;  // [cell][restart][parameter_count()]
+  std::vector<float> all_parameters;  // [cell][restart][P]
 
   // With train.snapshots, of length T, what models were like after so many steps; empty without. Losses are those
   // of the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later
   // steps.
   std::vector<float> snapshot_reconstruction_losses;  // [cell][restart][T]
   std::vector<float> snapshot_losses;                 // [cell][restart][T]: training losses
-  std::vector<float> snapshot_parameters;             // [cell][T][parameter_count()] of the kept model
+  std::vector<float> snapshot_parameters;             // [cell][T][P] of the kept model
 
   // Empty results of a checked sweep: nothing trained.
   explicit Results(const Sweep& sweep);
   Results() = default;
 
   std::size_t cells() const { return final_losses.size(); }
-  std::int64_t models_done() const;  // models that were trained, also those that diverged
-  bool complete() const;             // whether that is all
+  std::int64_t models_done() const;   // models that were trained, also those that diverged
+  std::int64_t models_total() const;  // those that there are: all but kNoModel
+  bool complete() const;              // whether both are equal
 
-  // Kept model of a cell: W [E][n][m], b [E][n] (empty where models have none), G [E][n].
+  // The shape of a cell's models.
+  Shape shape(std::size_t cell) const { return sweep.shape_of(cell); }
+
+  // Kept model of a cell, E and m of its own: W [E][n][m], b [E][n] (empty where models have none), G [E][n].
   std::span<const float> expert_weights(std::size_t cell) const;
   std::span<const float> biases(std::size_t cell) const;
   std::span<const float> router_weights(std::size_t cell) const;
@@ -58,9 +64,9 @@ struct Results {
   std::span<const float> snapshot(std::size_t cell, std::size_t t) const;
 
   // Takes in one finished model. Keeps it when its training loss is finite and the lowest of its cell so far (the
-  // lowest restart wins a tie, so the order of calls does not matter). `snapshot_losses` is [T], `snapshot_parameters`
-  // [T][parameter_count()]. Throws InputError where the sweep has no such model.
-  void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> parameters,
+  // lowest restart wins a tie, so the order of calls does not matter). `model` is as long as its shape has
+  // parameters, `snapshot_losses` [T], `snapshot_parameters` [T] times as long. Throws InputError where the sweep has no such model.
+  void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> model,
             std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
 };
 

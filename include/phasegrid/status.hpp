@@ -9,5 +9,7 @@ namespace phasegrid {
 // step (from 1) at which its loss stopped being finite.
 constexpr std::int32_t kTrained = 0;
 constexpr std::int32_t kNotTrained = -1;
+// There is no such model: of a cell whose axes make top_k larger than n_experts.
+constexpr std::int32_t kNoModel = -2;
 
 }  // namespace phasegrid

@@ -113,6 +113,9 @@ enum class AxisName {
   last_importance,
   active,
   samples,
+  n_hidden,
+  n_experts,
+  top_k,
   steps,
   batch,
   learning_rate,
@@ -149,15 +152,20 @@ struct Sweep {
   DataSettings data;
   InitSettings init;
   TrainSettings train;
-  std::vector<Axis> axes;  // any order; cells are laid out in the order of AxisName
+  // In any order; cells are laid out in the order of AxisName. Axes of n_hidden, n_experts and top_k give cells models of
+  // their own shape; where top_k is larger than n_experts there is no model (status kNoModel).
+  std::vector<Axis> axes;
 
   // Throws InputError, naming the key and what is allowed, unless every setting is usable.
   void check() const;
+  // The shape of the models of a cell: `shape` where no axis changes it.
+  Shape shape_of(std::size_t cell) const;
 };
 
 // One cell of a checked sweep: all its settings with the axes put in.
 struct Cell {
   std::uint64_t seed = 0;
+  Shape shape;
   std::vector<double> sparsity;    // [n]
   std::vector<double> importance;  // [n]
   InputSettings inputs;

@@ -1,5 +1,5 @@
 // The block mapping on the CPU: one thread trains one model. Compiled once for every instruction set.
-#include "block.hpp"
+#include "cpu_kernels.hpp"
 #include "model.hpp"
 #include "phasegrid/status.hpp"
 
@@ -10,10 +10,11 @@ PG_INLINE BlockStorage storage_in(const BlockLayout& layout, float* workspace) {
   return {layout, workspace, workspace + layout.size};
 }
 
-int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& layout, float* workspace) {
+int32_t train(const Job& job, int index, const CpuProblem& place) {
+  const Shape& shape = place.shape;
   const ModelId id = job.models[index];
   const CellSettings& cell = job.cells[id.cell];
-  const BlockStorage storage = storage_in(layout, workspace);
+  const BlockStorage storage = storage_in(place.layout, place.workspace);
   BlockModel model(shape, cell, job.features + static_cast<size_t>(id.cell) * static_cast<size_t>(shape.n_features),
                    BlockTeam{}, storage);
   const int count = shape.parameter_count();
@@ -28,7 +29,7 @@ int32_t train(const Job& job, int index, const Shape& shape, const BlockLayout& 
 
 // body(model, storage) for a model with these parameters, or initial ones where there are none.
 template <class Body>
-PG_INLINE void with_model(const BlockProblem& problem, int restart, const float* parameters, Body&& body) {
+PG_INLINE void with_model(const CpuProblem& problem, int restart, const float* parameters, Body&& body) {
   const BlockStorage storage = storage_in(problem.layout, problem.workspace);
   BlockModel model(problem.shape, *problem.cell, problem.features, BlockTeam{}, storage);
   if (parameters == nullptr) {
@@ -40,7 +41,7 @@ PG_INLINE void with_model(const BlockProblem& problem, int restart, const float*
   body(model, storage);
 }
 
-void draw_batch(const BlockProblem& problem, int restart, int step, float* inputs) {
+void draw_batch(const CpuProblem& problem, int restart, int step, float* inputs) {
   const Batch batch = training_batch(*problem.cell, restart, step);
   with_model(problem, restart, nullptr, [&](BlockModel&, const BlockStorage& s) {
     for (int first = 0; first < batch.samples; first += s.l.tile) {
@@ -59,7 +60,7 @@ void draw_batch(const BlockProblem& problem, int restart, int step, float* input
   });
 }
 
-Losses loss(const BlockProblem& problem, int restart, int step, const float* parameters) {
+Losses loss(const CpuProblem& problem, int restart, int step, const float* parameters) {
   Losses result{};
   with_model(problem, restart, parameters, [&](BlockModel& model, const BlockStorage&) {
     result = model.loss(training_batch(*problem.cell, restart, step), problem.cell->loss_scale);
@@ -67,18 +68,23 @@ Losses loss(const BlockProblem& problem, int restart, int step, const float* par
   return result;
 }
 
-void gradient(const BlockProblem& problem, int restart, int step, const float* parameters, float* out) {
+void gradient(const CpuProblem& problem, int restart, int step, const float* parameters, float* out) {
   with_model(problem, restart, parameters, [&](BlockModel& model, const BlockStorage&) {
     model.gradient(training_batch(*problem.cell, restart, step));
     for (int p = 0; p < problem.shape.parameter_count(); ++p) out[p] = *model.gradient_of(p);
   });
 }
 
-void initial(const BlockProblem& problem, int restart, float* parameters) {
+void initial(const CpuProblem& problem, int restart, float* parameters) {
   with_model(problem, restart, nullptr,
              [&](BlockModel& model, const BlockStorage&) { model.write_parameters(parameters); });
 }
 
+}  // namespace
+
+CpuKernels block_kernels() { return {train, draw_batch, loss, gradient, initial}; }
+
+// Batch `batch` of so many fresh inputs [samples][n] of a general law, under the cell's key.
 void draw_inputs(const CellSettings& cell, const FeatureSettings* features, int n, int batch, int samples,
                  float* inputs) {
   Batch of = evaluation_batch(cell, nullptr);
@@ -100,9 +106,5 @@ void draw_inputs(const CellSettings& cell, const FeatureSettings* features, int 
     });
   }
 }
-
-}  // namespace
-
-BlockCpuKernels block_kernels() { return {train, draw_batch, loss, gradient, initial, draw_inputs}; }
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

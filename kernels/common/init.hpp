@@ -15,8 +15,8 @@ PG_INLINE uint32_t initial_word(Key key, uint32_t kind, int position) {
   return philox<kRounds>(static_cast<uint32_t>(position), kind, 0u, static_cast<uint32_t>(kStreamInit), key).w[0];
 }
 
-// What parameter p is: Architecture::kind_of(), but never a function of its own, of which the linker would keep one for
-// all instruction sets.
+// What parameter p is. Never a function of its own, as it would be in Architecture: the linker would keep one of those
+// for all instruction sets.
 PG_INLINE PartKind part_kind(const Shape& shape, int p) {
   const int decoder = shape.weight_count(), biases = decoder + shape.count(PartKind::decoder);
   return p < decoder ? PartKind::weights

@@ -63,6 +63,20 @@ struct OptimizerSettings {
   float momentum;
   DecayOn decay_on;
   int32_t betas;  // which pair of Job::corrections
+
+  // Of TrainSettings, in float32.
+  template <class Train>
+  static OptimizerSettings of(const Train& train) {
+    return {train.optimizer,
+            static_cast<float>(train.beta1),
+            static_cast<float>(1 - train.beta1),
+            static_cast<float>(train.beta2),
+            static_cast<float>(1 - train.beta2),
+            static_cast<float>(train.epsilon),
+            static_cast<float>(train.momentum),
+            train.weight_decay_on,
+            0};
+  }
 };
 
 // What the error of an output is held to: block mapping only.

@@ -1,4 +1,4 @@
-// The tiny mapping: which functions a machine offers for a shape, and how a run-time shape finds them.
+// The tiny mapping: which shapes it is compiled for, and how a run-time shape finds its functions.
 #pragma once
 
 #include <type_traits>
@@ -8,20 +8,6 @@
 #include "phasegrid/status.hpp"
 
 namespace phasegrid {
-
-// The functions of one shape on one CPU instruction set.
-struct TinyCpuKernels {
-  // Trains model `index` of the job, writes its loss and parameters and returns its status: kNotTrained when it was
-  // stopped before the end.
-  int32_t (*train)(const Job& job, int index) = nullptr;
-
-  // For tests and tools: the inputs [samples][n] of a training batch; its losses; the gradient [parameter_count].
-  void (*draw_batch)(const CellSettings& cell, int restart, int step, float* inputs) = nullptr;
-  Losses (*loss)(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) = nullptr;
-  void (*gradient)(const CellSettings& cell, int top_k, int restart, int step, const float* parameters,
-                   float* gradient) = nullptr;
-  void (*initial)(const CellSettings& cell, int restart, float* parameters) = nullptr;
-};
 
 // The one gate: what the tiny mapping is compiled for. All features must be present alike, too.
 constexpr bool serves_tiny(const Shape& shape, bool features_alike = true) {

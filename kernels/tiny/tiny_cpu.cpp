@@ -1,13 +1,15 @@
 // The tiny mapping on the CPU: one thread trains one model. This file is compiled once for every number of features
 // (PHASEGRID_FEATURES) and instruction set.
-#include "tiny.hpp"
+#include "cpu_kernels.hpp"
 #include "model.hpp"
+#include "phasegrid/status.hpp"
+#include "tiny.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
 namespace {
 
 template <class S>
-int32_t train(const Job& job, int index) {
+int32_t train(const Job& job, int index, const CpuProblem&) {
   ModelStorage<S> storage;
   const ModelId id = job.models[index];
   const CellSettings& cell = job.cells[id.cell];
@@ -20,7 +22,8 @@ int32_t train(const Job& job, int index) {
 }
 
 template <class S>
-void draw_batch(const CellSettings& cell, int restart, int step, float* inputs) {
+void draw_batch(const CpuProblem& problem, int restart, int step, float* inputs) {
+  const CellSettings& cell = *problem.cell;
   const Batch batch = training_batch(cell, restart, step);
   Team::for_each_group([&](int first_lane) {
     int row = 0;
@@ -45,28 +48,30 @@ void set_parameters(ModelStorage<S>& model, const float* parameters) {
 }
 
 template <class S>
-Losses loss(const CellSettings& cell, int top_k, int restart, int step, const float* parameters) {
+Losses loss(const CpuProblem& problem, int restart, int step, const float* parameters) {
+  const CellSettings& cell = *problem.cell;
   ModelStorage<S> storage;
   set_parameters<S>(storage, parameters);
-  return TinyModel<S>(cell, top_k, Team{}, storage).loss(training_batch(cell, restart, step), cell.loss_scale);
+  return TinyModel<S>(cell, problem.shape.top_k, Team{}, storage).loss(training_batch(cell, restart, step), cell.loss_scale);
 }
 
 template <class S>
-void gradient(const CellSettings& cell, int top_k, int restart, int step, const float* parameters, float* out) {
+void gradient(const CpuProblem& problem, int restart, int step, const float* parameters, float* out) {
+  const CellSettings& cell = *problem.cell;
   ModelStorage<S> storage;
   set_parameters<S>(storage, parameters);
-  TinyModel<S>(cell, top_k, Team{}, storage).gradient(training_batch(cell, restart, step));
+  TinyModel<S>(cell, problem.shape.top_k, Team{}, storage).gradient(training_batch(cell, restart, step));
   for (int p = 0; p < S::kParameters; ++p) out[p] = storage.gradient[p];
 }
 
 template <class S>
-void initial(const CellSettings& cell, int restart, float* parameters) {
-  const Key key = model_key(cell, restart);
-  for (int p = 0; p < S::kParameters; ++p) parameters[p] = initial_parameter(S::kShape, cell, key, p);
+void initial(const CpuProblem& problem, int restart, float* parameters) {
+  const Key key = model_key(*problem.cell, restart);
+  for (int p = 0; p < S::kParameters; ++p) parameters[p] = initial_parameter(S::kShape, *problem.cell, key, p);
 }
 
 struct Find {
-  TinyCpuKernels found;
+  CpuKernels found;
   template <int n, int m, int E, bool top1>
   void operator()() {
     using S = StaticShape<n, m, E, top1>;
@@ -78,11 +83,11 @@ struct Find {
 
 // find<n>(shape): the functions of a shape with n features.
 template <int n>
-TinyCpuKernels find(const Shape& shape) {
+CpuKernels find(const Shape& shape) {
   Find visit;
   visit_shape<n>(shape, visit);
   return visit.found;
 }
-template TinyCpuKernels find<PHASEGRID_FEATURES>(const Shape& shape);
+template CpuKernels find<PHASEGRID_FEATURES>(const Shape& shape);
 
 }  // namespace phasegrid::PHASEGRID_MACHINE

@@ -170,9 +170,9 @@ struct Trained {
     trial.cell = problem.cell;
     trial.update();
     problem.parameters.resize(expected.size());
-    block_cpu_kernels(best_instruction_set()).initial(trial.problem(), 0, problem.parameters.data());
+    block_kernels(best_instruction_set()).initial(trial.problem(), 0, problem.parameters.data());
     loss_before =
-        block_cpu_kernels(best_instruction_set()).loss(trial.problem(), 0, 1, problem.parameters.data()).training;
+        block_kernels(best_instruction_set()).loss(trial.problem(), 0, 1, problem.parameters.data()).training;
   }
   float loss_before = 0;
 };

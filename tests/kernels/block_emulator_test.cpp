@@ -59,8 +59,7 @@ Trained train_on_cpu(BlockTrial& trial) {
   Trained out;
   Tables tables;
   const Job job = tables.job(trial, out);
-  const BlockProblem problem = trial.problem();
-  out.status = block_cpu_kernels(best_instruction_set()).train(job, 0, trial.shape, problem.layout, problem.workspace);
+  out.status = block_kernels(best_instruction_set()).train(job, 0, trial.problem());
   return out;
 }
 

@@ -144,13 +144,13 @@ TEST(Block, AgreesWithTheTinyMapping) {
         const Shape shape{n, 1 + static_cast<int>(random() % 3), E, k};
         BlockTrial trial(shape, random, Loss::mean, 0.1, 200);
         for (InstructionSet set : machines()) {
-          const TinyCpuKernels tiny = cpu_kernels(shape, set);
+          const CpuKernels tiny = tiny_kernels(shape, set);
           std::vector<float> inputs(static_cast<std::size_t>(200 * n)), gradient(trial.parameters.size());
-          tiny.draw_batch(trial.settings, 1, 5, inputs.data());
+          tiny.draw_batch({shape, &trial.settings}, 1, 5, inputs.data());
           EXPECT_EQ(inputs, trial.inputs(set)) << name(shape);  // the very same numbers
-          const float loss = tiny.loss(trial.settings, k, 1, 5, trial.parameters.data()).training;
+          const float loss = tiny.loss({shape, &trial.settings}, 1, 5, trial.parameters.data()).training;
           EXPECT_NEAR(trial.loss(set), loss, 1e-5 * static_cast<double>(loss)) << name(shape);
-          tiny.gradient(trial.settings, k, 1, 5, trial.parameters.data(), gradient.data());
+          tiny.gradient({shape, &trial.settings}, 1, 5, trial.parameters.data(), gradient.data());
           const auto block = trial.gradient(set);
           float largest = 0;
           for (float g : gradient) largest = std::max(largest, std::abs(g));
@@ -158,8 +158,8 @@ TEST(Block, AgreesWithTheTinyMapping) {
             EXPECT_NEAR(block[p], gradient[p], 1e-5f * largest) << name(shape) << " " << p;
           }
           std::vector<float> tiny_start(gradient.size()), block_start(gradient.size());
-          tiny.initial(trial.settings, 3, tiny_start.data());
-          block_cpu_kernels(set).initial(trial.problem(), 3, block_start.data());
+          tiny.initial({shape, &trial.settings}, 3, tiny_start.data());
+          block_kernels(set).initial(trial.problem(), 3, block_start.data());
           EXPECT_EQ(tiny_start, block_start);
         }
       }
@@ -189,7 +189,7 @@ TEST(Block, RoutersStartAsAsked) {
   auto start = [&](RouterInit router, BiasInit bias, int restart) {
     trial.cell.init = {router, bias};
     trial.update();
-    block_cpu_kernels(machines().back()).initial(trial.problem(), restart, trial.parameters.data());
+    block_kernels(machines().back()).initial(trial.problem(), restart, trial.parameters.data());
   };
   start(RouterInit::zero, BiasInit::zero, 0);
   for (int e = 0; e < 4; ++e) {

@@ -9,8 +9,9 @@
 
 #include "block/model.hpp"
 #include "support/block_problem.hpp"
+#include "support/small_job.hpp"
 #include "tiny/model.hpp"
-#include "train/cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 
 namespace phasegrid::PHASEGRID_MACHINE {
@@ -25,43 +26,17 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& numbers) {
 template <class S>
 void expect_baseline_bits(int top_k, int batch, double load_balance) {
   const Shape shape{S::n, S::m, S::E, top_k};
-  Cell cell;
-  cell.seed = 7;
-  cell.sparsity.assign(S::n, 0.4);
-  cell.importance.assign(S::n, 1.0);
-  cell.importance.back() = 0.7;
-  cell.train.steps = 6;
-  cell.train.batch = batch;
-  cell.train.learning_rate = 0.03;
-  cell.train.load_balance = load_balance;
-  cell.train.keep = Keep::last_batch;
-  const CellSettings settings = cell_settings(shape, cell);
-  const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
-  const std::int32_t stop = 0;
-  std::int32_t steps_done = 0;
-  const ModelId id{0, 3};
-  Losses loss{};
-  std::vector<float> parameters(S::kParameters), counted(S::kParameters);
-  Job job{};
-  job.n_models = 1;
-  job.top_k = top_k;
-  job.cells = &settings;
-  job.models = &id;
-  job.corrections = corrections.data();
-  job.n_corrections = static_cast<std::int32_t>(corrections.size());
-  job.stop = &stop;
-  job.steps_done = &steps_done;
-  job.losses = &loss;
-  job.parameters = parameters.data();
-  ASSERT_EQ(cpu_kernels(shape, InstructionSet::baseline).train(job, 0), 0);
+  phasegrid::testing::SmallJob of(shape, phasegrid::testing::small_cell(shape, batch, load_balance));
+  ASSERT_EQ(tiny_kernels(shape, InstructionSet::baseline).train(of.job, 0, {shape}), 0);
 
   ModelStorage<S> storage;
-  TinyModel<S> model(settings, top_k, Team{}, storage);
-  const Outcome outcome = train_model(job, 0, settings, id.restart, S::kParameters, model);
+  TinyModel<S> model(of.settings, top_k, Team{}, storage);
+  const Outcome outcome = train_model(of.job, 0, of.settings, of.id.restart, S::kParameters, model);
+  std::vector<float> counted(S::kParameters);
   model.write_parameters(counted.data());
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(loss));
-  EXPECT_EQ(bits_of(counted), bits_of(parameters)) << S::n << S::m << S::E << " k " << top_k;
+  EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(of.loss));
+  EXPECT_EQ(bits_of(counted), bits_of(of.parameters)) << S::n << S::m << S::E << " k " << top_k;
 }
 
 float kNumbers[2 * kWidth] = {};
@@ -134,7 +109,7 @@ void expect_baseline_gradients(const Shape& shape, double load_balance, int batc
   const std::vector<float> expected = trial.gradient(InstructionSet::baseline);
   const Losses losses = trial.losses(InstructionSet::baseline);
 
-  BlockProblem problem = trial.problem();
+  CpuProblem problem = trial.problem();
   // Rows of as many columns as a register has lanes.
   problem.layout = block_layout(shape, problem.layout.tile, load_balance != 0, kWidth < 16 ? 16 : kWidth, true);
   // A warp's register of calls is longer than the rest of `stream`, which ends the arena, is made for.

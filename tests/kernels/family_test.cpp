@@ -202,7 +202,7 @@ TEST(FamilyInputs, AFixedDataSetIsTakenWithReplacementOrInOrder) {
   trial.update();
   const auto rows_of = [&](int restart, int step) {
     std::vector<float> x(static_cast<std::size_t>(trial.cell.train.batch) * 5);
-    block_cpu_kernels(InstructionSet::baseline).draw_batch(trial.problem(), restart, step, x.data());
+    block_kernels(InstructionSet::baseline).draw_batch(trial.problem(), restart, step, x.data());
     std::vector<std::vector<float>> rows;
     for (std::size_t i = 0; i < x.size(); i += 5) rows.emplace_back(x.begin() + static_cast<int>(i), x.begin() + static_cast<int>(i) + 5);
     return rows;

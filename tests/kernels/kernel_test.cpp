@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "train/cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 #include "support/reference_model.hpp"
 
@@ -65,7 +65,7 @@ Trial draw_trial(const Shape& shape, std::mt19937& random, Loss loss, double loa
   trial.parameters.resize(static_cast<std::size_t>(shape.parameter_count()));
   for (float& p : trial.parameters) p = normal(random);
   trial.inputs.assign(static_cast<std::size_t>(batch * shape.n_features), -1.0f);
-  cpu_kernels(shape, InstructionSet::baseline).draw_batch(trial.settings, 1, 5, trial.inputs.data());
+  tiny_kernels(shape, InstructionSet::baseline).draw_batch({shape, &trial.settings}, 1, 5, trial.inputs.data());
   return trial;
 }
 
@@ -105,7 +105,7 @@ TEST(Kernel, GradientsEqualCentralDifferencesInFloat64) {
         }
         for (InstructionSet set : machines()) {
           std::vector<float> gradient(at.size(), NAN);
-          cpu_kernels(shape, set).gradient(trial.settings, shape.top_k, 1, 5, trial.parameters.data(), gradient.data());
+          tiny_kernels(shape, set).gradient({shape, &trial.settings}, 1, 5, trial.parameters.data(), gradient.data());
           for (std::size_t p = 0; p < at.size(); ++p) {
             if (!smooth[p]) {
               ++near_kinks;
@@ -132,7 +132,7 @@ TEST(Kernel, LossEqualsTheDefinition) {
       const ReferenceLoss expected =
           reference_loss(reference_of(trial), {trial.parameters.begin(), trial.parameters.end()}, trial.inputs);
       for (InstructionSet set : machines()) {
-        const Losses got = cpu_kernels(shape, set).loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
+        const Losses got = tiny_kernels(shape, set).loss({shape, &trial.settings}, 1, 5, trial.parameters.data());
         EXPECT_NEAR(got.training, expected.loss, 3e-6 * expected.loss) << name(shape) << " " << to_string(set);
         EXPECT_NEAR(got.reconstruction, expected.reconstruction, 3e-6 * expected.reconstruction) << name(shape);
         if (shape.n_experts == 1) { EXPECT_EQ(got.training, got.reconstruction); }
@@ -173,7 +173,7 @@ TEST(Kernel, InputsHaveTheRightDensityAndMoments) {
     cell.train.batch = 100000;
     const CellSettings settings = cell_settings(shape, cell);
     std::vector<float> inputs(300000);
-    cpu_kernels(shape, best_instruction_set()).draw_batch(settings, 0, 1, inputs.data());
+    tiny_kernels(shape, best_instruction_set()).draw_batch({shape, &settings}, 0, 1, inputs.data());
     double present = 0, sum = 0, squares = 0, neighbours = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const double x = static_cast<double>(inputs[i]);
@@ -203,7 +203,7 @@ TEST(Kernel, InitialParametersAreXavierNormal) {
                               1.0 * restarts * shape.router_count()};
     std::vector<float> parameters(static_cast<std::size_t>(shape.parameter_count()));
     for (int r = 0; r < restarts; ++r) {
-      cpu_kernels(shape, best_instruction_set()).initial(settings, r, parameters.data());
+      tiny_kernels(shape, best_instruction_set()).initial({shape, &settings}, r, parameters.data());
       for (int p = 0; p < shape.parameter_count(); ++p) {
         const int kind = p < shape.bias_offset() ? 0 : p < shape.router_offset() ? 1 : 2;
         const double x = static_cast<double>(parameters[static_cast<std::size_t>(p)]);
@@ -228,17 +228,17 @@ TEST(Kernel, EveryInstructionSetGivesTheSameBits) {
     const Trial trial = draw_trial(shape, random, Loss::mean, 0.1, 77);
     std::vector<std::uint32_t> first;
     for (InstructionSet set : machines()) {
-      const TinyCpuKernels kernels = cpu_kernels(shape, set);
+      const CpuKernels kernels = tiny_kernels(shape, set);
       const auto size = static_cast<std::size_t>(shape.parameter_count());
       std::vector<float> gradient(size), initial(size), inputs(trial.inputs.size());
-      kernels.gradient(trial.settings, shape.top_k, 1, 5, trial.parameters.data(), gradient.data());
-      kernels.initial(trial.settings, 1, initial.data());
-      kernels.draw_batch(trial.settings, 1, 5, inputs.data());
+      kernels.gradient({shape, &trial.settings}, 1, 5, trial.parameters.data(), gradient.data());
+      kernels.initial({shape, &trial.settings}, 1, initial.data());
+      kernels.draw_batch({shape, &trial.settings}, 1, 5, inputs.data());
       std::vector<std::uint32_t> bits;
       for (const auto* numbers : {&gradient, &initial, &inputs}) {
         for (float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
       }
-      const Losses losses = kernels.loss(trial.settings, shape.top_k, 1, 5, trial.parameters.data());
+      const Losses losses = kernels.loss({shape, &trial.settings}, 1, 5, trial.parameters.data());
       for (const float loss : {losses.training, losses.reconstruction})
         bits.push_back(std::bit_cast<std::uint32_t>(loss));
       if (first.empty()) first = bits;
@@ -262,7 +262,7 @@ TEST(Kernel, TiesGoToTheLowestExpert) {
     for (int p = shape.router_offset(); p < shape.parameter_count(); ++p) parameters[static_cast<std::size_t>(p)] = 0;
     for (InstructionSet set : machines()) {
       std::vector<float> gradient(parameters.size());
-      cpu_kernels(shape, set).gradient(settings, shape.top_k, 0, 1, parameters.data(), gradient.data());
+      tiny_kernels(shape, set).gradient({shape, &settings}, 0, 1, parameters.data(), gradient.data());
       for (int e = 0; e < shape.n_experts; ++e) {
         for (int f = 0; f < shape.n_features; ++f) {
           const float slope = gradient[static_cast<std::size_t>(shape.bias_offset() + e * shape.n_features + f)];

@@ -8,66 +8,38 @@
 #include <bit>
 #include <memory>
 
-#include "train/cpu_kernels.hpp"
+#include "support/small_job.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 #include "tiny/model.hpp"
 
 namespace phasegrid {
 namespace {
 
-Cell small_cell(const Shape& shape, int batch, double load_balance) {
-  Cell cell;
-  cell.seed = 7;
-  cell.sparsity.assign(static_cast<std::size_t>(shape.n_features), 0.4);
-  cell.importance.assign(static_cast<std::size_t>(shape.n_features), 1.0);
-  cell.importance.back() = 0.7;
-  cell.train.steps = 6;
-  cell.train.batch = batch;
-  cell.train.learning_rate = 0.03;
-  cell.train.load_balance = load_balance;
-  return cell;
-}
+using testing::small_cell;
+using testing::SmallJob;
 
 template <class S>
 void expect_cpu_bits(int top_k, int batch, double load_balance, Keep keep = Keep::last_batch) {
   const Shape shape{S::n, S::m, S::E, top_k};
-  Cell cell = small_cell(shape, batch, load_balance);
-  cell.train.keep = keep;
-  const CellSettings settings = cell_settings(shape, cell);
-  const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
-  const std::int32_t stop = 0;
-  const ModelId id{0, 3};
-  Losses loss{};
-  std::vector<float> parameters(S::kParameters);
-  std::int32_t steps_done = 0;
-  Job job{};
-  job.n_models = 1;
-  job.top_k = top_k;
-  job.cells = &settings;
-  job.models = &id;
-  job.corrections = corrections.data();
-  job.n_corrections = static_cast<std::int32_t>(corrections.size());
-  job.stop = &stop;
-  job.steps_done = &steps_done;
-  job.losses = &loss;
-  job.parameters = parameters.data();
-  const std::int32_t status = cpu_kernels(shape, best_instruction_set()).train(job, 0);
+  SmallJob of(shape, small_cell(shape, batch, load_balance, keep));
+  const std::int32_t status = tiny_kernels(shape, best_instruction_set()).train(of.job, 0, {shape});
 
   auto model = std::make_unique<cuda::ModelStorage<S>>();
   cuda::Outcome outcomes[kLanes];
   emulated::run_warp([&] {
     const cuda::Team team;
-    cuda::TinyModel<S> mine(settings, job.top_k, team, *model);
-    outcomes[team.rank()] = cuda::train_model(job, 0, settings, id.restart, S::kParameters, mine);
+    cuda::TinyModel<S> mine(of.settings, top_k, team, *model);
+    outcomes[team.rank()] = cuda::train_model(of.job, 0, of.settings, of.id.restart, S::kParameters, mine);
   });
   for (const cuda::Outcome& outcome : outcomes) {  // every lane knows the outcome
     EXPECT_EQ(outcome.status, status);
     EXPECT_FALSE(outcome.stopped);
-    EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(loss));
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(outcome.loss), std::bit_cast<std::uint64_t>(of.loss));
   }
   for (int p = 0; p < S::kParameters; ++p) {
     EXPECT_EQ(std::bit_cast<std::uint32_t>(model->parameters[p]),
-              std::bit_cast<std::uint32_t>(parameters[static_cast<std::size_t>(p)]))
+              std::bit_cast<std::uint32_t>(of.parameters[static_cast<std::size_t>(p)]))
         << "parameter " << p;
   }
 }
@@ -129,18 +101,12 @@ TEST(EmulatedWarp, StopsWhenAsked) {
   const Shape shape{2, 1, 1, 1};
   Cell cell = small_cell(shape, 32, 0);
   cell.train.steps = 1000;
-  const CellSettings settings = cell_settings(shape, cell);
-  const std::vector<BiasCorrection> corrections = bias_corrections(cell.train.steps);
-  const std::int32_t stop = 1;
-  Job job{};
-  job.cells = &settings;
-  job.corrections = corrections.data();
-  job.n_corrections = static_cast<std::int32_t>(corrections.size());
-  job.stop = &stop;
+  SmallJob of(shape, cell);
+  of.stop = 1;
   auto model = std::make_unique<cuda::ModelStorage<S>>();
   emulated::run_warp([&] {
-    cuda::TinyModel<S> mine(settings, job.top_k, cuda::Team{}, *model);
-    EXPECT_TRUE(cuda::train_model(job, 0, settings, 0, S::kParameters, mine).stopped);
+    cuda::TinyModel<S> mine(of.settings, shape.top_k, cuda::Team{}, *model);
+    EXPECT_TRUE(cuda::train_model(of.job, 0, of.settings, 0, S::kParameters, mine).stopped);
   });
 }
 

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "block/block.hpp"
-#include "train/cpu_kernels.hpp"
+#include "cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 #include "reference_model.hpp"
 
@@ -50,11 +50,11 @@ class BlockTrial {
   }
 
   // As a CPU lays it out, or with another tile.
-  BlockProblem problem(int tile = 0) {
+  CpuProblem problem(int tile = 0) {
     const int batch = std::max(cell.train.batch, cell.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
-    BlockProblem p{
-        shape, block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true),
-        &settings, features.data(), nullptr};
+    CpuProblem p{
+        shape, &settings, features.data(),
+        block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true)};
     memory_.reset(static_cast<float*>(
         ::operator new (workspace_floats(p.layout) * sizeof(float), std::align_val_t{64})));
     p.workspace = memory_.get();
@@ -63,16 +63,16 @@ class BlockTrial {
 
   std::vector<float> inputs(InstructionSet set) {
     std::vector<float> x(static_cast<std::size_t>(cell.train.batch * shape.n_features), -1.0f);
-    block_cpu_kernels(set).draw_batch(problem(), 1, 5, x.data());
+    block_kernels(set).draw_batch(problem(), 1, 5, x.data());
     return x;
   }
   std::vector<float> gradient(InstructionSet set, int tile = 0) {
     std::vector<float> g(parameters.size(), NAN);
-    block_cpu_kernels(set).gradient(problem(tile), 1, 5, parameters.data(), g.data());
+    block_kernels(set).gradient(problem(tile), 1, 5, parameters.data(), g.data());
     return g;
   }
   Losses losses(InstructionSet set, int tile = 0) {
-    return block_cpu_kernels(set).loss(problem(tile), 1, 5, parameters.data());
+    return block_kernels(set).loss(problem(tile), 1, 5, parameters.data());
   }
   float loss(InstructionSet set, int tile = 0) { return losses(set, tile).training; }
 

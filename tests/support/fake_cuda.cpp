@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "block/block_cuda.hpp"
-#include "train/cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 #include "tiny/tiny_cuda.hpp"
 
@@ -254,8 +254,8 @@ cudaError_t describe_tiny(const Shape&, int, TinyLaunch* launch) {
 }
 
 cudaError_t launch_tiny(const Shape& shape, const TinyLaunch&, const Job& job, cudaStream_t stream) {
-  const TinyCpuKernels kernels = cpu_kernels(shape, best_instruction_set());
-  return testing::launch(job, stream, [=](int index) { return kernels.train(job, index); });
+  const CpuKernels kernels = tiny_kernels(shape, best_instruction_set());
+  return testing::launch(job, stream, [=](int index) { return kernels.train(job, index, {shape}); });
 }
 
 cudaError_t describe_block(const Shape& shape, int, bool load_balance, bool, int, BlockLaunch* launch) {
@@ -268,13 +268,13 @@ cudaError_t describe_block(const Shape& shape, int, bool load_balance, bool, int
 }
 
 cudaError_t launch_block(const Shape& shape, const BlockLaunch&, const Job& job, cudaStream_t stream) {
-  const BlockCpuKernels kernels = block_cpu_kernels(best_instruction_set());
+  const CpuKernels kernels = block_kernels(best_instruction_set());
   const BlockLayout layout = block_layout(shape, cpu_tile(shape, kEvaluationSamples), true, 16, true);
   const std::size_t floats =
       workspace_floats(layout);
   return testing::launch(job, stream, [=](int index) {
     auto* workspace = static_cast<float*>(::operator new(floats * sizeof(float), testing::kAlignment));
-    const std::int32_t status = kernels.train(job, index, shape, layout, workspace);
+    const std::int32_t status = kernels.train(job, index, {shape, nullptr, nullptr, layout, workspace});
     ::operator delete(workspace, testing::kAlignment);
     return status;
   });

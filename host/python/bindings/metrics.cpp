@@ -86,7 +86,7 @@ DoubleArray reconstructions(const Results& r, std::int64_t cell, const Floats& i
 nb::typed<nb::tuple, IntArray, DoubleArray> routes(const Results& r, std::int64_t cell, const Floats& inputs) {
   check_inputs(r, inputs);
   const ModelView model = checked_model(r, cell);
-  const std::size_t n = features(r), k = static_cast<std::size_t>(r.sweep.shape.top_k), samples = inputs.shape(0);
+  const std::size_t n = features(r), k = static_cast<std::size_t>(model.shape.top_k), samples = inputs.shape(0);
   std::vector<std::int32_t> chosen;
   std::vector<double> gates;
   for (std::size_t i = 0; i < samples; ++i) {

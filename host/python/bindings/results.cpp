@@ -3,6 +3,7 @@
 
 #include "bindings.hpp"
 #include "phasegrid/error.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid::python {
 namespace {
@@ -81,7 +82,7 @@ void bind_results(nb::module_& module) {
           [](const Results& r) {
             return view(r, r.parameters, {r.cells(), size_of(r.sweep.shape.parameter_count())});
           },
-          "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)")
+          "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n); smaller models first, then NaN")
       .def_prop_ro(
           "all_parameters",
           [](const Results& r) {
@@ -103,6 +104,18 @@ void bind_results(nb::module_& module) {
                         {r.cells(), r.sweep.train.snapshots.size(), size_of(r.sweep.shape.parameter_count())});
           },
           "(cells, snapshots, parameters)")
+      .def(
+          "spread_out",
+          [](const Results& r, const std::string& name) {
+            const std::vector<float>& models = name == "parameters"       ? r.parameters
+                                               : name == "all_parameters" ? r.all_parameters
+                                                                          : r.snapshot_parameters;
+            const std::size_t room = size_of(r.sweep.shape.parameter_count()), each = models.size() / room / r.cells();
+            return array_of(spread_out(r.sweep, models, each), {r.cells(), each, room});
+          },
+          nb::arg("name"),
+          "(cells, restarts, snapshots or 1, parameters): that array with every model laid out as the largest is, NaN "
+          "where it has no such expert or hidden unit.")
       .def_prop_ro(
           "parts",
           [](const Results& r) {

@@ -2,6 +2,7 @@
 // set of messages.
 #include "bindings.hpp"
 #include "sweep/conventions.hpp"
+#include "sweep/shapes.hpp"
 #include "text/near_names.hpp"
 
 namespace phasegrid::python {
@@ -25,8 +26,21 @@ void bind_sweep(nb::module_& module) {
       .def_prop_ro("n_hidden", [](const Sweep& s) { return s.shape.n_hidden; })
       .def_prop_ro("n_experts", [](const Sweep& s) { return s.shape.n_experts; })
       .def_prop_ro("top_k", [](const Sweep& s) { return s.shape.top_k; })
+      .def_prop_ro(
+          "models",
+          [](const Sweep& s) {
+            const auto restarts = static_cast<std::size_t>(s.restarts);
+            if (!has_shape_axes(s)) return Grid(s).cells() * restarts;
+            std::size_t cells = 0;
+            for (const SweepPart& part : parts_of_one_shape(s)) cells += part.cells.size();
+            return cells * restarts;
+          },
+          "Models that a training makes.")
+      .def_prop_ro(
+          "has_shape_axes", [](const Sweep& s) { return has_shape_axes(s); },
+          "Whether cells have models of different shapes.")
       .def_prop_ro("parts", &parts_of, nb::sig("def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]"),
-                   "Name -> (first parameter, extents) of each part of a model's parameters.")
+                   "Name -> (first parameter, extents) of each part of the largest model's parameters.")
       .def_prop_ro("snapshots", [](const Sweep& s) { return s.train.snapshots; })
       .def_prop_ro(
           "config", [](const Sweep& s) { return config_of(s); },

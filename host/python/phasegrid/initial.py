@@ -63,6 +63,10 @@ def _over_grid(given: _core.Results, sweep: _core.Sweep) -> NDArray[np.float32]:
     for name, extent in theirs.items():
         if extent not in (1, ours.get(name, 1)):
             raise ValueError(f"initial has {extent} values of {name} and the sweep {ours.get(name, 1)}")
+    values = dict(sweep.dimensions)
+    for name, there in given.sweep.dimensions:
+        if name in ("n_hidden", "n_experts") and not np.array_equal(there, values.get(name, there[:0])):
+            raise ValueError(f"initial has models of {name} = {there.tolist()}; the sweep must have the same axis")
     models = given.parameters.reshape(*(theirs.get(name, 1) for name in ours), -1)
     return np.broadcast_to(models, (*ours.values(), models.shape[-1]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-_NOT_TRAINED = -1
 # The arrays of the compiled part; each begins with the cells.
 _ARRAYS = (
     *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
     *("status", "kept", "parameters", "all_parameters"),
     *("snapshot_reconstruction_losses", "snapshot_losses", "snapshot_parameters"),
 )
+_MODELS = ("parameters", "all_parameters", "snapshot_parameters")
 
 
 class Results(Measures):
@@ -38,7 +39,8 @@ class Results(Measures):
 
     Arrays are read-only views of the memory of C++. Their shapes begin with the grid's extents, written (S,R,A..): the
     sparsities, the last importances, then further axes in the order of `axes`. NaN stands for what was not trained, or
-    for a model that diverged.
+    for a model that diverged. With axes of n_hidden, n_experts or top_k, E and m are the largest of the grid; NaN stands
+    where a cell's models have no such expert or hidden unit.
     """
 
     def __init__(self, core: _core.Results) -> None:
@@ -70,7 +72,7 @@ class Results(Measures):
     @property
     def models_done(self) -> int:
         """Models that were trained; `sweep.models` is all of them."""
-        return int(np.count_nonzero(self.core.status != _NOT_TRAINED))
+        return int(np.count_nonzero(self.core.status >= 0))
 
     @property
     def device(self) -> str:
@@ -125,7 +127,12 @@ class Results(Measures):
             if name in config["axes"]:
                 config["axes"][name] = axes[name][at].tolist()
         cells = np.ravel_multi_index(np.ix_(*chosen), self._extents).ravel()
-        return _restored(json.dumps(config), {name: getattr(self.core, name)[cells] for name in _ARRAYS})
+        part = json.dumps(config)
+        room = sum(math.prod(extents) for _, extents in _core.parse_config(part).parts.values())
+        arrays = {name: getattr(self.core, name)[cells] for name in _ARRAYS}
+        for name in _MODELS:  # the part's largest model may be smaller
+            arrays[name] = np.ascontiguousarray(arrays[name][..., :room])
+        return _restored(part, arrays)
 
     # ---------------------------------------------------------------- losses
     @property
@@ -154,7 +161,9 @@ class Results(Measures):
 
     @property
     def status(self) -> IntArray:
-        """(S,R,A..,restarts): 0 trained, -1 not trained, else the step (from 1) whose loss was not finite."""
+        """(S,R,A..,restarts): 0 trained, -1 not trained, -2 where top_k is above n_experts, so that there is no such
+        model, else the step (from 1) whose loss was not finite.
+        """
         return self._grid(self.core.status)
 
     @property
@@ -166,22 +175,22 @@ class Results(Measures):
     @property
     def expert_weights(self) -> FloatArray:
         """(S,R,A..,E,n,m): W of every expert."""
-        return self._part(self.core.parameters, "expert_weights")
+        return self._part("parameters", "expert_weights")
 
     @property
     def decoder_weights(self) -> FloatArray:
         """(S,R,A..,E,n,m): D of every expert, which is W where weights are tied."""
-        return self._part(self.core.parameters, "decoder_weights")
+        return self._part("parameters", "decoder_weights")
 
     @property
     def biases(self) -> FloatArray:
         """(S,R,A..,E,n); 0 where the models have none."""
-        return self._part(self.core.parameters, "biases")
+        return self._part("parameters", "biases")
 
     @property
     def router_weights(self) -> FloatArray:
         """(S,R,A..,E,n): G; an input's score is G x."""
-        return self._part(self.core.parameters, "router_weights")
+        return self._part("parameters", "router_weights")
 
     # ---------------------------------------------------------------- every restart
     @property
@@ -214,10 +223,10 @@ class Results(Measures):
     def _has_every_restart(self) -> bool:
         return self.core.all_parameters.size > 0
 
-    def _every_restart(self) -> FloatArray:
+    def _every_restart(self) -> str:
         if not self._has_every_restart:
             raise ValueError("only the kept models' parameters are there; train with keep=\"all\" for every restart's")
-        return self.core.all_parameters
+        return "all_parameters"
 
     # ---------------------------------------------------------------- snapshots
     @property
@@ -238,25 +247,39 @@ class Results(Measures):
     @property
     def snapshot_expert_weights(self) -> FloatArray:
         """(S,R,A..,T,E,n,m) of the kept model."""
-        return self._part(self.core.snapshot_parameters, "expert_weights")
+        return self._part("snapshot_parameters", "expert_weights")
 
     @property
     def snapshot_decoder_weights(self) -> FloatArray:
         """(S,R,A..,T,E,n,m) of the kept model."""
-        return self._part(self.core.snapshot_parameters, "decoder_weights")
+        return self._part("snapshot_parameters", "decoder_weights")
 
     @property
     def snapshot_biases(self) -> FloatArray:
         """(S,R,A..,T,E,n)."""
-        return self._part(self.core.snapshot_parameters, "biases")
+        return self._part("snapshot_parameters", "biases")
 
     @property
     def snapshot_router_weights(self) -> FloatArray:
         """(S,R,A..,T,E,n)."""
-        return self._part(self.core.snapshot_parameters, "router_weights")
+        return self._part("snapshot_parameters", "router_weights")
 
-    def _part(self, models: NDArray[Any], part: str) -> NDArray[Any]:
-        """A part of models (cells, .., parameters): views, as each part lies together in its model."""
+    @functools.cached_property
+    def _spread(self) -> dict[str, FloatArray]:
+        """Models of different shapes, each laid out as the largest; made when they are asked for."""
+        return {}
+
+    def _models(self, name: str) -> FloatArray:
+        models: FloatArray = getattr(self.core, name)
+        if not self.core.sweep.has_shape_axes:
+            return models
+        if name not in self._spread:
+            self._spread[name] = self.core.spread_out(name).reshape(models.shape)
+        return self._spread[name]
+
+    def _part(self, name: str, part: str) -> NDArray[Any]:
+        """A part of an array of models (cells, .., parameters): views, as each part lies together in its model."""
+        models = self._models(name)
         parts = self.core.parts
         if part not in parts and part == "decoder_weights":
             part = "expert_weights"

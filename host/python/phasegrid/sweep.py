@@ -273,7 +273,7 @@ class Sweep:
         self.restarts: int = core.restarts
         self.seed: int = core.seed
         self.n_features: int = core.n_features
-        self.n_hidden: int = core.n_hidden
+        self.n_hidden: int = core.n_hidden  # the most of any cell, as the next two
         self.n_experts: int = core.n_experts
         self.top_k: int = core.top_k
 
@@ -291,8 +291,8 @@ class Sweep:
 
     @property
     def models(self) -> int:
-        """Models that a training makes: cells times restarts."""
-        return math.prod(self.shape) * self.restarts
+        """Models that a training makes: cells times restarts. Cells of a top_k above their n_experts have none."""
+        return self.core.models
 
     @property
     def config(self) -> dict[str, Any]:

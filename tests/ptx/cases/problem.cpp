@@ -7,7 +7,7 @@
 
 #include "block/layout.hpp"
 #include "phasegrid/status.hpp"
-#include "train/cpu_kernels.hpp"
+#include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 
 namespace ptx {
@@ -190,17 +190,17 @@ void Trial::train_on_cpu() {
   job.snapshot_losses = cpu_.snapshot_losses.data(), job.snapshot_parameters = cpu_.snapshot_parameters.data();
   const InstructionSet set = best_instruction_set();
   if (!problem_.block) {
-    const TinyCpuKernels cpu = cpu_kernels(problem_.shape, set);
-    for (size_t i = 0; i < n; ++i) cpu_.status[i] = cpu.train(job, static_cast<int>(i));
+    const CpuKernels cpu = tiny_kernels(problem_.shape, set);
+    for (size_t i = 0; i < n; ++i) cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape});
     return;
   }
   const BlockLayout layout = block_layout(problem_.shape, cpu_tile(problem_.shape, batch_), balance_, 16, true);
   const size_t bytes = workspace_floats(layout) * 4;
   const std::unique_ptr<float, decltype(&free)> work(static_cast<float*>(aligned_alloc(64, (bytes + 63) / 64 * 64)),
                                                      free);
-  const BlockCpuKernels cpu = block_cpu_kernels(set);
+  const CpuKernels cpu = block_kernels(set);
   for (size_t i = 0; i < n; ++i)
-    cpu_.status[i] = cpu.train(job, static_cast<int>(i), problem_.shape, layout, work.get());
+    cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape, nullptr, nullptr, layout, work.get()});
 }
 
 Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {

@@ -1,15 +1,17 @@
-#include "cpu_kernels.hpp"
+#include "instruction_sets.hpp"
 
 #include <stdexcept>
 
 namespace phasegrid {
 
-// Each compiled from kernels/tiny/tiny_cpu.cpp, the last from kernels/block/block_cpu.cpp.
-#define PHASEGRID_DECLARE(machine)         \
-  namespace machine {                      \
-  template <int n>                         \
-  TinyCpuKernels find(const Shape& shape); \
-  BlockCpuKernels block_kernels();         \
+// Each compiled from kernels/tiny/tiny_cpu.cpp, the others from kernels/block/block_cpu.cpp.
+#define PHASEGRID_DECLARE(machine)                                                                                  \
+  namespace machine {                                                                                               \
+  template <int n>                                                                                                  \
+  CpuKernels find(const Shape& shape);                                                                              \
+  CpuKernels block_kernels();                                                                                       \
+  void draw_inputs(const CellSettings& cell, const FeatureSettings* features, int n, int batch, int samples,       \
+                   float* inputs);                                                                                  \
   }
 PHASEGRID_DECLARE(baseline)
 PHASEGRID_DECLARE(avx2)
@@ -53,7 +55,7 @@ InstructionSet best_instruction_set() {
 
 namespace {
 template <int n>
-TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
+CpuKernels find_for_features(const Shape& shape, InstructionSet set) {
   if constexpr (PHASEGRID_WITH_AVX512) {
     if (set == InstructionSet::avx512) return avx512::find<n>(shape);
   }
@@ -64,15 +66,15 @@ TinyCpuKernels find_for_features(const Shape& shape, InstructionSet set) {
 }
 }  // namespace
 
-TinyCpuKernels cpu_kernels(const Shape& shape, InstructionSet set) {
-  TinyCpuKernels found;
+CpuKernels tiny_kernels(const Shape& shape, InstructionSet set) {
+  CpuKernels found;
   visit_number<kMaxTinyFeatures>(shape.n_features,
                                  [&](auto n) { found = find_for_features<decltype(n)::value>(shape, set); });
   if (found.train == nullptr) throw std::logic_error("no tiny kernel for this shape; mapping_of() comes first");
   return found;
 }
 
-BlockCpuKernels block_cpu_kernels(InstructionSet set) {
+CpuKernels block_kernels(InstructionSet set) {
   if constexpr (PHASEGRID_WITH_AVX512) {
     if (set == InstructionSet::avx512) return avx512::block_kernels();
   }
@@ -80,6 +82,11 @@ BlockCpuKernels block_cpu_kernels(InstructionSet set) {
     if (set == InstructionSet::avx2) return avx2::block_kernels();
   }
   return baseline::block_kernels();
+}
+
+void draw_general_inputs(const CellSettings& cell, const FeatureSettings* features, int n, int batch, int samples,
+                         float* inputs) {
+  baseline::draw_inputs(cell, features, n, batch, samples, inputs);
 }
 
 }  // namespace phasegrid

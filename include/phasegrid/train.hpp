@@ -52,7 +52,7 @@ struct TrainOptions {
   std::stop_token stop;
 
   // Models at which the sweeps start, in place of random ones or those of init.from: one entry a sweep, or empty. An entry
-  // is [1 or cells][parameter_count()], laid out as Architecture says, or empty.
+  // is [1 or cells][P] as Results::parameters, or empty.
   std::span<const std::vector<float>> initial;
 
   // Finished models of an earlier, interrupted run: one entry a sweep, or empty. Its models are not trained again.

@@ -104,7 +104,7 @@ nlohmann::json shapes(const Machinery& m, bool quick) {
   auto measure = [&](const Case& c, const char* mapping, const Count& count) {
     // Enough models that the last ones to finish do not show: waves of them on a GPU.
     const int models = m.gpu ? (mapping[0] == 't' ? 65'536 : 4'224) : 8 * m.threads;
-    const Timing timing = best_training(c, quick ? std::min(models, 2 * m.threads) : models, quick ? 0.05 : 0.5,
+    const Timing timing = best_training(c, quick ? std::min(models, 2 * m.threads) : models, quick ? 0.05 : m.gpu ? 2.0 : 0.5,
                                         quick ? 1 : 3, m.options);
     const double rate = timing.samples / timing.seconds;
     const Floor floor = m.floor(count.total());

@@ -2,7 +2,7 @@
 # bench/gpu/all.sh without a GPU, as far as it goes: in a clean copy of the committed tree plus .carry/, without network,
 # and with the machine's own packages of the carried libraries hidden, so that a build that leans on them fails here and
 # not on the lent machine. Programs skip their gpu tests or give their sentence about the missing GPU; compute-sanitizer
-# is a fake that reports nothing, which part 1 must call deaf, and show as failed in its table.
+# is a fake that reports nothing, which part 3 must call deaf, and show as failed in its table.
 #
 #   bench/gpu/all.sh --rehearse [1|2]     both parts where none is named; hiding needs root
 #
@@ -39,7 +39,7 @@ expect() {  # expect WHAT PATTERN LOG
   fi
 }
 
-for part in ${1:-1 2}; do
+for part in ${1:-1 2 3}; do
   log="$copy/rehearsal_$part.log"
   (cd "$copy" && "${isolate[@]}" bench/gpu/isolated.sh "$part") 2>&1 | tee "$log" || true
   expect "everything was built" "^build +ok" "$log"
@@ -47,16 +47,19 @@ for part in ${1:-1 2}; do
     expect "the carried libraries were built" "/done$" <(find "$copy/build-gpu/prefix" -name "done")
     expect "phasegrid was configured with them alone" " 1 configure +ok" "$log"
     for test in gpu_test unfused_peer_test fused_moe_test; do expect "$test skips" "$test +no-gpu" "$log"; done
+    expect "figure4 gives its sentence" "figure4 +no-gpu .*GPU" "$log"
+    expect "what was not measured is called so" "Figure 4, paper settings .*not measured" "$log"
+  elif [ "$part" = 2 ]; then
+    for step in whole_paper gpu_train rates_cuda fused_moe_paper; do
+      expect "$step gives its sentence" "$step +no-gpu .*GPU" "$log"
+    done
+  else
     for tool in memcheck racecheck synccheck initcheck; do
       expect "a deaf $tool is found out" "planted-$tool +failed .*is deaf" "$log"
       expect "and nothing is believed of it" "$tool-tiny +skipped .*deaf" "$log"
     done
     expect "the table says so" "sanitizers clean, none deaf .*NOT MET" "$log"
-  else
-    for step in figure4 whole_paper gpu_train rates_cuda fused_moe_paper fused_moe; do
-      expect "$step gives its sentence" "$step +no-gpu .*GPU" "$log"
-    done
-    expect "what was not measured is called so" "Figure 4, paper settings .*not measured" "$log"
+    for step in growth fused_moe; do expect "$step gives its sentence" "$step +no-gpu .*GPU" "$log"; done
   fi
   expect "results come back" "\"part\": $part" "$copy/out/results_$part.json"
 done

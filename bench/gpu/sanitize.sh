@@ -9,15 +9,15 @@ hears() {
   local tool=$1 planted=$2 pattern=$3 name="planted-$1" path start=$EPOCHREALTIME rc=0
   path=$(program "$planted")
   if [ -z "$path" ]; then
-    record "$name" missing - 0 60 "the build has no $planted"
+    record "$name" missing - 0 20 "the build has no $planted"
     return 1
   fi
-  timeout -k 5 60 "$SANITIZER" --tool "$tool" --error-exitcode "$FOUND" "$path" >"$LOGS/$name.log" 2>&1 || rc=$?
+  timeout -k 5 20 "$SANITIZER" --tool "$tool" --error-exitcode "$FOUND" "$path" >"$LOGS/$name.log" 2>&1 || rc=$?
   if ((rc == FOUND)) && grep -qE "$pattern" "$LOGS/$name.log"; then
-    record "$name" ok "$rc" "$(seconds_since "$start")" 60 "found: $(grep -m 1 -oE "$pattern" "$LOGS/$name.log")"
+    record "$name" ok "$rc" "$(seconds_since "$start")" 20 "found: $(grep -m 1 -oE "$pattern" "$LOGS/$name.log")"
     return 0
   fi
-  record "$name" failed "$rc" "$(seconds_since "$start")" 60 "$tool is deaf: it did not report the bug planted in $planted"
+  record "$name" failed "$rc" "$(seconds_since "$start")" 20 "$tool is deaf: it did not report the bug planted in $planted"
   return 1
 }
 
@@ -42,20 +42,20 @@ sanitize_everything() {
   for line in "${tools[@]}"; do
     read -r tool planted pattern <<<"$line"
     if [ -z "$SANITIZER" ]; then
-      record "planted-$tool" missing - 0 60 "this machine has no compute-sanitizer"
+      record "planted-$tool" missing - 0 20 "this machine has no compute-sanitizer"
       continue
     fi
     if ! hears "$tool" "$planted" "$pattern"; then
-      record "$tool-tiny" skipped - 0 60 "its tool is deaf"
-      record "$tool-block" skipped - 0 60 "its tool is deaf"
+      record "$tool-tiny" skipped - 0 35 "its tool is deaf"
+      record "$tool-block" skipped - 0 35 "its tool is deaf"
       continue
     fi
     for grid in tiny block; do
-      sanitize "$tool" 60 "$grid" "$phasegrid" run "bench/gpu/sanitize_$grid.toml" --device cuda --fresh --out "$out" ||
+      sanitize "$tool" 35 "$grid" "$phasegrid" run "bench/gpu/sanitize_$grid.toml" --device cuda --fresh --out "$out" ||
         true
     done
     [ "$tool" = memcheck ] || continue
-    sanitize "$tool" 60 unfused "$peer" '--gtest_filter=*OnGpu.HasPhasegrids*' || true
-    sanitize "$tool" 60 fused "$fused" '--gtest_filter=FusedMoe.OnAGpu*' || true
+    sanitize "$tool" 35 unfused "$peer" '--gtest_filter=*OnGpu.HasPhasegrids*' || true
+    sanitize "$tool" 35 fused "$fused" '--gtest_filter=FusedMoe.OnAGpu*' || true
   done
 }

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # Sourced by bench/gpu/all.sh: steps under a time limit, each with a log and one line of record.
-# Needs: PART, PART_LIMIT (seconds), RESULTS, LOGS, REHEARSE (0 or 1).
+# Needs: PART, PART_LIMIT (seconds), RESULTS, LOGS, REHEARSE (0 or 1); `summarise`, where there is one, is called after
+# every step.
 
 # record NAME STATUS RC SECONDS LIMIT NOTE: status is ok, failed, skipped (not run), missing (nothing to run) or no-gpu
 # (ran as far as it goes without a GPU; in a rehearsal alone).
 record() {
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$PART" "$@" | tr -d '\r' >>"$RESULTS/steps.tsv"
   printf '%-28s %-8s %7s s  %s\n' "$1" "$2" "$4" "$6"
+  if declare -F summarise >/dev/null; then summarise >/dev/null 2>&1 || true; fi
 }
 
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'; }

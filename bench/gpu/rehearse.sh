@@ -4,13 +4,13 @@
 # not on the lent machine. Programs skip their gpu tests or give their sentence about the missing GPU; compute-sanitizer
 # is a fake that reports nothing, which part 3 must call deaf, and show as failed in its table.
 #
-#   bench/gpu/all.sh --rehearse [1|2]     both parts where none is named; hiding needs root
+#   bench/gpu/all.sh --rehearse [1|2|3]     all parts where none is named; hiding needs root
 #
 # GPU_ALL_COPY names the folder of the copy; what it holds of an earlier build is then used.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-if [ "$#" -gt 1 ] || { [ "$#" = 1 ] && [ "$1" != 1 ] && [ "$1" != 2 ]; }; then
-  echo "usage: bench/gpu/all.sh --rehearse [1|2]" >&2
+if [ "$#" -gt 1 ] || [[ "${1:-1}" != [123] ]]; then
+  echo "usage: bench/gpu/all.sh --rehearse [1|2|3]" >&2
   exit 2
 fi
 [ -z "$(git status --porcelain)" ] || echo "rehearsal: uncommitted changes are no part of it" >&2

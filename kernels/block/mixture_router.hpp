@@ -29,50 +29,101 @@ PG_STAGE void score_samples(BlockStorage s, int samples, BlockTeam team) {
   team.barrier();
 }
 
+// The best scores of some lanes' samples: the highest, the k-th, and how many are above the k-th. NaN is none of them.
+struct TopScores {
+  Floats best, kth, above;
+};
+
+// The k best so far, in falling order, stay in registers while the experts pass by. k <= most.
+template <int most>
+PG_INLINE TopScores top_scores(const BlockStorage& s, int first) {
+  Floats high[most];
+  PG_UNROLL
+  for (int i = 0; i < most; ++i) high[i] = bits_float(0xff800000u);  // -inf
+  PG_NO_UNROLL
+  for (int e = 0; e < s.l.E; ++e) {
+    Floats score = load(s.score(e) + first);
+    PG_UNROLL
+    for (int i = 0; i < most; ++i) {
+      const Mask higher = greater(score, high[i]);
+      const Floats lower = select(higher, high[i], score);
+      high[i] = select(higher, score, high[i]);
+      score = lower;
+    }
+  }
+  TopScores top{high[0], high[0], 0.0f};
+  PG_UNROLL
+  for (int i = 1; i < most; ++i) top.kth = i < s.l.k ? high[i] : top.kth;
+  PG_UNROLL
+  for (int i = 0; i + 1 < most; ++i) top.above = add_if(greater(high[i], top.kth), Floats(1.0f), top.above);
+  return top;
+}
+
+// The same for any k: the best that is left is taken k times over. What is left lies in `gate` meanwhile.
+PG_INLINE TopScores top_scores_of_many(const BlockStorage& s, int first) {
+  const int E = s.l.E;
+  const Floats none = bits_float(0xff800000u);  // -inf: taken already
+  PG_NO_UNROLL
+  for (int e = 0; e < E; ++e) store(s.gate(e) + first, load(s.score(e) + first));
+  TopScores top{none, none, 0.0f};
+  PG_NO_UNROLL
+  for (int rank = 0; rank < s.l.k; ++rank) {
+    Floats highest = none, winner = -1.0f;
+    PG_NO_UNROLL
+    for (int e = 0; e < E; ++e) {
+      const Floats left = load(s.gate(e) + first);
+      const Mask wins = greater(left, highest);
+      highest = select(wins, left, highest);
+      winner = select(wins, Floats(static_cast<float>(e)), winner);
+    }
+    top.best = rank == 0 ? highest : top.best;
+    top.above = select(greater(top.kth, highest), Floats(static_cast<float>(rank)), top.above);
+    top.kth = highest;
+    PG_NO_UNROLL
+    for (int e = 0; e < E; ++e) {
+      const Floats number = static_cast<float>(e);
+      const Mask other = negate(both(not_less(number, winner), not_less(winner, number)));
+      store(s.gate(e) + first, select(other, load(s.gate(e) + first), none));
+    }
+  }
+  return top;
+}
+
+PG_INLINE TopScores top_scores_of(const BlockStorage& s, int first) {
+  if (s.l.k == 1) return top_scores<1>(s, first);
+  if (s.l.k == 2) return top_scores<2>(s, first);
+  if (s.l.k <= 4) return top_scores<4>(s, first);
+  if (s.l.k <= 8) return top_scores<8>(s, first);
+  return top_scores_of_many(s, first);
+}
+
 // gate[e][s]: P_e over the sum of the active P, exactly 1 for k = 1, and 0 where e is not among the k highest of sample
 // s (ties to the lowest expert) or s is beyond the batch.
 PG_STAGE void choose_experts(BlockStorage s, int samples, bool balance, BlockTeam team) {
   const int E = s.l.E, k = s.l.k;
-  const Floats none = bits_float(0xff800000u);  // -inf: taken already
   PG_NO_UNROLL
   for (int first = team.thread() * kWidth; first < s.l.tile; first += team.threads() * kWidth) {
     const Mask valid = lanes_below(first, samples);
-    PG_NO_UNROLL
-    for (int e = 0; e < E; ++e) store(s.gate(e) + first, load(s.score(e) + first));  // what is left to take
-    Floats best = none;
-    PG_NO_UNROLL
-    for (int rank = 0; rank < k; ++rank) {
-      Floats highest = none, winner = -1.0f;
-      PG_NO_UNROLL
-      for (int e = 0; e < E; ++e) {
-        const Floats left = load(s.gate(e) + first);
-        const Mask wins = greater(left, highest);
-        highest = select(wins, left, highest);
-        winner = select(wins, Floats(static_cast<float>(e)), winner);
-      }
-      if (rank == 0) best = highest;
-      PG_NO_UNROLL
-      for (int e = 0; e < E; ++e) {
-        const Floats number = static_cast<float>(e);
-        const Mask other = negate(both(not_less(number, winner), not_less(winner, number)));
-        store(s.gate(e) + first, select(other, load(s.gate(e) + first), none));
-      }
-    }
-    Floats active_sum = 0.0f, all = 0.0f, before = 0.0f;
+    const TopScores top = top_scores_of(s, first);
+    const Floats ties = Floats(static_cast<float>(k)) - top.above;  // experts of the k-th score that are taken
+    Floats tied = 0.0f, active_sum = 0.0f, all = 0.0f, before = 0.0f;
     PG_NO_UNROLL
     for (int e = 0; e < E; ++e) {
-      const Mask active = both(valid, not_less(none, load(s.gate(e) + first)));
+      const Floats score = load(s.score(e) + first);
+      const Mask enough = not_less(score, top.kth), tie = both(enough, not_less(top.kth, score));
+      const Mask active = both(valid, both(enough, negate(both(tie, not_less(tied, ties)))));
+      tied = add_if(tie, Floats(1.0f), tied);
       if (k == 1) {
         store(s.gate(e) + first, keep(active, Floats(1.0f)));
       } else {
-        const Floats power = exp_of_negative(load(s.score(e) + first) - best);
+        const Floats power = exp_of_negative(score - top.best);
         store(s.gate(e) + first, keep(active, power));
         active_sum = add_if(active, power, active_sum);
         store(s.ordinal(e) + first, before);
         before = add_if(active, Floats(1.0f), before);
       }
       if (balance) {
-        const Floats power = exp_of_negative(load(s.score(e) + first) - best);
+        const Floats power = exp_of_negative(score - top.best);
         store(s.probability(e) + first, power);
         all = all + power;
       }

@@ -71,6 +71,22 @@ TEST(Block, GradientsAtTies) {
   }
 }
 
+// Experts in groups of equal routers tie above, at and below the k-th score; each k takes another way through the router.
+TEST(Block, TiesGoToTheLowestExpertForEveryK) {
+  std::mt19937 random(30);
+  for (int k = 1; k <= 12; ++k) {
+    BlockTrial trial({7, 2, 12, k}, random, Loss::sum, 0.2, 90);
+    for (int e = 0; e < 12; ++e) std::ranges::copy(trial.router(e % 4), trial.router(e).begin());
+    const ReferenceLoss expected = reference_loss(
+        trial.reference(), {trial.parameters.begin(), trial.parameters.end()}, trial.inputs(InstructionSet::baseline));
+    for (InstructionSet set : machines()) {
+      const Losses got = trial.losses(set);
+      EXPECT_NEAR(got.reconstruction, expected.reconstruction, 1e-5 * expected.reconstruction) << "k " << k;
+      EXPECT_NEAR(got.training, expected.loss, 1e-5 * expected.loss) << "k " << k;
+    }
+  }
+}
+
 TEST(Block, LossEqualsTheDefinition) {
   std::mt19937 random(23);
   for (const Shape& shape : some_shapes()) {

@@ -64,11 +64,10 @@ Sweep with_largest_shape(Sweep sweep) {
 Shape Sweep::shape_of(std::size_t cell) const {
   Shape own = shape;
   for (int i = kAxisNames; i-- > 0;) {
-    const auto name = static_cast<AxisName>(i);
-    const Axis* axis = find_axis(*this, name);
+    const Axis* axis = find_axis(*this, static_cast<AxisName>(i));
     if (axis == nullptr) continue;
     for (const ShapeAxis& shaping : kShapeAxes) {
-      if (shaping.name == name) own.*shaping.number = static_cast<int>(axis->values[cell % axis->values.size()]);
+      if (shaping.name == axis->name) own.*shaping.number = static_cast<int>(axis->values[cell % axis->values.size()]);
     }
     cell /= axis->values.size();
   }

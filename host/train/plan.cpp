@@ -225,18 +225,18 @@ double model_work(const Shape& shape, Mapping mapping, int steps, int batch) {
   return sample * std::max(1, steps) * (batch + 64.0);  // no steps: the model is evaluated
 }
 
-PlannedSweep::PlannedSweep(const Sweep& sweep)
-    : stored(static_cast<std::size_t>(sweep.shape.parameter_count())),
-      grid(sweep),
-      restarts(sweep.restarts),
-      keep(sweep.train.keep),
-      starts_given(!sweep.init.from.empty()),
-      steps_(sweep.train.steps),
-      batch_(sweep.train.batch) {
-  shape = sweep.shape;
+PlannedSweep::PlannedSweep(const Sweep& given)
+    : stored(static_cast<std::size_t>(given.shape.parameter_count())),
+      grid(given),
+      restarts(given.restarts),
+      keep(given.train.keep),
+      starts_given(!given.init.from.empty()),
+      steps_(given.train.steps),
+      batch_(given.train.batch) {
+  shape = given.shape;
   mapping = Mapping::tiny;
   plain = true;
-  for (double power : values_of(grid, AxisName::loss_power, sweep.train.loss_power)) {  // the one axis it depends on
+  for (double power : values_of(grid, AxisName::loss_power, given.train.loss_power)) {  // the one axis it depends on
     Cell cell = grid.cell(0);
     cell.train.loss_power = static_cast<int>(power);
     if (mapping_of(shape, cell) == Mapping::block) mapping = Mapping::block;
@@ -244,8 +244,8 @@ PlannedSweep::PlannedSweep(const Sweep& sweep)
   }
   largest_batch = static_cast<int>(std::ranges::max(values_of(grid, AxisName::batch, batch_)));
   most_steps = static_cast<int>(std::ranges::max(values_of(grid, AxisName::steps, steps_)));
-  load_balance = std::ranges::max(values_of(grid, AxisName::load_balance, sweep.train.load_balance)) != 0;
-  snapshots.assign(sweep.train.snapshots.begin(), sweep.train.snapshots.end());
+  load_balance = std::ranges::max(values_of(grid, AxisName::load_balance, given.train.load_balance)) != 0;
+  snapshots.assign(given.train.snapshots.begin(), given.train.snapshots.end());
   if (mapping == Mapping::tiny) return;
   layout = cpu_layout(shape, largest_batch, keep, load_balance);
   workspace = workspace_floats(layout);

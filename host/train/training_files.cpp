@@ -70,11 +70,8 @@ void remove_partial(const std::string& target, const std::string& partial, const
 
 // Throws InputError where the sweeps cannot be used, or this process has not the memory to train them.
 std::vector<PlannedSweep> plan_within_memory(std::span<const Sweep> sweeps) {
-  std::vector<PlannedSweep> planned;
-  for (const Sweep& sweep : sweeps) {
-    sweep.check();
-    planned.emplace_back(sweep);
-  }
+  for (const Sweep& sweep : sweeps) sweep.check();
+  std::vector<PlannedSweep> planned = plan_sweeps(sweeps);
   check_memory(planned, {.saves = true, .resumes = true});  // take_earlier() hands over results for every sweep
   return planned;
 }
@@ -85,7 +82,7 @@ TrainingFiles::TrainingFiles(std::vector<Sweep> sweeps, std::vector<std::string>
                              const TrainingFilesOptions& options)
     : options_(options) {
   // Before a file is made for any, or anything large.
-  std::vector<std::vector<bool>> mine = shard_cells(plan_within_memory(sweeps), options.shard);
+  std::vector<std::vector<bool>> mine = shard_cells(sweeps, plan_within_memory(sweeps), options.shard);
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     File& file = files_.emplace_back();
     file.sweep = std::move(sweeps[s]);
@@ -186,7 +183,8 @@ bool TrainingFiles::all_finished() const { return std::ranges::all_of(files_, &F
 ModelsDone TrainingFiles::done(const File& file, const Results& results) {
   ModelsDone done;
   for (std::size_t i = 0; i < results.status.size(); ++i) {
-    if (!file.mine[i / static_cast<std::size_t>(results.sweep.restarts)]) continue;
+    const bool mine = file.mine[i / static_cast<std::size_t>(results.sweep.restarts)];
+    if (!mine || results.status[i] == kNoModel) continue;
     ++done.of;
     done.models += results.status[i] != kNotTrained ? 1 : 0;
   }

@@ -203,7 +203,7 @@ TEST(Block, RoutersStartAsAsked) {
   std::mt19937 random(28);
   BlockTrial trial({12, 2, 4, 1}, random, Loss::mean, 0, 10);
   auto start = [&](RouterInit router, BiasInit bias, int restart) {
-    trial.cell.init = {router, bias};
+    trial.cell.init.router = router, trial.cell.init.bias = bias;
     trial.update();
     block_kernels(machines().back()).initial(trial.problem(), restart, trial.parameters.data());
   };

@@ -29,7 +29,7 @@ inline Sweep full_sweep() {
   sweep.seed = 9223372036854775807u;
   sweep.shape = {3, 2, 4, 2};
   sweep.data.importance = {1, 0.1, 1.0 / 3};
-  sweep.init = {RouterInit::diagonal, BiasInit::zero};
+  sweep.init.router = RouterInit::diagonal, sweep.init.bias = BiasInit::zero;
   sweep.train = {7, 33, 0.1, 0, 1e-300, Loss::sum, Keep::evaluation, Schedule::cosine, 1.0 / 3, 0.7, 0.015, {0, 3, 7}};
   sweep.axes = {{AxisName::sparsity, {0.7, 0.1}},
                 {AxisName::last_importance, {0.3, 10, 1e9}},

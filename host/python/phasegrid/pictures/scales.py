@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
+from phasegrid.arrays import SHAPE_AXES
 from phasegrid.pictures.measures import Array
 
 EVEN = 1.6  # the largest step over the smallest, up to which values count as evenly spaced
@@ -53,7 +54,9 @@ class Scale:
         if self.kind == "cells":
             count = min(len(self.values), parts + 1)
             return np.unique(np.linspace(0, len(self.values) - 1, count).round())
-        return axis_ticks(self.values, parts) if self.kind == "linear" else log_ticks(self.values, parts)
+        if self.kind == "log":
+            return log_ticks(self.values, parts)
+        return axis_ticks(self.values, parts, whole=self.name in SHAPE_AXES)
 
     def _share(self, at: float) -> float:
         """How far along the side a place is, from 0 to 1."""
@@ -84,10 +87,10 @@ def cell_edges(values: Array) -> Array:
     return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
 
 
-def axis_ticks(values: Array, parts: int) -> Array:
-    """A few round values between the first and the last of ascending values."""
+def axis_ticks(values: Array, parts: int, whole: bool = False) -> Array:
+    """A few round values between the first and the last of ascending values; `whole` ones of counts."""
     low, high = values[[0, -1]]
-    ticks = MaxNLocator(nbins=parts, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = MaxNLocator(nbins=parts, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     return ticks if len(ticks) and low < high else values[:1]
 

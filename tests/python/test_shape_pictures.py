@@ -108,7 +108,7 @@ def test_a_diagram_over_experts_leaves_blank_what_a_cell_does_not_have() -> None
     )
     assert not any("of 4" in word or word in ("dense", "not trained") for word in words)
     ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert set(ticks) <= {"1", "2", "4"} and len(ticks) > 1
+    assert ticks == ["1", "2", "4"]
     # Colours are those of the panel's own cells.
     norm, score = (
         np.stack([[np.append(of(model(arrays, cell))[:, -1], [np.nan] * 4)[0] for cell in row] for row in rows])

@@ -223,7 +223,7 @@ def _grids_of(
         return turned(np.where(known, numbers, np.nan))
 
     arrays = {key: arranged(numbers) for key, numbers in data.items()}
-    models = Shapes(*map(turned, (shapes.experts, shapes.hidden, shapes.top_k)), shapes.vary)
+    models = shapes.each(turned)
     n = arrays["expert_weights"].shape[-2]
     grids = []
     for place in np.ndindex(arrays["final_losses"].shape[:-2]):

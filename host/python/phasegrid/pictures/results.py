@@ -366,12 +366,12 @@ def _density_report(
     all_results = _open_all(sources)
     series, seeds = [], 1
     for results in all_results:
-        blocks = _each_shape(results)
-        field = measure(results)
+        shapes = results.shapes
+        blocks, field = _each_shape(results), measure(results)
         for block in blocks:
-            values, shapes = _along(results, "sparsity", block, field), results.shapes.at(block)
+            values, own = _along(results, "sparsity", block, field), shapes.at(block)
             seeds = max(seeds, values.shape[1])
-            series.append({"label": shapes.label, **entry(values, shapes.k.most)})
+            series.append({"label": own.label, **entry(values, own.k.most)})
     density = 1 / (1 - _same_axis(all_results, "sparsity"))
     return _report(figure, {"inverse_density": _nulls(density), "series": series}, seeds)
 

@@ -50,13 +50,13 @@ class Scale:
         return cell_edges(self.values if self.kind == "linear" else np.arange(len(self.values), dtype=float))
 
     def ticks(self, parts: int) -> Array:
-        """About `parts` values to name; of equal cells their places."""
+        """About `parts` values to name, of counts those that are there; of equal cells their places."""
+        some = np.unique(np.linspace(0, len(self.values) - 1, min(len(self.values), parts + 1)).round())
         if self.kind == "cells":
-            count = min(len(self.values), parts + 1)
-            return np.unique(np.linspace(0, len(self.values) - 1, count).round())
-        if self.kind == "log":
-            return log_ticks(self.values, parts)
-        return axis_ticks(self.values, parts, whole=self.name in SHAPE_AXES)
+            return some
+        if self.name in SHAPE_AXES:
+            return np.asarray(self.values[some.astype(int)])
+        return axis_ticks(self.values, parts) if self.kind == "linear" else log_ticks(self.values, parts)
 
     def _share(self, at: float) -> float:
         """How far along the side a place is, from 0 to 1."""
@@ -87,10 +87,10 @@ def cell_edges(values: Array) -> Array:
     return np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
 
 
-def axis_ticks(values: Array, parts: int, whole: bool = False) -> Array:
-    """A few round values between the first and the last of ascending values; `whole` ones of counts."""
+def axis_ticks(values: Array, parts: int) -> Array:
+    """A few round values between the first and the last of ascending values."""
     low, high = values[[0, -1]]
-    ticks = MaxNLocator(nbins=parts, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
+    ticks = MaxNLocator(nbins=parts, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     return ticks if len(ticks) and low < high else values[:1]
 

@@ -6,6 +6,7 @@ cell whose top_k is above its n_experts has no model.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -47,8 +48,11 @@ class Shapes:
         """(cells..): whether there are such models."""
         return np.asarray(self.top_k <= self.experts)
 
+    def each(self, of: Callable[[Ints], Ints]) -> Shapes:
+        return Shapes(of(self.experts), of(self.hidden), of(self.top_k), self.vary)
+
     def at(self, block: Block) -> Shapes:
-        return Shapes(*(np.asarray(each[block]) for each in (self.experts, self.hidden, self.top_k)), self.vary)
+        return self.each(lambda numbers: np.asarray(numbers[block]))
 
     def _range(self, each: Ints) -> Range:
         known = each[self.exist] if self.exist.any() else each

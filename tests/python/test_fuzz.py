@@ -103,6 +103,7 @@ from pathlib import Path
 import numpy as np
 sys.path.insert(0, sys.argv[2])
 from explorer_samples import results
+from shape_samples import of_shapes
 import phasegrid
 from phasegrid import explorer
 from phasegrid.explorer import page
@@ -113,7 +114,7 @@ from phasegrid.pictures.results import experts_report
 random.seed(2)
 warnings.simplefilter("error")
 page.plotly = lambda: ""  # 4 MB of each page
-SAMPLES = [results("one", (2, 1, 2)), results("two", (3, 2, 3))]
+SAMPLES = [results("one", (2, 1, 2)), results("two", (3, 2, 3)), of_shapes(n=2, n_experts=[1, 2], top_k=[1, 2])]
 CONFIGS = ["[" * 50000, '{"name": ' * 9999, "NaN", "null", "", '{"name": 1e999}', '{"name": "\\\\ud800"}',
            '{"axes": 3}', '{"name": {"a": []}}', '{"name": "' + "n" * 10**5 + '"}', '{"name": "<script>"}',
            '{"model": []}', '{"model": {"n_experts": "x"}}', '{"train": {"snapshots": 3}}',
@@ -187,7 +188,7 @@ def made():
 READERS = {
     "explore": lambda path: explorer.explore(path, path.with_suffix(".html")),
     "phase diagram": lambda path: load_grids([path]),
-    "model": lambda path: experts_report(path, (0, 0)) and opened(path).label,
+    "model": lambda path: experts_report(path, 0) and opened(path).shapes.label,
     "load": phasegrid.load,
 }
 counts = {"taken": 0, "refused": 0}

@@ -34,9 +34,17 @@ class Sweep:
     def top_k(self) -> int: ...
 
     @property
+    def models(self) -> int:
+        """Models that a training makes."""
+
+    @property
+    def has_shape_axes(self) -> bool:
+        """Whether cells have models of different shapes."""
+
+    @property
     def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:
         """
-        Name -> (first parameter, extents) of each part of a model's parameters.
+        Name -> (first parameter, extents) of each part of the largest model's parameters.
         """
 
     @property
@@ -115,7 +123,9 @@ class Results:
 
     @property
     def parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
-        """(cells, parameters): experts (E, n, m), biases (E, n), router (E, n)"""
+        """
+        (cells, parameters): experts (E, n, m), biases (E, n), router (E, n); smaller models first, then NaN
+        """
 
     @property
     def all_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
@@ -134,6 +144,11 @@ class Results:
     @property
     def snapshot_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """(cells, snapshots, parameters)"""
+
+    def spread_out(self, name: str) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """
+        (cells, restarts, snapshots or 1, parameters): that array with every model laid out as the largest is, NaN where it has no such expert or hidden unit.
+        """
 
     @property
     def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]:

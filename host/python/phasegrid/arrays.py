@@ -9,6 +9,7 @@ Pictures and the explorer take any of these, so that they work on a file without
     decoder_weights (S,R,A..,E,n,m) of models with untied weights; biases where there are any
     status (S,R,A..,restarts), kept (S,R,A..)                                              int32
     config: a JSON string of every setting
+    n_hidden_values, n_experts_values, top_k_values: E and m are the largest, NaN stands where a cell's model is smaller
     with keep "all": all_expert_weights (S,R,A..,restarts,E,n,m), all_router_weights and all_biases
     with snapshots: their steps, losses and parameters (see include/phasegrid/results_file.hpp)
 
@@ -41,6 +42,11 @@ PARTS: Mapping[str, str] = {
     "biases": "En",
     "router_weights": "En",
 }
+
+# The axes that change the shape of a cell's models, and the extent of the arrays that has room for the largest: NaN
+# stands where a model is smaller, and where there is none as its top_k is above its n_experts.
+SHAPE_AXES: Mapping[str, str] = {"n_hidden": "m", "n_experts": "E", "top_k": ""}
+MOST_EXPERTS = 64  # which a top_k may be at most
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -106,6 +112,12 @@ def axis_of(arrays: Arrays, key: str, place: str) -> NDArray[np.float64]:
     if values.ndim != 1 or not values.size:
         raise InputError(f"{place}: {key} has shape {values.shape}; it must be a list of at least one number")
     return values
+
+
+def check_counts(name: str, values: NDArray[np.float64], most: int, place: str) -> None:
+    """Raises ValueError, beginning with `place`, where the values of an axis of shapes are no whole numbers from 1."""
+    if not ((values >= 1) & (values <= most) & (np.trunc(values) == values)).all():
+        raise InputError(f"{place}: {name}_values must hold whole numbers from 1 to {most}")
 
 
 def settings_of(arrays: Arrays, place: str) -> dict[str, Any]:

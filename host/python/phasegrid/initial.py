@@ -17,6 +17,7 @@ Initial: TypeAlias = Results | Mapping[str, ArrayLike]
 
 # The mathematics' names of the parts of a model.
 _NAMES = {"W": "expert_weights", "D": "decoder_weights", "b": "biases", "G": "router_weights"}
+_SHAPES = ("n_hidden", "n_experts")  # which change a model's parameters
 
 
 def starting_models(
@@ -39,6 +40,12 @@ def _models_of(entry: object, sweep: _core.Sweep) -> NDArray[np.float32]:
         return np.ascontiguousarray(_over_grid(entry.core, sweep), np.float32).ravel()
     if not isinstance(entry, Mapping):
         raise ValueError(f"initial must be Results or a mapping of arrays, not {shown(entry)}")
+    for name, values in sweep.dimensions:
+        if name in _SHAPES and len(values) > 1:
+            raise ValueError(
+                f"initial is one model, and the sweep has models of {name} = {values.tolist()}; give results of the "
+                "same axis"
+            )
     arrays = {_NAMES.get(name, name): np.asarray(array, np.float32) for name, array in entry.items()}
     if unknown := [name for name in arrays if name not in parts]:
         raise ValueError(f"initial has {shown(unknown[0])}; a model of this sweep has {_said(parts)}")
@@ -63,12 +70,20 @@ def _over_grid(given: _core.Results, sweep: _core.Sweep) -> NDArray[np.float32]:
     for name, extent in theirs.items():
         if extent not in (1, ours.get(name, 1)):
             raise ValueError(f"initial has {extent} values of {name} and the sweep {ours.get(name, 1)}")
-    values = dict(sweep.dimensions)
-    for name, there in given.sweep.dimensions:
-        if name in ("n_hidden", "n_experts") and not np.array_equal(there, values.get(name, there[:0])):
-            raise ValueError(f"initial has models of {name} = {there.tolist()}; the sweep must have the same axis")
+    for name in _SHAPES:
+        theirs_of, ours_of = (dict(s.dimensions).get(name, [getattr(s, name)]) for s in (given.sweep, sweep))
+        if not np.array_equal(theirs_of, ours_of):
+            raise ValueError(
+                f"initial has models of {name} = {_listed(theirs_of)}; the sweep has those of {_listed(ours_of)}: both "
+                "must be the same"
+            )
     models = given.parameters.reshape(*(theirs.get(name, 1) for name in ours), -1)
     return np.broadcast_to(models, (*ours.values(), models.shape[-1]))
+
+
+def _listed(values: ArrayLike) -> str:
+    """ "2", or "1, 2, 4"."""
+    return ", ".join(f"{value:g}" for value in np.asarray(values))
 
 
 def _letter(name: str) -> str:

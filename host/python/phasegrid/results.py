@@ -39,8 +39,8 @@ class Results(Measures):
 
     Arrays are read-only views of the memory of C++. Their shapes begin with the grid's extents, written (S,R,A..): the
     sparsities, the last importances, then further axes in the order of `axes`. NaN stands for what was not trained, or
-    for a model that diverged. With axes of n_hidden, n_experts or top_k, E and m are the largest of the grid; NaN stands
-    where a cell's models have no such expert or hidden unit.
+    for a model that diverged. With axes of n_hidden, n_experts or top_k, E and m are the largest of the grid; NaN
+    stands where a cell's models have no such expert or hidden unit.
     """
 
     def __init__(self, core: _core.Results) -> None:

@@ -16,7 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import PARTS, Arrays, Source, axis_of, name_of, numbers_of, open_arrays, settings_of
+from phasegrid.arrays import (
+    MOST_EXPERTS,
+    PARTS,
+    SHAPE_AXES,
+    Arrays,
+    Source,
+    axis_of,
+    check_counts,
+    name_of,
+    numbers_of,
+    open_arrays,
+    settings_of,
+)
 from phasegrid.explorer.titles import titles_of
 
 NEEDED = ("sparsity_values", "importance_values", "final_losses", "expert_weights")
@@ -75,6 +87,11 @@ def pack(source: Source, fallback: str, taken: set[str]) -> Packed:
         dimensions = dimensions_of(arrays, place)
         config = settings_of(arrays, place)
         extents, chosen = checked(arrays, [len(d["values"]) for d in dimensions], place)
+        for dimension in dimensions:
+            name = dimension["name"]
+            if name in SHAPE_AXES:
+                most = extents.get(SHAPE_AXES[name], MOST_EXPERTS)
+                check_counts(name, np.array(dimension["values"], np.float64), most, place)
         ascending(dimensions, chosen)
     except TypeError as error:
         raise ValueError(f"{place}: not results: {error}") from None

@@ -36,10 +36,22 @@ def heading(titles: Sequence[str]) -> str:
 
 
 def shape_of(header: Header) -> str:
+    """ "n = 3, m = 2, E = 1 to 4, top 1": of shapes that an axis changes, from the least to the most."""
     extents, model = header["extents"], header["config"].get("model")
+    axes = {dimension["name"]: dimension["values"] for dimension in header["dimensions"]}
     top = model.get("top_k") if isinstance(model, Mapping) else None
-    experts = "dense" if extents["E"] == 1 else f"E = {extents['E']}" + (f", top {top}" if isinstance(top, int) else "")
-    return f"n = {extents['n']}, m = {extents['m']}, {experts}"
+    m, experts = among(axes.get("n_hidden"), extents["m"]), among(axes.get("n_experts"), extents["E"])
+    chosen = among(axes.get("top_k"), top) if isinstance(top, int) or "top_k" in axes else None
+    routed = "dense" if experts == "1" else f"E = {experts}" + (f", top {chosen}" if chosen else "")
+    return f"n = {extents['n']}, m = {m}, {routed}"
+
+
+def among(values: Sequence[float] | None, alone: object) -> str:
+    """What the values of an axis go from and to; where there is no such axis, what all have."""
+    if values is None:
+        return str(alone)
+    least, most = min(values), max(values)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
 
 def differences(header: Header, like: Sequence[Header]) -> list[str]:

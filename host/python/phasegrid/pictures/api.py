@@ -126,7 +126,7 @@ def features(source: Source, cell: Cell = 0, *, colours: str = "paper", width: W
     cell: its index in the grid or the values of its axes (phasegrid.cells). Arrows are coloured by polysemanticity, and
     as strong as their norm.
     """
-    if from_results.hidden_units(source) > 3:
+    if from_results.hidden_units(source, cell) > 3:
         return paper.draw(from_results.experts_report(source, cell, product=True), colours, width)
     return paper.draw(from_results.features_report(source, cell), colours, width)
 

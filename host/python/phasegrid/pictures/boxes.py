@@ -25,7 +25,7 @@ from phasegrid.pictures.diagrams import (
     style,
 )
 from phasegrid.pictures.errors import InputError
-from phasegrid.pictures.grids import LETTERS, Grid, Shape, in_order
+from phasegrid.pictures.grids import Grid, Shape, in_order
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.sizes import fitted
 
@@ -116,7 +116,7 @@ def draw_loss_boxes(
                 sheet.heading(left, titles[side])
             for at, shape in enumerate(shapes):
                 if shape in drawn:
-                    draw_box(axes, at, box_width, drawn[shape], tints[LETTERS.get(shape.family)])
+                    draw_box(axes, at, box_width, drawn[shape], tints[shape.letter])
                 else:
                     box: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "pad": 2}
                     words = "not published" if titles[side] == SIDES[1] else "no results"

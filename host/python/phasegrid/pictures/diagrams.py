@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.grids import (
-    LETTERS,
     PHASES,
     Grid,
     Phases,
@@ -122,8 +121,8 @@ def outline_of(cells: NDArray[np.bool_], x: Array, y: Array) -> Outline:
 def draw_panel(
     axes: Axes, grid: Grid, colours: Array | None, small: bool, starved: NDArray[np.bool_] | None, absent: str
 ) -> None:
-    """One panel over the grid's axes: hatched where no model was trained, and otherwise where the expert is starved.
-    Without colours only the axes of the grid."""
+    """One panel over the grid's axes: hatched where no model was trained, or the cell's models have no such expert, and
+    otherwise where the expert is starved. Without colours only the axes of the grid."""
     x, y = grid.x.edges, grid.y.edges
     if colours is None:
         axes.text(0.5, 0.5, absent, ha="center", va="center", color=FRAME, transform=axes.transAxes)
@@ -131,7 +130,7 @@ def draw_panel(
         axes.spines[:].set_color(FAINT)
         axes.tick_params(color=FAINT)
     else:
-        if not grid.trained.all():
+        if not (grid.trained.all() and (colours[..., 3] > 0).all()):
             axes.patch.set(**UNTRAINED)
         axes.pcolormesh(x, y, colours, rasterized=True)
         if starved is not None and starved.any():
@@ -149,7 +148,7 @@ class Legend:
     shared: bool
     phases: Phases
     paper: bool  # whether panels are named as in Figure 4
-    untrained: bool
+    absent: str  # what cells without colours are; "" where there are none
     starved: bool
 
     @property
@@ -183,9 +182,9 @@ class Legend:
             sheet.text(start, down, term, va="center_baseline", fontsize=7, weight="bold", color=QUIET)
             sheet.text(start + NOTES_INDENT, down, meaning, va="center_baseline", fontsize=7)
             down += 0.19
-        if self.untrained:
+        if self.absent:
             sheet.frame(start, down - 0.055, 0.27, 0.11, **UNTRAINED)
-            sheet.text(start + NOTES_INDENT, down, "not trained", va="center_baseline", fontsize=7)
+            sheet.text(start + NOTES_INDENT, down, self.absent, va="center_baseline", fontsize=7)
         if self.starved:
             down = top + LEGEND_HEIGHT + 0.05
             sheet.frame(left + SQUARE_LEFT, down - 0.055, 0.27, 0.11, **STARVED)
@@ -193,6 +192,16 @@ class Legend:
                 ("pale, hatched: the expert is starved, it gets", "under 1 % of the non-zero inputs")
             ):
                 sheet.text(left + SQUARE_LEFT + 0.33, down + 0.13 * line, words, va="center_baseline", fontsize=7)
+
+
+def absent_words(grids: Collection[Grid]) -> str:
+    """What the cells without colours are: not trained, without such an expert, or some of each; "" where none is."""
+    words = []
+    if any(grid.untrained for grid in grids):
+        words.append("not trained")
+    if any(grid.lacks_experts for grid in grids):
+        words.append("no such expert")
+    return words[0] if len(words) == 1 else "no model" if words else ""
 
 
 def column_offsets(cells: Cells, gap: float, panel: float) -> list[float]:
@@ -232,11 +241,11 @@ def legend_corner(
 
 def draw_family_head(sheet: Sheet, left: float, down: float, shape: Shape, paper: bool) -> None:
     """'3 features, 2 hidden units, seed = 1', and before it, of the paper's names, 'C'."""
-    letter = LETTERS.get(shape.family) if paper else None
+    letter = shape.letter if paper else None
     if letter:
         sheet.text(left, down, letter, fontsize=10.5, weight="bold")
-    n, m = shape.family
-    words = [f"{n} feature{'s' if n > 1 else ''}", f"{m} hidden unit{'s' if m > 1 else ''}", *shape.settings]
+    n, m = shape.n, shape.ranges[0]
+    words = [f"{n} feature{'s' if n > 1 else ''}", m.counted("hidden unit"), *shape.settings]
     sheet.text(left + (0.17 if letter else 0.0), down, ", ".join(words), color=QUIET)
 
 
@@ -295,7 +304,7 @@ def draw_phase_diagrams(
         shared_scale,
         phases,
         paper,
-        untrained=not all(grid.trained.all() for grid in grids),
+        absent=absent_words(grids),
         starved=any(cells.any() for side in hungry for cells in side.values()),
     )
 

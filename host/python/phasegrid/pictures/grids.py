@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Source, as_doubles, name_of, open_arrays
+from phasegrid.arrays import SHAPE_AXES, Source, as_doubles, name_of, open_arrays
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array, last_norm, last_score, starved_experts
 from phasegrid.pictures.opened import AXES, SHORT, Opened
 from phasegrid.pictures.scales import Scale
+from phasegrid.pictures.shapes import Range, Shapes
 
 LETTERS = {(2, 1): "A", (3, 1): "B", (3, 2): "C"}  # the paper's names of (n, m)
 
@@ -26,44 +27,67 @@ LETTERS = {(2, 1): "A", (3, 1): "B", (3, 2): "C"}  # the paper's names of (n, m)
 
 
 class Shape(NamedTuple):
-    """What a set of panels is of: an architecture and, of a grid with further axes, their values there."""
+    """What a set of panels is of: an architecture and, of a grid with further axes, their values there. Where m, E or k
+    stands down or across, the numbers are those of the largest model, and `least` holds (m, E, k) of the smallest.
+    """
 
     n: int
     m: int
     experts: int
     top_k: int = 1
     at: tuple[tuple[str, float], ...] = ()
+    least: tuple[int, ...] = ()
+
+    @property
+    def ranges(self) -> tuple[Range, Range, Range]:
+        """Of m, E and k."""
+        most = (self.m, self.experts, self.top_k)
+        m, experts, top_k = (Range(*ends) for ends in zip(self.least or most, most, strict=True))
+        return m, experts, top_k
+
+    @property
+    def one_E(self) -> bool:
+        return self.ranges[1].least == self.experts
 
     @property
     def family(self) -> tuple[int, int]:
         return self.n, self.m
 
     @property
+    def letter(self) -> str | None:
+        """What the paper calls (n, m)."""
+        return LETTERS.get(self.family) if self.ranges[0].least == self.m else None
+
+    @property
     def row(self) -> tuple[object, ...]:
         """What those that may stand in one row have in common."""
-        return self.n, self.m, self.at, self.top_k
+        return self.n, self.m, self.at, self.top_k, self.least
 
     @property
     def settings(self) -> list[str]:
-        """What a heading says beside features and hidden units: top 2, seed = 1."""
-        top = [f"top {self.top_k}"] if self.top_k > 1 else []
-        return top + [f"{SHORT[name]} = {value:.4g}" for name, value in self.at]
+        """What a heading says beside features and hidden units: 1 to 4 experts, top 2, seed = 1."""
+        experts = [] if self.one_E else [self.ranges[1].counted("expert")]
+        top = [f"top {self.ranges[2]}"] if self.top_k > 1 else []
+        return experts + top + [f"{SHORT[name]} = {value:.4g}" for name, value in self.at]
 
     def model_label(self) -> str:
         """'A/2' as in Figure 8; 'n m E' for a shape the paper does not name."""
-        letter = LETTERS.get(self.family)
-        return f"{letter}/{self.experts}" if letter else f"{self.n} {self.m} {self.experts}"
+        m, experts, _ = self.ranges
+        return f"{self.letter}/{experts}" if self.letter else f"{self.n} {m} {experts}"
 
     def plain_label(self) -> str:
         """What it is, in lines."""
-        experts = "dense" if self.experts == 1 else f"E = {self.experts}"
-        return "\n".join([experts, f"n = {self.n}", f"m = {self.m}", *self.settings])
+        m, experts, _ = self.ranges
+        settings = self.settings if self.one_E else self.settings[1:]
+        return "\n".join(["dense" if self.experts == 1 else f"E = {experts}", f"n = {self.n}", f"m = {m}", *settings])
 
     def panel_label(self, expert: int, paper: bool = False) -> str:
-        """'expert 1 of 2', or as in Figure 4 'A.1/2', for expert 0 of E = 2."""
-        letter = LETTERS.get(self.family)
+        """'expert 1 of 2', or as in Figure 4 'A.1/2', for expert 0 of E = 2; 'expert 1' where E varies."""
+        if not self.one_E:
+            return f"{self.letter}.{expert + 1}" if paper and self.letter else f"expert {expert + 1}"
         if paper:
-            return f"{letter}.{expert + 1}/{self.experts}" if letter else f"{self.model_label()}: {expert + 1}"
+            named = f"{self.letter}.{expert + 1}/{self.experts}"
+            return named if self.letter else f"{self.model_label()}: {expert + 1}"
         return "dense" if self.experts == 1 else f"expert {expert + 1} of {self.experts}"
 
 
@@ -75,24 +99,36 @@ class Grid:
     y: Scale  # downwards
     x: Scale  # to the right
     losses: Array  # (Y, X): training losses
-    weights: Array  # (Y, X, E, n, m)
+    weights: Array  # (Y, X, E, n, m): 0 for hidden units that a model does not have
     reconstruction: Array | None = None  # (Y, X): reconstruction losses; the authors' files have none
     router: Array | None = None  # (Y, X, E, n); nor routers
     sparsities: Array | None = None  # (Y, X, n): of every feature
     load_balance: float | None = (
         None  # alpha, where training losses of a dense model leave it out: the authors' hold it
     )
+    models: Shapes | None = None  # (Y, X), where not all are of one shape
 
     @property
     def trained(self) -> NDArray[np.bool_]:
         """(Y, X): the cells that hold a model."""
         return np.isfinite(self.losses)
 
+    @property
+    def lacks_experts(self) -> bool:
+        """Whether some cells' models do not have every expert, or there is no such model."""
+        return self.models is not None and not self.models.own_experts(self.shape.experts).all()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether some cells hold none of the models that there are."""
+        return not (self.trained if self.models is None else self.trained | ~self.models.exist).all()
+
     def starved(self) -> NDArray[np.bool_]:
         """(Y, X, E): experts that get under 1 % of the non-zero inputs; none where routers are not known."""
         if self.router is None or self.sparsities is None:
             return np.zeros((*self.losses.shape, self.shape.experts), bool)
-        return starved_experts(self.router, self.shape.top_k, self.sparsities)
+        top_k = self.shape.top_k if self.models is None else self.models.top_k
+        return starved_experts(self.router, top_k, self.sparsities)
 
 
 def load_grid(source: Source) -> list[Grid]:
@@ -146,59 +182,75 @@ def load_grid(source: Source) -> list[Grid]:
         own_sparsities = key == "sparsity_values" and len(values) == 1  # NaN, where each feature has its own
         if (not np.isfinite(values).all() and not own_sparsities) or len(np.unique(values)) != len(values):
             raise InputError(f"{path}: {key} must hold finite values, each once")
-    trained = np.isfinite(data["final_losses"]) & np.isfinite(weights).all(axis=(-3, -2, -1))
+    results = Opened(source, arrays)
+    shapes = results.shapes
+    data["expert_weights"] = shapes.closed(weights)
+    whole = np.isfinite(data["expert_weights"]).all(axis=(-2, -1)) | ~shapes.own_experts(weights.shape[-3])
+    trained = np.isfinite(data["final_losses"]) & whole.all(axis=-1) & shapes.exist
     if not trained.any():
         raise InputError(
             f"{path}: no cell holds a trained model; at least one finite loss with finite weights is needed"
         )
-    results = Opened(source, arrays)
     fields = {key: data[key] for key in data if key not in axis_keys}
     if "router_weights" in data:
         fields["sparsities"] = results.feature_sparsities
     ours = "reconstruction_losses" in data and "load_balance" not in axes
-    return _grids_of(axes, fields, trained, results.top_k, results.load_balance if ours else None)
+    return _grids_of(axes, fields, trained, shapes, results.load_balance if ours else None)
 
 
 def _grids_of(
     axes: Mapping[str, Array],
     data: Mapping[str, Array],
     trained: NDArray[np.bool_],
-    top_k: int,
+    shapes: Shapes,
     load_balance: float | None,
 ) -> list[Grid]:
-    """A grid for each value of the axes that are neither down nor across."""
+    """A grid for each value of the axes that are neither down nor across, of which there are models."""
     down, across = sides(axes)
     order = [*(name for name in axes if name not in (down, across)), down, across]
     transposed = [list(axes).index(name) for name in order]
     rising = [np.argsort(axes[name], kind="stable") for name in order]
     values = {name: axes[name][ascending] for name, ascending in zip(order, rising, strict=True)}
 
-    def arranged(numbers: Array) -> Array:
-        """(further axes.., Y, X, ..), ascending along each; NaN where there is no model."""
-        known = trained.reshape(trained.shape + (1,) * (numbers.ndim - trained.ndim))
-        numbers = np.where(known, numbers, np.nan)
+    def turned(numbers: NDArray[Any]) -> NDArray[Any]:
+        """(further axes.., Y, X, ..), ascending along each."""
         numbers = numbers.transpose(*transposed, *range(len(order), numbers.ndim))
         return np.asarray(numbers[np.ix_(*rising)])
 
+    def arranged(numbers: Array) -> Array:
+        """The same, NaN where there is no model."""
+        known = trained.reshape(trained.shape + (1,) * (numbers.ndim - trained.ndim))
+        return turned(np.where(known, numbers, np.nan))
+
     arrays = {key: arranged(numbers) for key, numbers in data.items()}
-    experts, n, m = arrays["expert_weights"].shape[-3:]
+    models = shapes.each(turned)
+    n = arrays["expert_weights"].shape[-2]
     grids = []
     for place in np.ndindex(arrays["final_losses"].shape[:-2]):
+        own = models.at(place)
+        if not own.exist.any():
+            continue
+        m, experts, top_k = own.m, own.E, own.k
         at = tuple(
-            (name, float(values[name][i])) for name, i in zip(order, place, strict=False) if len(values[name]) > 1
+            (name, float(values[name][i]))
+            for name, i in zip(order, place, strict=False)
+            if len(values[name]) > 1 and name not in SHAPE_AXES
         )
+        ranges = (m, experts, top_k)
+        least = tuple(each.least for each in ranges) if any(each.least < each.most for each in ranges) else ()
         part = {key: numbers[place] for key, numbers in arrays.items()}
         grids.append(
             Grid(
-                Shape(n, m, experts, top_k, at),
+                Shape(n, m.most, experts.most, top_k.most, at, least),
                 Scale(down, values[down]),
                 Scale(across, values[across]),
                 part["final_losses"],
-                part["expert_weights"],
+                part["expert_weights"][:, :, : experts.most, :, : m.most],
                 part.get("reconstruction_losses"),
-                part.get("router_weights"),
+                part["router_weights"][:, :, : experts.most] if "router_weights" in part else None,
                 part.get("sparsities"),
                 load_balance,
+                own if own.vary else None,
             )
         )
     return grids
@@ -298,7 +350,7 @@ def panels_of(grid: Grid, score: str = "paper") -> list[Panel]:
 
 def in_order(shapes: Iterable[Shape]) -> list[Shape]:
     """The paper's order: A, B, C, then other (n, m); within them by further axes and k, then by experts."""
-    return sorted(shapes, key=lambda shape: (shape.family not in LETTERS, *shape.row, shape.experts))
+    return sorted(shapes, key=lambda shape: (shape.letter is None, *shape.row, shape.experts))
 
 
 def arrange(shapes: Iterable[Shape], width: int = 6) -> dict[Shape, tuple[int, int]]:

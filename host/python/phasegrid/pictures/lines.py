@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullLocator
 
 from phasegrid.pictures.diagrams import FRAME, QUIET
 from phasegrid.pictures.errors import InputError
@@ -39,6 +39,7 @@ SCORE_LABELS = {
 BAND = 0.25  # opacity
 LEAST_WIDTH = 3.0  # inches
 LOG_FROM = 30  # times the first value, that the last one is on a logarithmic axis
+MOST_COUNTS = 12  # values that an axis of counts names
 LINE = 1.4
 Handle = Artist | tuple[Artist, ...]
 
@@ -203,10 +204,15 @@ def draw_fig7(report: Report, palette: Palette, page: float | None) -> Figure:
     return figure
 
 
-def scale_of(axes: Axes, at: Array) -> None:
-    """Logarithmic where the values are evenly spaced there, or far apart."""
+def scale_of(axes: Axes, at: Array, picture: Entry) -> None:
+    """Logarithmic where the values are evenly spaced there, or far apart; an axis of counts names these."""
     if Scale("x", at).kind == "log" or (at[0] > 0 and at[-1] / at[0] >= LOG_FROM):
         axes.set_xscale("log")
+    if picture.has("counts") and picture["counts"].flag():
+        named = at[:: -(-len(at) // MOST_COUNTS)]
+        axes.xaxis.set_major_locator(FixedLocator(named.tolist()))
+        axes.xaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in named]))
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 def draw_phase_lines(report: Report, palette: Palette, page: float | None) -> Figure:
@@ -232,7 +238,7 @@ def draw_phase_lines(report: Report, palette: Palette, page: float | None) -> Fi
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         grid_lines(axes)
         bare(axes)
-    scale_of(panels[-1], at)
+    scale_of(panels[-1], at, picture)
     panels[-1].set_xlabel(picture["x"].text())
     panels[0].set_title("the last feature $n$: " + picture["title"].text(), fontsize=8)
     plain = [Curve(curve.label, curve.ours, curve.sd, np.empty(0), np.empty(0)) for curve in curves]
@@ -262,7 +268,7 @@ def draw_lines(report: Report, palette: Palette, page: float | None) -> Figure:
     ]
     check_drawable(curves, f"{picture.place}.series")
     figure, axes = one_panel(page)
-    scale_of(axes, at)
+    scale_of(axes, at, picture)
     axes.set_xlabel(picture["x"].text())
     axes.set_ylabel(picture["y"].text())
     grid_lines(axes)

@@ -49,11 +49,18 @@ def last_score(weights: Array, score: str = "paper") -> Array:
     return np.asarray(np.square(np.einsum("...m,...jm->...j", unit, others)).sum(axis=-1))
 
 
+def own_router(router: Array) -> Array:
+    """Of a router (E, n) with room for more experts than its model has, whose rows are NaN, those that it has."""
+    absent = np.isnan(router).all(axis=1)
+    return router[: int(absent.argmax())] if absent.any() else router
+
+
 def route(router: Array, top_k: int, inputs: Array) -> tuple[NDArray[np.intp], Array]:
     """Of inputs (samples, n) and a router G (E, n), (samples, k) twice: the experts of the largest scores G x, the
-    lower one first in ties, and their gates, the softmax of those scores. Paper 3.2.
+    lower one first in ties, and their gates, the softmax of those scores. Paper 3.2. Rows of NaN at the end are no
+    experts.
     """
-    scores = inputs @ router.T
+    scores = inputs @ own_router(router).T
     if top_k == 1:
         return np.argmax(scores, axis=1)[:, None], np.ones((len(inputs), 1))
     active = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
@@ -63,19 +70,25 @@ def route(router: Array, top_k: int, inputs: Array) -> tuple[NDArray[np.intp], A
 
 
 def expert_usage(router: Array, top_k: int, inputs: Array) -> Array:
-    """Mean gate weight p_e (E) over inputs (samples, n) of a router G (E, n): they sum to 1. NaN for no inputs."""
+    """Mean gate weight p_e (E) over inputs (samples, n) of a router G (E, n): they sum to 1. NaN for no inputs, and
+    for experts that are none.
+    """
+    own = len(own_router(router))
     active, gates = route(router, top_k, inputs)
-    return np.asarray(np.bincount(active.ravel(), gates.ravel(), len(router))) / (len(inputs) or np.nan)
+    usage = np.full(len(router), np.nan)
+    usage[:own] = np.bincount(active.ravel(), gates.ravel(), own) / (len(inputs) or np.nan)
+    return usage
 
 
 def input_shares(router: Array, top_k: int, inputs: Array) -> Array:
     """(E): the share of inputs (samples, n) that a router G (E, n) sends to each expert: they sum to k. NaN for no
-    inputs, and for a router that is not finite.
+    inputs, for a router that is not finite, and for experts that are none.
     """
-    if not np.isfinite(router).all():
-        return np.full(len(router), np.nan)
-    active, _ = route(router, top_k, inputs)
-    return np.asarray(np.bincount(active.ravel(), minlength=len(router))) / (len(inputs) or np.nan)
+    shares, own = np.full(len(router), np.nan), own_router(router)
+    if len(own) and np.isfinite(own).all():
+        active, _ = route(own, top_k, inputs)
+        shares[: len(own)] = np.bincount(active.ravel(), minlength=len(own)) / (len(inputs) or np.nan)
+    return shares
 
 
 def draw_inputs(sparsity: Array, samples: int, inputs: str = "nonzero", seed: int = 0) -> Array:
@@ -99,19 +112,22 @@ def draw_inputs(sparsity: Array, samples: int, inputs: str = "nonzero", seed: in
     return np.where(present, random.random(present.shape), 0.0)
 
 
-def starved_experts(router: Array, top_k: int, sparsities: Array) -> NDArray[np.bool_]:
-    """(.., E): which experts of routers (.., E, n) get under 1 % of the inputs that are not all zero, of features with
-    `sparsities` (.., n); none of a dense model. False where a router is not finite.
+def starved_experts(router: Array, top_k: int | NDArray[np.intp], sparsities: Array) -> NDArray[np.bool_]:
+    """(.., E): which experts of routers (.., E, n), of which each chooses top_k (..), get under 1 % of the inputs that
+    are not all zero, of features with `sparsities` (.., n); none of a dense model. False where a router is not finite.
     """
     starved = np.zeros(router.shape[:-1], bool)
     if router.shape[-2] == 1:
         return starved
+    chosen = np.broadcast_to(top_k, router.shape[:-2])
     drawn: dict[bytes, Array] = {}
     for cell in np.ndindex(router.shape[:-2]):
+        if len(own_router(router[cell])) < 2:
+            continue
         key = sparsities[cell].tobytes()
         if key not in drawn:
             drawn[key] = draw_inputs(sparsities[cell], SAMPLES)
-        starved[cell] = input_shares(router[cell], top_k, drawn[key]) < STARVED
+        starved[cell] = input_shares(router[cell], int(chosen[cell]), drawn[key]) < STARVED
     return starved
 
 

@@ -9,24 +9,54 @@ from typing import Any
 
 import numpy as np
 
-from phasegrid.arrays import Arrays, Source, as_doubles, axis_of, name_of, open_arrays, settings_of
+from phasegrid.arrays import (
+    MOST_EXPERTS,
+    SHAPE_AXES,
+    Arrays,
+    Source,
+    as_doubles,
+    axis_of,
+    check_counts,
+    name_of,
+    open_arrays,
+    settings_of,
+)
 from phasegrid.cells import Cell, cell_index
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
+from phasegrid.pictures.shapes import Ints, Shapes
 
 # What an axis is called below a picture.
 AXES: Mapping[str, str] = {
     "sparsity": "feature sparsity S",
     "last_importance": "importance r of the last feature",
+    "active": "present features of an input",
+    "samples": "samples of the data set",
+    "n_hidden": "hidden units m",
+    "n_experts": "experts E",
+    "top_k": "active experts k",
     "steps": "training steps",
     "batch": "batch size",
     "learning_rate": "learning rate",
     "weight_decay": "weight decay",
     "load_balance": "weight of the load balance",
+    "beta1": "beta 1 of Adam",
+    "beta2": "beta 2 of Adam",
+    "epsilon": "epsilon of Adam",
+    "momentum": "momentum",
+    "loss_power": "power of the error",
+    "warmup": "steps of warm-up",
+    "floor": "last share of the learning rate",
     "seed": "seed",
 }
 # The same in a title: S = 0.99, learning rate = 0.001.
-SHORT: Mapping[str, str] = {name: name.replace("_", " ") for name in AXES} | {"sparsity": "S", "last_importance": "r"}
+SHORT: Mapping[str, str] = {name: name.replace("_", " ") for name in AXES} | {
+    "sparsity": "S",
+    "last_importance": "r",
+    "n_hidden": "m",
+    "n_experts": "E",
+    "top_k": "k",
+}
 MODEL_AXES = {"final_losses": 0, "reconstruction_losses": 0, "kept": 0}
 MODEL_AXES |= {"expert_weights": 3, "router_weights": 2, "biases": 2}
 MODEL_AXES |= {"snapshot_losses": 2, "snapshot_reconstruction_losses": 2}
@@ -91,16 +121,27 @@ class Opened:
             raise InputError(f"{self.place}: {error}") from None
 
     def of_cell(self, key: str, cell: Cell) -> Array:
-        """One cell's part of an array."""
-        return np.asarray(self.array(key)[self.cell(cell)])
+        """One cell's part of an array: of its own experts and hidden units. Raises InputError where there is none."""
+        at = self.cell(cell)
+        own = self.shapes.at(at)
+        if not own.exist:
+            raise InputError(
+                f"{self.place}: there is no model of top_k {own.top_k} and n_experts {own.experts}; give a cell whose "
+                "top_k is at most its n_experts"
+            )
+        return own.crop(key, np.asarray(self.array(key)[at]))
 
-    def title(self, cell: Cell) -> str:
-        """A cell by the values of its axes: S and every axis of more than one value."""
+    def title(self, cell: Cell, shape: bool = True) -> str:
+        """A cell by the values of its axes: S and every axis of more than one value; where not `shape`, without those
+        that change the shape of models.
+        """
         axes = self.axes
         named = [
             f"{SHORT[name]} = {axes[name][at]:.4g}"
             for name, at in zip(axes, self.cell(cell), strict=True)
-            if (axes[name].size > 1 or name == "sparsity") and np.isfinite(axes[name][at])
+            if (axes[name].size > 1 or name == "sparsity")
+            and np.isfinite(axes[name][at])
+            and (shape or name not in SHAPE_AXES)
         ]
         return ", ".join(named)
 
@@ -124,15 +165,37 @@ class Opened:
             raise InputError(f"{self.place}: sparsity_values must be from 0 to below 1")
         return np.broadcast_to(S.reshape(-1, *[1] * len(extents)), (*extents, n))
 
-    @property
-    def top_k(self) -> int:
-        """1 where the file does not say."""
+    @cached_property
+    def shapes(self) -> Shapes:
+        """Of every cell's models; k is 1 where the file does not say."""
+        experts, _, hidden = np.shape(self.arrays["expert_weights"])[-3:]
         model = self.config.get("model")
-        top_k = model.get("top_k", 1) if isinstance(model, dict) else 1
-        experts = np.shape(self.arrays["expert_weights"])[-3]
+        top_k = model.get("top_k", 1) if isinstance(model, dict) and "top_k" not in self.axes else 1
         if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= experts:
             raise InputError(f"{self.place}: config's top_k must be a whole number from 1 to {experts}, not {top_k!r}")
-        return top_k
+        return Shapes(
+            self._of_cells("n_experts", experts, experts),
+            self._of_cells("n_hidden", hidden, hidden),
+            self._of_cells("top_k", top_k, MOST_EXPERTS),
+            vary=bool(self.axes.keys() & SHAPE_AXES),
+        )
+
+    def _of_cells(self, name: str, alone: int, most: int) -> Ints:
+        """(S,R,A..): of each cell the value of an axis, or where there is none `alone`."""
+        extents = tuple(values.size for values in self.axes.values())
+        if name not in self.axes:
+            return np.broadcast_to(np.intp(alone), extents)
+        values = self.axes[name]
+        check_counts(name, values, most, self.place)
+        behind = len(extents) - 1 - list(self.axes).index(name)
+        return np.broadcast_to(values.astype(np.intp).reshape(-1, *[1] * behind), extents)
+
+    @cached_property
+    def weights(self) -> Array:
+        """(S,R,A..,E,n,m): W, with 0 for hidden units that a model does not have; NaN for experts that it has not, and
+        where there is none.
+        """
+        return self.shapes.closed(self.array("expert_weights"))
 
     @property
     def load_balance(self) -> float | None:
@@ -140,12 +203,6 @@ class Opened:
         train = self.config.get("train")
         alpha = train.get("load_balance") if isinstance(train, dict) else None
         return float(alpha) if isinstance(alpha, int | float) else None
-
-    @property
-    def label(self) -> str:
-        """The architecture as Figures 3 and 7 name it."""
-        experts, _, m = np.shape(self.arrays["expert_weights"])[-3:]
-        return f"dense, m = {m}" if experts == 1 else f"{experts} experts, m = {m}, k = {self.top_k}"
 
 
 def opened(source: Source) -> Opened:

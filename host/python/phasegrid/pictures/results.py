@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasegrid.arrays import Source
+from phasegrid.arrays import SHAPE_AXES, Source
 from phasegrid.cells import Cell
 from phasegrid.pictures import measures
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.opened import AXES, Opened, opened
 from phasegrid.pictures.reports import Report, parse
+from phasegrid.pictures.shapes import Block, Shapes
 from phasegrid.pictures.style import MARKERS
 
 # What can be drawn over an axis beside the library's measures: how the axis beside it is called.
@@ -44,13 +45,14 @@ def _nulls(values: NDArray[Any]) -> Any:
 
 def _panel_titles(results: Opened, cell: Cell) -> tuple[list[str], NDArray[np.bool_]]:
     """What the panel of each expert is called, and which of them are starved: (E)."""
-    experts = np.shape(results.arrays["expert_weights"])[-3]
+    own = results.shapes.at(results.cell(cell))
+    experts = own.E.most
     if experts == 1:
         return ["dense"], np.zeros(1, bool)
     if "router_weights" not in results.arrays:
         return [f"expert {e + 1}" for e in range(experts)], np.zeros(experts, bool)
     inputs = measures.draw_inputs(results.feature_sparsities[results.cell(cell)], measures.SAMPLES)
-    shares = measures.input_shares(results.of_cell("router_weights", cell), results.top_k, inputs)
+    shares = measures.input_shares(results.of_cell("router_weights", cell), own.k.most, inputs)
     starved = shares < measures.STARVED
     words = ["" if np.isnan(share) else f": {100 * share:.0f} %" for share in shares]
     words = [": < 1 %" if few else word for few, word in zip(starved, words, strict=True)]
@@ -60,8 +62,8 @@ def _panel_titles(results: Opened, cell: Cell) -> tuple[list[str], NDArray[np.bo
 def _heading(results: Opened, cell: Cell) -> str:
     """The model and its cell."""
     n = np.shape(results.arrays["expert_weights"])[-2]
-    where = results.title(cell)
-    return f"n = {n}, {results.label}" + (f": {where}" if where else "")
+    where = results.title(cell, shape=False)
+    return f"n = {n}, {results.shapes.at(results.cell(cell)).label}" + (f": {where}" if where else "")
 
 
 def experts_report(source: Source, cell: Cell, product: bool = False) -> Report:
@@ -104,9 +106,9 @@ def features_report(source: Source, cell: Cell) -> Report:
     return _report("features", {"title": _heading(results, cell), "panels": panels, "shares": len(titles) > 1})
 
 
-def hidden_units(source: Source) -> int:
-    results = opened(source)
-    return int(np.shape(results.array("expert_weights"))[-1])
+def hidden_units(source: Source, cell: Cell) -> int:
+    """Of a cell's model."""
+    return int(opened(source).of_cell("expert_weights", cell).shape[-1])
 
 
 def regions_report(sources: Sequence[Source], cell: Cell, titles: Sequence[str]) -> Report:
@@ -152,17 +154,18 @@ def _axis_of(results: Opened) -> str:
     return long[0] if long else "sparsity"
 
 
-def _along(results: Opened, axis: str, fixed: Mapping[str, int], values: Array) -> Array:
-    """(values of the axis, seeds), rising along the axis, of values over the whole grid."""
-    names = list(results.axes)
-    if axis not in names:
-        raise InputError(f"{results.place}: no axis {axis}; there are {', '.join(names)}")
+def _block(results: Opened, axis: str, fixed: Mapping[str, int]) -> Block:
+    """The part of the grid that lies along an axis and the seeds, at one index of each further axis."""
+    if axis not in results.axes:
+        raise InputError(f"{results.place}: no axis {axis}; there are {', '.join(results.axes)}")
     if np.isnan(results.axes[axis]).any():
         raise InputError(f"{results.place}: {axis} is no single number, but one a feature; give another axis")
-    for name in reversed(names):
+    block: list[int | slice] = []
+    for name, values in results.axes.items():
         if name in (axis, "seed"):
+            block.append(slice(None))
             continue
-        extent, at = results.axes[name].size, fixed.get(name, 0 if results.axes[name].size == 1 else None)
+        extent, at = values.size, fixed.get(name, 0 if values.size == 1 else None)
         if at is None:
             raise InputError(
                 f"{results.place}: curves over {axis} need one value of {name}, which has {extent}; "
@@ -170,7 +173,13 @@ def _along(results: Opened, axis: str, fixed: Mapping[str, int], values: Array) 
             )
         if isinstance(at, bool) or not isinstance(at, int | np.integer) or not -extent <= at < extent:
             raise InputError(f"{results.place}: fixed[{name!r}] must be an index into its {extent} values, not {at!r}")
-        values = np.take(values, at, axis=names.index(name))
+        block.append(int(at))
+    return tuple(block)
+
+
+def _along(results: Opened, axis: str, block: Block, values: Array) -> Array:
+    """(values of the axis, seeds), rising along the axis, of values over the whole grid."""
+    names, values = list(results.axes), values[block]
     if "seed" in names and axis != "seed" and names.index("seed") < names.index(axis):
         values = values.T
     return values.reshape(results.axes[axis].size, -1)[np.argsort(results.axes[axis], kind="stable")]
@@ -178,7 +187,7 @@ def _along(results: Opened, axis: str, fixed: Mapping[str, int], values: Array) 
 
 def _density_measures(results: Opened, samples: int, inputs: str) -> Array:
     """(S,R,A..): features per dimension without 1 / k, of router uses measured on `samples` inputs of each cell."""
-    weights, router = results.array("expert_weights"), results.array("router_weights")
+    weights, router, shapes = results.array("expert_weights"), results.array("router_weights"), results.shapes
     extents = weights.shape[:-3]
     sparsity = results.axes["sparsity"]
     if np.isnan(sparsity).any():
@@ -188,9 +197,11 @@ def _density_measures(results: Opened, samples: int, inputs: str) -> Array:
         drawn = measures.draw_inputs(np.full(router.shape[-1], rate), samples, inputs)
         for rest in np.ndindex(extents[1:]):
             cell = (s, *rest)
-            if np.isfinite(weights[cell]).all():
-                usage = measures.expert_usage(router[cell], results.top_k, drawn)
-                values[cell] = measures.features_per_dimension(weights[cell], usage)
+            own = shapes.crop("expert_weights", weights[cell], cell)
+            if shapes.exist[cell] and np.isfinite(own).all():
+                mine = shapes.crop("router_weights", router[cell], cell)
+                usage = measures.expert_usage(mine, int(shapes.top_k[cell]), drawn)
+                values[cell] = measures.features_per_dimension(own, usage)
     return values
 
 
@@ -209,7 +220,9 @@ def _axis_label(measure: str) -> str:
     return MEASURES.get(measure) or " or ".join(_library_measure(measure).results).replace("_", " ")
 
 
-def _library_fields(results: Opened, measure: str, samples: int, inputs: str) -> list[tuple[str, Array]]:
+def _library_fields(
+    results: Opened, measure: str, samples: int, inputs: str, shapes: Shapes
+) -> list[tuple[str, Array]]:
     """A curve for each result, expert and feature of one of the library's measures."""
     from phasegrid.results import Results, load
 
@@ -221,26 +234,28 @@ def _library_fields(results: Opened, measure: str, samples: int, inputs: str) ->
     made = getattr(models, measure)(**asked)
     fields = []
     for name, values in zip(row.results, made if len(row.results) > 1 else [made], strict=True):
-        extents = values.shape[values.ndim - len(row.extents) :]
+        there = zip(row.extents, values.shape[values.ndim - len(row.extents) :], strict=True)
+        extents = tuple(shapes.E.most if extent == "expert" else size for extent, size in there)
         for at in np.ndindex(extents):
             words = [name] if len(row.results) > 1 else []
             words += [f"{extent} {i + 1}" for extent, i, size in zip(row.extents, at, extents, strict=True) if size > 1]
-            fields.append((": ".join([results.label, *words]), np.asarray(values[(..., *at)], np.float64)))
+            fields.append((": ".join([shapes.label, *words]), np.asarray(values[(..., *at)], np.float64)))
     return fields
 
 
-def _fields(results: Opened, measure: str, samples: int, inputs: str, score: str = "paper") -> list[tuple[str, Array]]:
-    """(label, values over the grid): one field of a model's measure, or one for each of its experts."""
+def _fields(
+    results: Opened, measure: str, samples: int, inputs: str, shapes: Shapes, score: str = "paper"
+) -> list[tuple[str, Array]]:
+    """(label, values over the grid): one field of a model's measure, or one for each expert of models of `shapes`."""
     if measure == "features_per_dimension":
-        return [(results.label, _density_measures(results, samples, inputs) / results.top_k)]
+        return [(shapes.label, _density_measures(results, samples, inputs) / results.shapes.top_k)]
     if measure.endswith("loss"):  # the logarithm is of the mean over seeds
-        return [(results.label, results.array("final_losses" if "training" in measure else "reconstruction_losses"))]
+        return [(shapes.label, results.array("final_losses" if "training" in measure else "reconstruction_losses"))]
     if measure not in MEASURES:
-        return _library_fields(results, measure, samples, inputs)
-    weights = results.array("expert_weights")
+        return _library_fields(results, measure, samples, inputs, shapes)
+    weights, experts = results.weights, shapes.E.most
     values = measures.last_norm(weights) if measure == "norm" else measures.last_score(weights, score)
-    experts = weights.shape[-3]
-    names = [results.label] if experts == 1 else [f"{results.label}: expert {e + 1}" for e in range(experts)]
+    names = [shapes.label] if experts == 1 else [f"{shapes.label}: expert {e + 1}" for e in range(experts)]
     return [(name, values[..., e]) for e, name in enumerate(names)]
 
 
@@ -287,60 +302,76 @@ def curves_report(
     axis = axis or _axis_of(all_results[0])
     series, seeds = [], 1
     for results in all_results:
-        for label, field in _fields(results, measure, samples, inputs):
-            values = _along(results, axis, fixed, field)
+        block = _block(results, axis, fixed)
+        for label, field in _fields(results, measure, samples, inputs, results.shapes.at(block)):
+            values = _along(results, axis, block, field)
             mean, sd = _mean_and_sd(values, logarithm=measure.startswith("log"))
             series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd)})
             seeds = max(seeds, values.shape[1])
     at = _same_axis(all_results, axis)
-    return _report("curves", {"x": AXES[axis], "y": label_of_measure, "at": _nulls(at), "series": series}, seeds)
+    picture = {"x": AXES[axis], "y": label_of_measure, "at": _nulls(at), "series": series}
+    return _report("curves", {**picture, "counts": axis in SHAPE_AXES}, seeds)
 
 
 def phase_lines_report(source: Source, score: str, starved: bool) -> Report:
     """The last feature's norm and score over the one axis of more than one value, seeds aside; a curve an expert."""
     results = opened(source)
     axis = _axis_of(results)
-    experts = results.array("expert_weights").shape[-3]
+    block = _block(results, axis, {})
+    shapes = results.shapes.at(block)
+    experts = shapes.E.most
     if experts > len(MARKERS):
         raise InputError(
             f"{results.place}: lines of {experts} experts; at most {len(MARKERS)} can be told apart: draw "
             'pictures.curves(measure="loss"), or the features of one cell'
         )
-    hungry = np.zeros((*(values.size for values in results.axes.values()), experts), bool)
+    hungry = np.zeros(results.weights.shape[:-2], bool)
     if starved and "router_weights" in results.arrays:
         router = results.array("router_weights")
-        hungry = measures.starved_experts(router, results.top_k, results.feature_sparsities)
+        hungry = measures.starved_experts(router, results.shapes.top_k, results.feature_sparsities)
     seeds, fields = 1, []
     for measure in ("norm", "score"):
         series = []
-        for e, (_, field) in enumerate(_fields(results, measure, 1, "nonzero", score)):
-            values = _along(results, axis, {}, field)
+        for e, (_, field) in enumerate(_fields(results, measure, 1, "nonzero", shapes, score)):
+            values = _along(results, axis, block, field)
             mean, sd = _mean_and_sd(values)
-            few = _along(results, axis, {}, hungry[..., e]).mean(axis=1) > 0.5
+            few = _along(results, axis, block, hungry[..., e]).mean(axis=1) > 0.5
             label = "dense" if experts == 1 else f"expert {e + 1}"
             series.append({"label": label, "mean": _nulls(mean), "sd": _nulls(sd), "starved": few.astype(int).tolist()})
             seeds = max(seeds, values.shape[1])
         fields.append({"measure": measure, "series": series})
     at = np.sort(results.axes[axis])
-    picture = {"title": results.label, "x": AXES[axis], "at": _nulls(at), "score": score, "fields": fields}
+    picture = {"title": shapes.label, "x": AXES[axis], "at": _nulls(at), "score": score, "fields": fields}
+    picture["counts"] = axis in SHAPE_AXES
     return _report("phase_lines", picture, seeds)
 
 
+def _each_shape(results: Opened) -> list[Block]:
+    """What lies along the sparsities, for each shape of models."""
+    varied = [name for name in SHAPE_AXES if name in results.axes and results.axes[name].size > 1]
+    extents = tuple(results.axes[name].size for name in varied)
+    blocks = [_block(results, "sparsity", dict(zip(varied, at, strict=True))) for at in np.ndindex(extents)]
+    return [block for block in blocks if results.shapes.at(block).exist.all()]
+
+
 def _density_report(
-    figure: str, sources: Sequence[Source], entry: Callable[[Opened, Callable[[Array], Array]], dict[str, Any]]
+    figure: str,
+    sources: Sequence[Source],
+    measure: Callable[[Opened], Array],
+    entry: Callable[[Array, int], dict[str, Any]],
 ) -> Report:
-    """Over the inverse density; `entry` makes the numbers of a curve, and is given what reads a field along it."""
+    """A measure over the inverse density, a curve for each shape; `entry` makes its numbers, (values, seeds) of models
+    of k.
+    """
     all_results = _open_all(sources)
     series, seeds = [], 1
     for results in all_results:
-
-        def along(field: Array, results: Opened = results) -> Array:
-            nonlocal seeds
-            values = _along(results, "sparsity", {}, field)
+        shapes = results.shapes
+        blocks, field = _each_shape(results), measure(results)
+        for block in blocks:
+            values, own = _along(results, "sparsity", block, field), shapes.at(block)
             seeds = max(seeds, values.shape[1])
-            return values
-
-        series.append({"label": results.label, **entry(results, along)})
+            series.append({"label": own.label, **entry(values, own.k.most)})
     density = 1 / (1 - _same_axis(all_results, "sparsity"))
     return _report(figure, {"inverse_density": _nulls(density), "series": series}, seeds)
 
@@ -348,20 +379,19 @@ def _density_report(
 def features_per_dimension_report(sources: Sequence[Source], samples: int, inputs: str) -> Report:
     """Figure 3, with and without the authors' factor 1 / k; bands where there is an axis seed."""
 
-    def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
-        mean, sd = _mean_and_sd(along(_density_measures(results, samples, inputs)))
-        k = results.top_k
+    def entry(values: Array, k: int) -> dict[str, Any]:
+        mean, sd = _mean_and_sd(values)
         fields = {"mean": mean / k, "sd": sd / k, "mean_without_1_k": mean}
-        return {**{name: _nulls(values) for name, values in fields.items()}, "without_1_k_differs": k > 1}
+        return {**{name: _nulls(numbers) for name, numbers in fields.items()}, "without_1_k_differs": k > 1}
 
-    return _density_report("fig3", sources, entry)
+    return _density_report("fig3", sources, lambda results: _density_measures(results, samples, inputs), entry)
 
 
 def losses_report(sources: Sequence[Source]) -> Report:
     """Figure 7: the natural logarithm of the mean reconstruction loss over the seeds."""
 
-    def entry(results: Opened, along: Callable[[Array], Array]) -> dict[str, Any]:
-        mean, sd = _mean_and_sd(along(results.array("reconstruction_losses")), logarithm=True)
+    def entry(values: Array, k: int) -> dict[str, Any]:
+        mean, sd = _mean_and_sd(values, logarithm=True)
         return {"log_loss": _nulls(mean), "sd": _nulls(sd)}
 
-    return _density_report("fig7", sources, entry)
+    return _density_report("fig7", sources, lambda results: results.array("reconstruction_losses"), entry)

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
+from phasegrid.arrays import SHAPE_AXES
 from phasegrid.pictures.measures import Array
 
 EVEN = 1.6  # the largest step over the smallest, up to which values count as evenly spaced
@@ -49,10 +50,12 @@ class Scale:
         return cell_edges(self.values if self.kind == "linear" else np.arange(len(self.values), dtype=float))
 
     def ticks(self, parts: int) -> Array:
-        """About `parts` values to name; of equal cells their places."""
+        """About `parts` values to name, of counts those that are there; of equal cells their places."""
+        some = np.unique(np.linspace(0, len(self.values) - 1, min(len(self.values), parts + 1)).round())
         if self.kind == "cells":
-            count = min(len(self.values), parts + 1)
-            return np.unique(np.linspace(0, len(self.values) - 1, count).round())
+            return some
+        if self.name in SHAPE_AXES:
+            return np.asarray(self.values[some.astype(int)])
         return axis_ticks(self.values, parts) if self.kind == "linear" else log_ticks(self.values, parts)
 
     def _share(self, at: float) -> float:

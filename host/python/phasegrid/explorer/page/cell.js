@@ -53,14 +53,15 @@ const restartList = (losses, kept, kind) => {
 
 // Measures of some features in every expert: a row each.
 const measureTable = (results, cell, snapshot, features) => {
+  const { E, n, m } = results.shapeOf(cell);
   const numbers = (e, i) => {
     const W = results.expert(cell, e, snapshot);
     return [featureNorm, interference, dimensionality].map((measure) =>
-      element("td", { textContent: fixed(measure(W, results.n, results.m, i)) }));
+      element("td", { textContent: fixed(measure(W, n, m, i)) }));
   };
-  const rows = Array.from({ length: results.E }, (_, e) => features.map((i) => element("tr",
+  const rows = Array.from({ length: E }, (_, e) => features.map((i) => element("tr",
     { className: i === featureOf(results) && features.length > 1 ? "chosen" : "" },
-    element("th", { scope: "row", textContent: results.E > 1 ? `expert ${e + 1}, feature ${i + 1}` : `feature ${i + 1}` }),
+    element("th", { scope: "row", textContent: E > 1 ? `expert ${e + 1}, feature ${i + 1}` : `feature ${i + 1}` }),
     ...numbers(e, i)))).flat();
   const heads = ["", "norm", "interference", "dimensionality"].map((text) =>
     element("th", { scope: "col", textContent: text }));
@@ -70,7 +71,7 @@ const measureTable = (results, cell, snapshot, features) => {
 
 // The share of the non-zero inputs that each of a few experts gets.
 const usagePairs = (results, cell, snapshot) => {
-  const usage = results.E > 1 && results.E <= 8 ? usageOf(results, cell, snapshot) : null;
+  const { E } = results.shapeOf(cell), usage = E > 1 && E <= 8 ? usageOf(results, cell, snapshot) : null;
   if (!usage) return [];
   const shares = usage.active.map((share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`);
   return [["experts get, of the non-zero inputs", shares.join(" · ")]];
@@ -98,16 +99,16 @@ const describeCell = (results, cell, full) => {
     parts.push(element("p", { className: "none", textContent: `No model: ${ended}.` }));
     return parts;
   }
-  const every = Array.from({ length: results.n }, (_, i) => i);
+  const { E, n } = results.shapeOf(cell), every = Array.from({ length: n }, (_, i) => i);
   parts.push(facts([["features per dimension", fixed(QUANTITIES.features_per_dimension.of(results, cell, 0, 0, snapshot))],
     ["capacity", fixed(QUANTITIES.capacity.of(results, cell, 0, 0, snapshot))],
     ...usagePairs(results, cell, snapshot)]));
-  const features = full || results.n * results.E <= 9 ? every : [featureOf(results)];
+  const features = full || n * E <= 9 ? every : [featureOf(results)];
   const table = measureTable(results, cell, snapshot, features);
-  if (full && results.n * results.E > 12) {
-    const summary = element("summary", { textContent: `Measures of all ${results.n} features` });
+  if (full && n * E > 12) {
+    const summary = element("summary", { textContent: `Measures of all ${n} features` });
     parts.push(element("details", {}, summary, table));
-  } else if (full || results.E <= 8) {
+  } else if (full || E <= 8) {
     parts.push(table);
   }
   return parts;

@@ -1,22 +1,24 @@
 // The phase diagram of one results: a panel an expert, a cell a setting.
 
-// Numbers of every panel: {e, values [row][column]}, or for phases {e, norm, score}; null where there is none. Where the
-// expert may be starved, {.., starved [row][column]}.
+// Numbers of every panel: {e, values [row][column]}, or for phases {e, norm, score}; null where there is none, as where the
+// cell's model has no such expert. Where the expert may be starved, {.., starved [row][column]}.
 const panelsOf = (results) => {
   const { perExpert, of } = QUANTITIES[state.quantity], cells = gridOf(results);
-  const snapshot = snapshotOf(results), feature = featureOf(results), { n, m } = results;
-  const table = (value) => cells.map((row) => row.map((cell) => {
-    const number = results.trained(cell, snapshot) ? value(cell) : null;
-    return typeof number === "number" && !Number.isFinite(number) ? null : number;
-  }));
-  return Array.from({ length: perExpert ? results.E : 1 }, (_, e) => ({
-    e,
-    ...(tellsStarved(results) ? { starved: table((cell) => starved(results, cell, e, snapshot)) } : {}),
-    ...(state.quantity === "phase" ? {
-      norm: table((cell) => featureNorm(results.expert(cell, e, snapshot), n, m, feature)),
-      score: table((cell) => score(results.expert(cell, e, snapshot), n, m, feature, state.score)),
-    } : { values: table((cell) => of(results, cell, e, feature, snapshot)) }),
-  }));
+  const snapshot = snapshotOf(results), feature = featureOf(results), { n } = results;
+  return Array.from({ length: perExpert ? results.E : 1 }, (_, e) => {
+    const table = (value) => cells.map((row) => row.map((cell) => {
+      const { E, m } = results.shapeOf(cell), number = e < E && results.trained(cell, snapshot) ? value(cell, m) : null;
+      return typeof number === "number" && !Number.isFinite(number) ? null : number;
+    }));
+    return {
+      e,
+      ...(tellsStarved(results) ? { starved: table((cell) => starved(results, cell, e, snapshot)) } : {}),
+      ...(state.quantity === "phase" ? {
+        norm: table((cell, m) => featureNorm(results.expert(cell, e, snapshot), n, m, feature)),
+        score: table((cell, m) => score(results.expert(cell, e, snapshot), n, m, feature, state.score)),
+      } : { values: table((cell) => of(results, cell, e, feature, snapshot)) }),
+    };
+  });
 };
 
 const extremes = (tables) => {
@@ -123,7 +125,7 @@ const drawDiagram = (div, results, panels, scaleOf) => {
       title: told ? { text: words(state.y), standoff: 6 } : undefined,
     };
     if (QUANTITIES[state.quantity].perExpert) {
-      layout.annotations.push(panelTitle(grid, i, results.E === 1 ? "dense" : `expert ${panel.e + 1}`));
+      layout.annotations.push(panelTitle(grid, i, expertTitle(results, panel.e)));
     }
     const hatch = panel.starved && hatching(panel.starved, grid.wide, grid.tall);
     if (hatch) hatches.push({ ...hatch, ...axes });

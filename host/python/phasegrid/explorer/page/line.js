@@ -77,7 +77,7 @@ const drawLine = (div, results, line, panels, scaleOf) => {
       ticklen: 3, tickcolor: FRAME, showgrid: true, gridcolor: FAINT,
     };
     if (QUANTITIES[state.quantity].perExpert) {
-      layout.annotations.push(panelTitle(grid, i, results.E === 1 ? "dense" : `expert ${panel.e + 1}`));
+      layout.annotations.push(panelTitle(grid, i, expertTitle(results, panel.e)));
     }
     const y = (phase ? panel.norm : panel.values).flat(), fill = coloursOf(panel, scale).flat();
     const hungry = panel.starved?.flat() ?? [];

@@ -53,9 +53,6 @@ const drawHeads = () => {
     const head = boxes.heads[side];
     if (!results) return;
     for (const kind of ["diagram", "cell", "model", "router", "training"]) boxes[kind][side].dataset.name = results.title;
-    boxes.model[side].classList.toggle("many", results.E > 4);
-    boxes.directions[side].previousSibling.textContent = showsNorms(results) ?
-      "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
     const options = state.all.map((candidate) => option(candidate.at, candidate.title));
     if (side === 1) options.push(option("none", "nothing beside"));
     const name = state.all.length === 1 ? (document.title === results.title ? "" : element("b", { textContent: results.title })) :
@@ -96,10 +93,15 @@ const drawModels = () => {
   const reach = largestWeight(there, thereCells), gramLargest = gramReach(there, thereCells);
   const drawn = list.flatMap((results, side) => {
     if (!results) return [];
+    const shape = results.shapeOf(cells[side]);
+    boxes.model[side].classList.toggle("many", shape.E > 4);
+    boxes.directions[side].previousSibling.textContent = showsNorms(shape) ?
+      "Norms ‖Wᵢ‖, coloured by dimensionality Dᵢ" : "Directions: rows Wᵢ";
     const draw = { directions: () => drawDirections(boxes.directions[side], results, cells[side], reach),
       gram: () => drawGram(boxes.gram[side], results, cells[side], gramLargest),
       router: () => drawRouter(boxes.router[side], results, cells[side]) };
-    return [...Object.entries(draw).map(([kind, make]) => have[side] ? make() : say(boxes[kind][side], "No model in this cell.")),
+    return [...Object.entries(draw).map(([kind, make]) => have[side] ? make() : say(boxes[kind][side],
+      results.exists(cells[side]) ? "No model in this cell." : `No model: ${results.reason(cells[side])}.`)),
       drawTraining(boxes.training[side], results, cells[side])];
   });
   byId("router").parentElement.hidden = both().every((results) => results.E === 1);
@@ -259,8 +261,12 @@ const start = async () => {
   document.documentElement.dataset.ready = "yes";
 };
 
-// For the browser's console: the results, what is shown, and the measures.
+// For the browser's console: the results, what is shown, the measures, and a cell to choose.
 window.phasegrid = { state, featureNorm, interference, dimensionality, score, gram, routerRegions, panelsOf,
   scalesOf, coloursOf, placeOf, usageOf, turned,
+  chooseCell: (at, cell) => {
+    choose(state.all[at], cell);
+    redraw({});
+  },
   busy: () => pending !== null || working > 0 || addresses.timer !== null };
 start();

@@ -13,37 +13,38 @@ const largestWeight = (results, cells) => {
 // Directions that cannot be drawn, or too many to: norms as bars instead.
 const showsNorms = ({ n, m }) => m > 3 || m === 1 && n > 24;
 
-const expertTitle = (results, e) => results.E === 1 ? "dense" : `expert ${e + 1}`;
+// Of a shape, or of results by their largest.
+const expertTitle = ({ E }, e) => E === 1 ? "dense" : `expert ${e + 1}`;
 
 // What a feature's numbers are when the pointer is on it.
-const featureWords = (results, W, i) => `feature ${i + 1}<br>norm ${fixed(featureNorm(W, results.n, results.m, i))}<br>` +
-  `interference ${fixed(interference(W, results.n, results.m, i))}<br>` +
-  `dimensionality ${fixed(dimensionality(W, results.n, results.m, i))}<extra></extra>`;
+const featureWords = ({ n, m }, W, i) => `feature ${i + 1}<br>norm ${fixed(featureNorm(W, n, m, i))}<br>` +
+  `interference ${fixed(interference(W, n, m, i))}<br>` +
+  `dimensionality ${fixed(dimensionality(W, n, m, i))}<extra></extra>`;
 
 // m = 1: an arrow a feature along the one direction, below each other.
-const lines = (results, W, e, reach) => {
-  const traces = Array.from({ length: results.n }, (_, i) => ({
-    type: "scatter", mode: "lines+markers", x: [0, W[i]], y: [i, i], hovertemplate: featureWords(results, W, i),
-    line: { color: featureColour(state, i, results.n), width: i === featureOf(results) ? 5 : 3 },
-    marker: { size: [0, i === featureOf(results) ? 11 : 9], color: featureColour(state, i, results.n),
+const lines = (shape, W, e, reach) => {
+  const { n } = shape, traces = Array.from({ length: n }, (_, i) => ({
+    type: "scatter", mode: "lines+markers", x: [0, W[i]], y: [i, i], hovertemplate: featureWords(shape, W, i),
+    line: { color: featureColour(state, i, n), width: i === featureOf(shape) ? 5 : 3 },
+    marker: { size: [0, i === featureOf(shape) ? 11 : 9], color: featureColour(state, i, n),
       symbol: W[i] < 0 ? "triangle-left" : "triangle-right" },
   }));
   return { traces,
     x: { range: [-reach, reach], nticks: 5, zeroline: true, zerolinecolor: FRAME, showgrid: true, gridcolor: FAINT },
-    y: { range: [results.n - 0.4, -0.6], ...featureAxis(results.n, 8) } };
+    y: { range: [n - 0.4, -0.6], ...featureAxis(n, 8) } };
 };
 
 // m = 2: arrows in the plane, with the unit circle.
-const arrows = (results, W, e, reach) => {
+const arrows = (shape, W, e, reach) => {
   const angles = Array.from({ length: 73 }, (_, i) => i * Math.PI / 36);
   const circle = { type: "scatter", mode: "lines", x: angles.map(Math.cos), y: angles.map(Math.sin), hoverinfo: "skip",
     line: { color: FAINT, width: 1.2, dash: "dot" } };
-  const traces = Array.from({ length: results.n }, (_, i) => {
-    const color = featureColour(state, i, results.n), heavy = i === featureOf(results);
+  const { n } = shape, traces = Array.from({ length: n }, (_, i) => {
+    const color = featureColour(state, i, n), heavy = i === featureOf(shape);
     return {
-      type: "scatter", mode: results.n <= 8 ? "lines+markers+text" : "lines+markers", x: [0, W[2 * i]], y: [0, W[2 * i + 1]],
+      type: "scatter", mode: n <= 8 ? "lines+markers+text" : "lines+markers", x: [0, W[2 * i]], y: [0, W[2 * i + 1]],
       line: { color, width: heavy ? 4 : 2.5 }, marker: { color, size: [0, heavy ? 9 : 7] },
-      text: ["", `${i + 1}`], textfont: { color: INK, size: 13 }, hovertemplate: featureWords(results, W, i),
+      text: ["", `${i + 1}`], textfont: { color: INK, size: 13 }, hovertemplate: featureWords(shape, W, i),
       textposition: W[2 * i + 1] < 0 ? "bottom center" : "top center", cliponaxis: false,
     };
   });
@@ -52,9 +53,9 @@ const arrows = (results, W, e, reach) => {
 };
 
 // Norms as bars, their colour the feature dimensionality.
-const bars = (results, W, e, reach) => {
-  const features = Array.from({ length: results.n }, (_, i) => i);
-  const measure = (of) => features.map((i) => of(W, results.n, results.m, i));
+const bars = ({ E, n, m }, W, e, reach) => {
+  const features = Array.from({ length: n }, (_, i) => i);
+  const measure = (of) => features.map((i) => of(W, n, m, i));
   const shared = measure(interference), alone = measure(dimensionality), ramp = [...palette(state).ramp].reverse();
   return {
     traces: [{
@@ -62,33 +63,33 @@ const bars = (results, W, e, reach) => {
       marker: { color: alone.map((share) => `rgb(${onRamp(ramp, share).join(",")})`) },
       hovertemplate: "feature %{x}<br>norm %{y:.3f}<br>interference %{customdata[0]:.3f}<br>" +
         "dimensionality %{customdata[1]:.3f}<extra></extra>",
-    }, ...(e === results.E - 1 ? [colourBar(120, 0, 1, ramp, "D<sub>i</sub>")] : [])],
-    x: { range: [0.3, results.n + 0.7], nticks: 6 }, y: { range: [0, reach], nticks: 5 },
+    }, ...(e === E - 1 ? [colourBar(120, 0, 1, ramp, "D<sub>i</sub>")] : [])],
+    x: { range: [0.3, n + 0.7], nticks: 6 }, y: { range: [0, reach], nticks: 5 },
   };
 };
 
 const drawFlat = (div, results, cell, make, look) => {
-  const grid = panelGrid(div.clientWidth, results.E, look);
+  const shape = results.shapeOf(cell), grid = panelGrid(div.clientWidth, shape.E, look);
   const layout = { ...baseLayout(grid), bargap: 0.15 };
   const traces = [];
-  for (let e = 0; e < results.E; ++e) {
-    const made = make(results, results.expert(cell, e, snapshotOf(results)), e, look.reach), domain = grid.domain(e);
+  for (let e = 0; e < shape.E; ++e) {
+    const made = make(shape, results.expert(cell, e, snapshotOf(results)), e, look.reach), domain = grid.domain(e);
     const ticks = { ticks: "outside", ticklen: 3, tickcolor: FRAME };
     layout[axisKey("x", e)] = { ...frame, ...ticks, tickangle: 0, ...made.x, domain: domain.x, anchor: axisRef("y", e),
       title: domain.last && look.xTitle ? { text: look.xTitle, standoff: 4 } : undefined };
     layout[axisKey("y", e)] = { ...frame, ...ticks, ...made.y, domain: domain.y, anchor: axisRef("x", e),
       showticklabels: domain.first,
       title: domain.first && look.yTitle ? { text: look.yTitle, standoff: 5 } : undefined };
-    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
+    layout.annotations.push(panelTitle(grid, e, expertTitle(shape, e)));
     traces.push(...made.traces.map((trace) => ({ ...trace, xaxis: axisRef("x", e), yaxis: axisRef("y", e) })));
   }
   return plot(div, traces, layout);
 };
 
 const drawDirections = (div, results, cell, reach) => {
-  const { n, m, E } = results;
+  const shape = results.shapeOf(cell), { n, m, E } = shape;
   if (m === 3) return drawSpace(div, results, cell, reach);
-  if (m === 1 && !showsNorms(results)) {
+  if (m === 1 && !showsNorms(shape)) {
     return drawFlat(div, results, cell, lines, { reach: reach * 1.12, aspect: 0.62, most: 380, tallest: 60 + 26 * n,
       columns: 5, gapX: 14, margin: { l: 58 }, yTitle: "feature" });
   }
@@ -106,7 +107,7 @@ const drawDirections = (div, results, cell, reach) => {
 
 // W W^T of every expert, and its biases as a column beside.
 const drawGram = (div, results, cell, reach) => {
-  const { n, m, E } = results, biases = results.biases(cell, snapshotOf(results));
+  const shape = results.shapeOf(cell), { n, m, E } = shape, biases = results.biases(cell, snapshotOf(results));
   const grid = panelGrid(div.clientWidth, E, {
     least: 96, most: 300, gapX: 16, gapY: 48, columns: 5, margin: { l: 40, b: 30, r: 66 }, aspect: n / (n + (biases ? 1.5 : 0)),
   });
@@ -133,7 +134,7 @@ const drawGram = (div, results, cell, reach) => {
       ticktext: [...ticks.ticktext, "b"] };
     layout[axisKey("y", e)] = { ...frame, showline: false, domain: domain.y, anchor: axisRef("x", e), range: [n - 0.5, -0.5],
       ...ticks, showticklabels: domain.first };
-    layout.annotations.push(panelTitle(grid, e, expertTitle(results, e)));
+    layout.annotations.push(panelTitle(grid, e, expertTitle(shape, e)));
   }
   return plot(div, traces, layout);
 };
@@ -142,7 +143,7 @@ const drawGram = (div, results, cell, reach) => {
 const gramReach = (list, cells) => {
   let reach = 0.5;
   list.forEach((results, side) => {
-    const { n, m, E } = results, snapshot = snapshotOf(results);
+    const { n, m, E } = results.shapeOf(cells[side]), snapshot = snapshotOf(results);
     for (let e = 0; e < E; ++e) {
       for (const row of gram(results.expert(cells[side], e, snapshot), n, m)) for (const v of row) reach = Math.max(reach, Math.abs(v));
     }

@@ -15,15 +15,15 @@ const QUANTITIES = {
   training_loss: { title: "Training loss", of: (r, cell, e, i, t) => r.loss(cell, t, "training") },
   norm: {
     title: "Norm ‖Wᵢ‖", perExpert: true, ofFeature: true, range: (low, high) => [0, high],
-    of: (r, cell, e, i, t) => featureNorm(r.expert(cell, e, t), r.n, r.m, i),
+    of: (r, cell, e, i, t) => featureNorm(r.expert(cell, e, t), r.n, r.shapeOf(cell).m, i),
   },
   interference: {
     title: "Interference Σⱼ≠ᵢ(Ŵᵢ·Wⱼ)²", perExpert: true, ofFeature: true, range: (low, high) => [0, high],
-    of: (r, cell, e, i, t) => interference(r.expert(cell, e, t), r.n, r.m, i),
+    of: (r, cell, e, i, t) => interference(r.expert(cell, e, t), r.n, r.shapeOf(cell).m, i),
   },
   dimensionality: {
     title: "Feature dimensionality Dᵢ", perExpert: true, ofFeature: true, range: () => [0, 1],
-    of: (r, cell, e, i, t) => dimensionality(r.expert(cell, e, t), r.n, r.m, i),
+    of: (r, cell, e, i, t) => dimensionality(r.expert(cell, e, t), r.n, r.shapeOf(cell).m, i),
   },
   usage: {
     title: "Usage: share of non-zero inputs", perExpert: true, range: () => [0, 1], lacking: lacksUsage,
@@ -32,13 +32,16 @@ const QUANTITIES = {
   features_per_dimension: {
     title: "Features per dimension", range: (low, high) => [0, high], lacking: lacksUsage,
     of: (r, cell, e, i, t) => {
-      const gate = usageOf(r, cell, t)?.gate;
-      return gate ? featuresPerDimension(r.weights(cell, t), gate, r.n, r.m, r.topK) : NaN;
+      const gate = usageOf(r, cell, t)?.gate, { n, m, topK } = r.shapeOf(cell);
+      return gate ? featuresPerDimension(r.weights(cell, t), gate, n, m, topK) : NaN;
     },
   },
   capacity: {
     title: "Capacity Σₑ Σᵢ Dᵢ", range: (low, high) => [0, high],
-    of: (r, cell, e, i, t) => capacity(r.weights(cell, t), r.E, r.n, r.m),
+    of: (r, cell, e, i, t) => {
+      const { E, n, m } = r.shapeOf(cell);
+      return capacity(r.weights(cell, t), E, n, m);
+    },
   },
 };
 

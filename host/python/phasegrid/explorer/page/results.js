@@ -12,21 +12,23 @@ const LOSSES = {
 const short = (value) => value === null || value === undefined ? "own" : Number.isNaN(value) ? "–" :
   Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6 || value === 0 ? String(Number(value.toPrecision(4))) :
   value.toExponential(1).replace("e+", "e");
-const words = (name) => name.replaceAll("_", " ");
+const COUNTS = { n_hidden: "hidden units", n_experts: "experts", top_k: "top k" };
+const words = (name) => COUNTS[name] ?? name.replaceAll("_", " ");
 
 class Results {
   constructor(header, at) {
     Object.assign(this, { at, name: header.name, title: header.title, dimensions: header.dimensions, config: header.config });
     const { E, n, m, k = 0, T = 0 } = header.extents;
-    Object.assign(this, { E, n, m, restarts: k, layout: header.arrays });
+    Object.assign(this, { E, n, m, restarts: k, layout: header.arrays });  // E and m: of the largest model
     // Numbers of each part of a model's parameters.
     this.sizes = Object.fromEntries(Object.entries(header.parts).map(([part, letters]) =>
       [part, [...letters].reduce((size, letter) => size * header.extents[letter], 1)]));
-    this.topK = this.config.model?.top_k ?? 1;
     this.extents = this.dimensions.map((dimension) => dimension.values.length);
     this.cells = this.extents.reduce((a, b) => a * b, 1);
     this.snapshots = T;
     this.arrays = null;
+    this.shape = { E, n, m, topK: this.config.model?.top_k ?? 1 };
+    this.shapes = this.dimensions.some(({ name }) => name in COUNTS) ? new Map() : null;
   }
 
   // What the block of base64 text holds, once; a promise.
@@ -86,6 +88,22 @@ class Results {
     return Object.fromEntries(settings);
   }
 
+  // The shape {E, n, m, topK} of a cell's model, where axes change it smaller than there is room for in the arrays.
+  shapeOf(cell) {
+    if (!this.shapes) return this.shape;
+    if (!this.shapes.has(cell)) {
+      const { n_experts: E, n_hidden: m, top_k: topK } = { n_experts: this.E, n_hidden: this.m, top_k: this.shape.topK,
+        ...this.settingsOf(cell) };
+      this.shapes.set(cell, { E, n: this.n, m, topK });
+    }
+    return this.shapes.get(cell);
+  }
+  // Whether there are such models.
+  exists(cell) {
+    const { E, topK } = this.shapeOf(cell);
+    return topK <= E;
+  }
+
   // The index of the last snapshot taken by a step; null for the end of training (step null, or no snapshots).
   snapshotAt(step) {
     if (step === null || !this.hasSnapshots) return null;
@@ -101,14 +119,25 @@ class Results {
     const shots = this.arrays[`snapshot_${key}`], at = cell * this.snapshots + snapshot;
     return shots ? shots.subarray(at * size, (at + 1) * size) : null;
   }
-  // Of the kept model: W [E][n][m], G [E][n], b [E][n]; NaN where none was kept, null where the file has none.
-  weights(cell, snapshot = null) { return this.part("expert_weights", cell, snapshot); }
-  expert(cell, e, snapshot = null) {
-    const size = this.n * this.m;
-    return this.weights(cell, snapshot).subarray(e * size, (e + 1) * size);
+  // Of the kept model, of its own E and m: W [E][n][m], G [E][n], b [E][n]; NaN where none was kept, null where the file
+  // has none.
+  weights(cell, snapshot = null) {
+    return this.ownRows(cell, 0, this.shapeOf(cell).E, snapshot);
   }
-  router(cell, snapshot = null) { return this.part("router_weights", cell, snapshot); }
-  biases(cell, snapshot = null) { return this.part("biases", cell, snapshot); }
+  expert(cell, e, snapshot = null) { return this.ownRows(cell, e, e + 1, snapshot); }
+  // Rows of W, of m numbers, of the experts from .. to.
+  ownRows(cell, from, to, snapshot) {
+    const { n, m } = this.shapeOf(cell), size = n * this.m;
+    const rows = this.part("expert_weights", cell, snapshot).subarray(from * size, to * size);
+    return m === this.m ? rows :
+      Float32Array.from({ length: (to - from) * n * m }, (_, at) => rows[Math.floor(at / m) * this.m + at % m]);
+  }
+  ofExperts(key, cell, snapshot) {
+    const { E, n } = this.shapeOf(cell);
+    return this.part(key, cell, snapshot)?.subarray(0, E * n) ?? null;
+  }
+  router(cell, snapshot = null) { return this.ofExperts("router_weights", cell, snapshot); }
+  biases(cell, snapshot = null) { return this.ofExperts("biases", cell, snapshot); }
 
   // The kept restart; -1 where none was, or where the file does not say.
   kept(cell) { return this.has("kept") ? this.arrays.kept[cell] : -1; }
@@ -137,10 +166,12 @@ class Results {
   get lossWords() { return `${this.lossKinds[0]} loss`; }
   // Whether the cell holds a model.
   trained(cell, snapshot = null) {
-    return Number.isFinite(this.loss(cell, snapshot, "training")) && Number.isFinite(this.weights(cell, snapshot)[0]);
+    return Number.isFinite(this.loss(cell, snapshot, "training")) && this.exists(cell) &&
+      Number.isFinite(this.part("expert_weights", cell, snapshot)[0]);
   }
   // Why a cell holds none.
   reason(cell) {
+    if (!this.exists(cell)) return "top_k above n_experts";
     if (!this.has("status")) return "not trained";
     const status = Array.from(this.arrays.status.subarray(cell * this.restarts, (cell + 1) * this.restarts));
     if (status.some((value) => value < 0)) return "not trained yet";

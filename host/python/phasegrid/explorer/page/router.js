@@ -5,8 +5,8 @@ const setWords = (experts) => experts.map((e) => e + 1).join(" + ");
 const regionColour = (experts, at) => rgb(seriesColour(state, experts.length === 1 ? experts[0] : at));
 
 // n = 2: regions of the square of inputs; n = 3: of the triangle of directions.
-const drawRegions = (div, results, G) => {
-  const { n, E, topK } = results, regions = routerRegions(G, E, n, topK);
+const drawRegions = (div, { n, E, topK }, G) => {
+  const regions = routerRegions(G, E, n, topK);
   const width = div.clientWidth, size = Math.min(250, width - 190);
   const margin = { l: 52, t: n === 3 ? 30 : 12, b: n === 3 ? 34 : 42, r: Math.max(20, width - size - 52) };
   const tall = n === 3 ? size * Math.sqrt(3) / 2 : size;
@@ -35,7 +35,7 @@ const drawRegions = (div, results, G) => {
 
 // Any n: router weights, and how much of the inputs each expert gets.
 const drawWeights = (div, results, cell, G) => {
-  const { n, E } = results, width = div.clientWidth, usage = usageOf(results, cell, snapshotOf(results));
+  const { n, E } = results.shapeOf(cell), width = div.clientWidth, usage = usageOf(results, cell, snapshotOf(results));
   const rows = Array.from({ length: E }, (_, e) => Array.from(G.subarray(e * n, (e + 1) * n)));
   const reach = Math.max(0.1, ...rows.flat().map(Math.abs));
   const experts = rows.map((_, e) => e + 1), height = Math.max(150, 18 * E + 40) + 40;
@@ -66,10 +66,11 @@ const drawWeights = (div, results, cell, G) => {
 };
 
 const drawRouter = (div, results, cell) => {
-  if (results.E === 1) return say(div, "One expert takes every input: no router.");
+  const shape = results.shapeOf(cell);
+  if (shape.E === 1) return say(div, "One expert takes every input: no router.");
   const G = results.router(cell, snapshotOf(results));
   if (!G) return say(div, "This file has no router weights.");
-  return results.n in DOMAINS ? drawRegions(div, results, G) : drawWeights(div, results, cell, G);
+  return results.n in DOMAINS ? drawRegions(div, shape, G) : drawWeights(div, results, cell, G);
 };
 
 // What the drawings above are, for the section's heading.

@@ -62,13 +62,13 @@ const drawArrows = (svg, results, W, size, reach) => {
 };
 
 const drawSpace = (div, results, cell) => {
-  const { n, E } = results, snapshot = snapshotOf(results);
+  const shape = results.shapeOf(cell), { n, E } = shape, snapshot = snapshotOf(results);
   const grid = panelGrid(div.clientWidth, E, { least: 130, most: 340, gapX: 12, margin: { l: 4, r: 4 } });
   const size = Math.floor(grid.wide), experts = Array.from({ length: E }, (_, e) => results.expert(cell, e, snapshot));
   const reach = 1.15 * Math.max(1, ...experts.flatMap((W) => Array.from({ length: n }, (_, i) => featureNorm(W, n, 3, i))));
   const panels = experts.map((W, e) => {
     const svg = svgElement("svg", { width: size, height: size, viewBox: `0 0 ${size} ${size}`, "data-expert": e });
-    return { svg, figure: element("figure", {}, element("figcaption", { textContent: expertTitle(results, e) }), svg),
+    return { svg, figure: element("figure", {}, element("figcaption", { textContent: expertTitle(shape, e) }), svg),
       redraw: () => drawArrows(svg, results, W, size, reach) };
   });
   const space = element("div", { className: "space", tabIndex: 0, role: "application",

@@ -13,6 +13,7 @@ const drawTraining = (div, results, cell) => {
     const ticks = decades.flatMap((ten) => high / low > 1000 ? [ten] : [ten, 2 * ten, 5 * ten]);
     return { type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map(short) };
   };
+  if (!results.exists(cell)) return say(div, `No model: ${results.reason(cell)}.`);
   if (!results.has("all_losses")) return say(div, `Kept model: ${results.lossWords} ${lossWords(results.loss(cell))}; the file has no others.`);
   if (!losses.some(Number.isFinite)) return say(div, "No loss to draw: this cell is not trained.");
   if (!results.hasSnapshots && losses.length === 1) return say(div, `One restart, of ${results.lossWords} ${lossWords(losses[0])}.`);

@@ -82,13 +82,15 @@ const remembered = (map, key, make) => {
 
 // Usage in a cell; null where the file tells no router weights or no sparsity, or where there is no model.
 const usageOf = (results, cell, snapshot) => {
-  if (results.E === 1) return { active: [1], gate: [1] };
+  const { E, n, topK } = results.shapeOf(cell);
+  if (topK > E) return null;
+  if (E === 1) return { active: [1], gate: [1] };
   const G = results.router(cell, snapshot), sparsities = results.sparsities(cell);
   if (!G || !sparsities || !Number.isFinite(G[0])) return null;
   return remembered(usages, `${results.at} ${snapshot} ${cell}`, () => {
     const count = inputCount(results);
     const inputs = remembered(inputsBySparsity, `${count} ${sparsities}`, () => nonzeroInputs(sparsities, count));
-    return inputs && expertUsage(G, results.E, results.n, results.topK, inputs);
+    return inputs && expertUsage(G, E, n, topK, inputs);
   });
 };
 

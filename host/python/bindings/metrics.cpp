@@ -4,6 +4,7 @@
 #include "bindings.hpp"
 #include "measure/measures.hpp"
 #include "phasegrid/error.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid::python {
 namespace {
@@ -17,7 +18,12 @@ ModelView checked_model(const Results& results, std::int64_t cell) {
     throw InputError("cell must be a whole number from 0 to " + std::to_string(results.cells() - 1) + ", not " +
                      std::to_string(cell));
   }
-  return kept_model(results, static_cast<std::size_t>(cell));
+  const ModelView model = kept_model(results, static_cast<std::size_t>(cell));
+  if (!has_models(model.shape)) {
+    throw InputError("cell has no model: its top_k = " + std::to_string(model.shape.top_k) + " is above n_experts = " +
+                     std::to_string(model.shape.n_experts));
+  }
+  return model;
 }
 
 void check_inputs(const Results& results, const Floats& inputs) {

@@ -102,6 +102,14 @@ def test_equal_scores_go_to_the_lower_expert_in_torch(torch: Any) -> None:
         check(torch, tied, x=rng.integers(-1, 2, (200, 4)).astype(np.float32))
 
 
+def test_scores_that_float32_rounds_to_a_tie_are_told_apart_in_torch(torch: Any) -> None:
+    start = {"W": np.ones((2, 2, 1)), "b": [[0, 0], [1, 1]], "G": [[1, 0], [1, 1]]}
+    results = phasegrid.train(n_features=2, n_experts=2, sparsity=0.5, steps=0, restarts=1, initial=start)
+    x = np.array([[1, 2.0**-30]], np.float32)
+    assert results.route(0, x).experts.tolist() == [[1]]
+    check(torch, results, x=x)
+
+
 def test_parameters_have_the_librarys_names_and_are_trained_on(torch: Any, results: phasegrid.Results) -> None:
     model = results.to_torch((1, 0, 1))
     before = {name: np.array(getattr(results, name)[1, 0, 1]) for name in results.core.parts}

@@ -44,7 +44,7 @@ help:
 	@echo "make ptx                the compiled PTX of every kernel, executed and compared with the CPU's bits, where there is nvcc"
 	@echo "make ptx-mutations      how many of changed kernels that notices"
 	@echo "make ptx-counts         instructions of a sample, by kind, of Figure 4's shapes and the block mapping's"
-	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py beside them"
+	@echo "make peers              JAX and PyTorch, to run bench/compare_peers.py and the tests of to_torch (bench/peers/README.md)"
 	@echo "make deps               install what is missing (apt, pip); the others call it, fig4 and paper a smaller one"
 
 # apt_install PACKAGES: asks the package manager only for what is missing.
@@ -121,7 +121,7 @@ bench: everything
 	$(BUILD)/bench/tiny_cpu $(BENCH_ARGS)
 	$(BUILD)/bench/block_cpu $(BENCH_ARGS)
 
-# JAX and PyTorch, for bench/compare_peers.py; in an environment of their own, as they are large.
+# JAX and PyTorch, for bench/compare_peers.py and the tests of to_torch; in an environment of their own, as they are large.
 peers:
 	python3 -m venv .venv-peers
 	.venv-peers/bin/pip install -q --disable-pip-version-check -r bench/peers/requirements.txt

@@ -1,6 +1,7 @@
 """phasegrid beside JAX and PyTorch, in one run: same models, batches, steps and data; samples a second, and the ratios.
 
     make peers && .venv-peers/bin/python bench/compare_peers.py --out bench/results/peers_cpu_MACHINE.json
+    .venv-peers/bin/python bench/compare_peers.py --shapes groups dense1000 --peers jax --out peers_family_cpu.json
     python3 bench/compare_peers.py --device cuda --out peers_cuda.json
 
 Each shape's programs are started and compiled one after the other, which is reported and not counted; then they train

@@ -1,4 +1,5 @@
-"""What a run of ctest skipped, and whether it may: only for want of a GPU, of an instruction set or of the authors' files.
+"""What a run of ctest skipped, and whether it may: only for want of a GPU, of an instruction set, of the authors' files or
+of PyTorch, whose five gigabytes are no part of the tests' environment.
 
     ctest --output-junit FILE --test-output-size-passed 1000000 ..; python tests/skipped.py FILE
 
@@ -13,7 +14,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 # A part of the test's own sentence, and of the names of tests that CMake disables for the machine at hand.
-ALLOWED = (r"not run on a GPU: ", r"this machine has a GPU", r"no \S*/shared/\S+", r"The compiled PTX is not executed: ")
+ALLOWED = (r"not run on a GPU: ", r"this machine has a GPU", r"no \S*/shared/\S+", r"needs PyTorch \(make peers\)",
+           r"The compiled PTX is not executed: ")
 DISABLED = r"machine_test_(avx2|avx512)"  # this CPU cannot run it
 SKIPPED = re.compile(r"\[  SKIPPED \] \S|^SKIPPED \[|\b\d+ skipped\b|\bskipped=\d", re.MULTILINE)
 

@@ -20,6 +20,7 @@ class Skipped(unittest.TestCase):
     def test_reasons_that_are_allowed(self):
         self.assertEqual(self.verdict("gpu_test", "not run on a GPU: none\n[  SKIPPED ] Gpu.Trains (0 ms)"), [True])
         self.assertEqual(self.verdict("a", "SKIPPED [1] t.py:3: no /w/shared/faults/a.npz\n1 passed, 1 skipped"), [True])
+        self.assertEqual(self.verdict("python_handover", "SKIPPED [9] t.py:3: needs PyTorch (make peers)\n9 skipped"), [True])
         self.assertEqual(self.verdict("machine_test_avx512", status="disabled"), [True])
         self.assertEqual(self.verdict("ptx", "The compiled PTX is not executed: no nvcc", "notrun", "<skipped/>"), [True])
 

@@ -17,6 +17,7 @@ class Candidate:
 
 
 BLOCK = ("fig3_dense", "table1")
+FAMILY = ("groups", "dense1000")  # of the wider family: timed where they are asked for
 SHAPES = {"cpu": ("211", "323", *BLOCK), "cuda": ("211", "323", *BLOCK, "212", "311", "312", "313", "321", "322")}
 
 
@@ -24,7 +25,8 @@ def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]
     """phasegrid first. which: "best", or "all" with what is slower everywhere."""
     tiny = task.SHAPES[shape].tiny
     if device == "cuda":
-        ours, models = (22620, 22620) if tiny else (2640, 512)  # 22,620: a whole architecture of Figure 4
+        # 22,620: a whole architecture of Figure 4.
+        ours, models = (22620, 22620) if tiny else (132, 32) if shape == "dense1000" else (2640, 512)
         best = ["fused-hash", "fused-philox", "sums-hash"] if tiny else ["matmul-rbg", "matmul-threefry"]
         chosen = [Candidate("jax", variant, models) for variant in best]
         chosen += [Candidate("torch", "written-hash" if tiny else "compiled-rand", models)]
@@ -37,6 +39,13 @@ def of(device: str, shape: str, which: str, peers: list[str]) -> list[Candidate]
         chosen += [Candidate("torch", "written-hash", many), Candidate("torch", "written-rand", few)]
         slower = [Candidate("jax", f"matmul-{generator}", 32) for generator in ("hash", "threefry", "rbg")]
         slower += [Candidate("torch", variant, 64) for variant in ("compiled-hash", "eager", "vmap")]
+    elif shape in FAMILY:
+        # As many models as a second takes; of the small one JAX is the faster the more there are, up to 16.
+        ours, few = (64, 16) if shape == "groups" else (4, 2)
+        chosen = [Candidate("jax", f"{layout}-{generator}", few)
+                  for generator in ("hash", "threefry") for layout in ("wide", "matmul")]  # fmt: skip
+        chosen += [Candidate("torch", "compiled-hash", few), Candidate("torch", "compiled-rand", few)]
+        slower = [Candidate("jax", "matmul-rbg", few), Candidate("torch", "eager", few), Candidate("torch", "vmap", few)]
     else:
         ours = 64
         chosen = [Candidate("jax", "matmul-hash", 4), Candidate("jax", "matmul-threefry", 4)]

@@ -6,6 +6,7 @@ A variant is LAYOUT-GENERATOR; which is the fastest where, and what else was tri
     fused      for tiny shapes: products over features and experts written out (written_out.py), and all sums over a
                batch taken by one jax.lax.reduce of many operands, so that a step is one loop
     sums       the same, every sum on its own
+    wide       the same for dense models with samples last, h = W^T x, so that the inner loops run over a batch
     gather     vmap; W of a sample's expert is fetched for each sample; gradient by jax.grad
     hash       a 32-bit integer hash of the element's number (lowbias32), fused by XLA into what uses it
     philox     Philox4x32-7, phasegrid's own generator, written out, for `fused` and `sums`: it fuses, too
@@ -23,7 +24,7 @@ import task
 import written_out
 
 GENERATORS = ("hash", "threefry", "rbg")
-VARIANTS = [f"{layout}-{generator}" for layout in ("fused", "sums", "matmul", "gather") for generator in GENERATORS]
+VARIANTS = [f"{layout}-{generator}" for layout in ("fused", "sums", "matmul", "wide", "gather") for generator in GENERATORS]
 VARIANTS += ["fused-philox", "sums-philox"]
 options = task.parse(__doc__ or "", VARIANTS)
 layout, generator = options.variant.split("-")
@@ -48,6 +49,10 @@ M = options.models // DEVICES
 WRITTEN = layout in ("fused", "sums")
 if WRITTEN and not shape.tiny:
     task.fail(f"jax_sweep: layout {layout} is for at most 4 features, and {options.shape} has {n}")
+if layout == "wide" and E > 1:
+    task.fail(f"jax_sweep: layout wide is for dense models, and {options.shape} has {E} experts")
+if layout == "gather" and (not shape.tied or shape.hidden == "relu"):
+    task.fail(f"jax_sweep: layout gather is for tied weights and linear hidden units, and {options.shape} has others")
 Array = Any
 Parameters = dict[str, Array]
 importance = jnp.asarray(shape.importance(), jnp.float32)
@@ -98,19 +103,39 @@ def philox_samples(key: Array, t: Array) -> list[list[Array]]:
 
 
 def initial(key: Array) -> Parameters:
-    """W (M, E, n, m), G and b (M, E, n): Xavier normal over the 3-D tensor, as the authors have it."""
-    w, g, b = jax.random.split(key, 3)
+    """W (M, E, n, m), G and b (M, E, n), D as W where weights are not tied: Xavier normal over the 3-D tensor, as the
+    authors have it."""
+    w, g, b, d = jax.random.split(key, 4)
     bias = jnp.zeros((M, E, n)) if shape.zero_bias else jax.random.normal(b, (M, E, n)) * (2 / (n + E)) ** 0.5
-    return {
-        "W": jax.random.normal(w, (M, E, n, m)) * (2 / (m * (n + E))) ** 0.5,
+    spread = (2 / (m * (n + E))) ** 0.5
+    parameters = {
+        "W": jax.random.normal(w, (M, E, n, m)) * spread,
         "G": jax.random.normal(g, (M, E, n)) * (2 / (n + E)) ** 0.5,
         "b": bias,
     }
+    return parameters if shape.tied else parameters | {"D": jax.random.normal(d, (M, E, n, m)) * spread}
 
 
 def feature(u: Array) -> Array:
     """A feature of a uniform number: 0 unless it is below the density, then uniform."""
     return jnp.where(u < density, u * (1 / density), 0)
+
+
+def inputs_of(u: Array, axis: int) -> Array:
+    """Inputs of uniform numbers, features along an axis. Of a group the first feature's number says whether it is
+    present, and below the density is uniform again: no number is drawn for that alone."""
+    size = shape.group_size
+    if size == 1:
+        return feature(u)
+    first = jax.lax.slice_in_dim(u, 0, None, size, axis)
+    present = jnp.repeat(first < density, size, axis)
+    leads = jax.lax.broadcasted_iota(jnp.int32, u.shape, axis % u.ndim) % size == 0
+    return jnp.where(present, jnp.where(leads, u * (1 / density), u), 0)
+
+
+def active(h: Array) -> Array:
+    """Hidden units."""
+    return jax.nn.relu(h) if shape.hidden == "relu" else h
 
 
 def balance_of(scores: Array, chosen: Array) -> Array:
@@ -122,8 +147,8 @@ def balance_of(scores: Array, chosen: Array) -> Array:
 def loss_matmul(parameters: Parameters, x: Array) -> Array:
     """Loss of one model's batch x (B, n), the other experts masked."""
     W, G, b = parameters["W"], parameters["G"], parameters["b"]
-    columns = W.transpose(1, 0, 2).reshape(n, E * m)
-    h = x @ columns
+    columns, back = (a.transpose(1, 0, 2).reshape(n, E * m) for a in (W, parameters.get("D", W)))
+    h = active(x @ columns)
     bias, balance = b[0], jnp.float32(0)
     if E > 1:
         scores = x @ G.T
@@ -131,8 +156,15 @@ def loss_matmul(parameters: Parameters, x: Array) -> Array:
         h = (h.reshape(B, E, m) * chosen[:, :, None]).reshape(B, E * m)
         bias = chosen @ b
         balance = balance_of(scores, chosen) if shape.load_balance else balance
-    y = jax.nn.relu(h @ columns.T + bias)
+    y = jax.nn.relu(h @ back.T + bias)
     return jnp.mean(importance * (x - y) ** 2) + balance
+
+
+def loss_wide(parameters: Parameters, x: Array) -> Array:
+    """The same of a dense model, of x (n, B)."""
+    W, b = parameters["W"][0], parameters["b"][0]
+    y = jax.nn.relu(parameters.get("D", parameters["W"])[0] @ active(W.T @ x) + b[:, None])
+    return jnp.mean(importance[:, None] * (x - y) ** 2)
 
 
 def loss_gather(parameters: Parameters, x: Array) -> Array:
@@ -161,8 +193,8 @@ def slopes_written(parameters: Parameters, x: list[list[Array]]) -> tuple[Array,
 
 
 def slopes_vmap(parameters: Parameters, x: Array) -> tuple[Array, Parameters]:
-    """Losses (M,) and gradient of batches x (M, B, n); parameters have models first."""
-    loss_of = loss_gather if layout == "gather" else loss_matmul
+    """Losses (M,) and gradient of batches x (M, B, n), `wide` (M, n, B); parameters have models first."""
+    loss_of = {"gather": loss_gather, "wide": loss_wide, "matmul": loss_matmul}[layout]
     losses: tuple[Array, Parameters] = jax.vmap(jax.value_and_grad(loss_of))(parameters, x)
     return losses
 
@@ -178,7 +210,7 @@ def train_models(key: Array) -> Array:
     if WRITTEN:
         parameters = jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), parameters)
     zeros = jax.tree.map(jnp.zeros_like, parameters)
-    size = (n, M, B) if WRITTEN else (M, B, n)
+    size = (n, M, B) if WRITTEN else (M, n, B) if layout == "wide" else (M, B, n)
 
     def step(state: Any, t: Array) -> tuple[Any, Array]:
         parameters, first, second = state
@@ -186,7 +218,7 @@ def train_models(key: Array) -> Array:
             parts = philox_samples(inputs, t) if generator == "philox" else [list(uniform(inputs, t, size))]
             losses, gradient = slopes_written(parameters, [[feature(u) for u in part] for part in parts])
         else:
-            losses, gradient = slopes_vmap(parameters, feature(uniform(inputs, t, size)))
+            losses, gradient = slopes_vmap(parameters, inputs_of(uniform(inputs, t, size), -2 if layout == "wide" else -1))
         first = jax.tree.map(lambda a, g: task.BETA1 * a + (1 - task.BETA1) * g, first, gradient)
         second = jax.tree.map(lambda a, g: task.BETA2 * a + (1 - task.BETA2) * g * g, second, gradient)
         c1, c2 = 1 - task.BETA1 ** (t + 1.0), 1 - task.BETA2 ** (t + 1.0)

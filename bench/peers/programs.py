@@ -155,9 +155,12 @@ n_features = {shape.n_features}
 n_hidden = {shape.n_hidden}
 n_experts = {shape.n_experts}
 top_k = 1
+tied = {str(shape.tied).lower()}
+hidden = "{shape.hidden}"
 [data]
 importance = {shape.importance()}
 sparsity = {shape.sparsity}
+{f'groups = {{ kind = "correlated", size = {shape.group_size} }}' if shape.group_size > 1 else ""}
 [init]
 bias = "{"zero" if shape.zero_bias else "xavier"}"
 [train]

@@ -33,6 +33,9 @@ class Shape:
     sparsity: float = 0.5
     importance_ratio: float = 1.0  # the importance of feature f is its f-th power
     steps: int = 1000  # of a timed training
+    tied: bool = True
+    hidden: str = "linear"  # or "relu"
+    group_size: int = 1  # so many neighbouring features are present together
 
     @property
     def tiny(self) -> bool:
@@ -50,6 +53,10 @@ SHAPES = {name: Shape(int(name[0]), int(name[1]), int(name[2]), 512, 0.01)
 FIGURE4 = tuple(SHAPES)
 SHAPES["fig3_dense"] = Shape(100, 20, 1, 1024, 0.0, steps=200)
 SHAPES["table1"] = Shape(100, 10, 10, 1024, 0.0, zero_bias=True, sparsity=0.9, importance_ratio=0.9, steps=200)
+# Of the wider family: a decoder of its own, ReLU hidden units and correlated features; and a large dense model.
+SHAPES["groups"] = Shape(20, 10, 1, 1024, 0.0, zero_bias=True, sparsity=0.8, steps=400, tied=False, hidden="relu",
+                         group_size=5)  # fmt: skip
+SHAPES["dense1000"] = Shape(1000, 100, 1, 1024, 0.0, zero_bias=True, sparsity=0.9, steps=50)
 
 
 def parse(description: str, variants: Sequence[str]) -> argparse.Namespace:

@@ -42,13 +42,15 @@ Tensors = tuple[Tensor, ...]
 
 
 def initial() -> Tensors:
-    """W, b, G: Xavier normal; (M, n, E m), (M, E, n), (M, E, n), or (E, n, m, M), (E, n, M), (E, n, M) written out."""
-    W = torch.randn(M, E, n, m, device=device) * (2 / (m * (n + E))) ** 0.5
+    """W, b, G, and D as W where weights are not tied: Xavier normal; (M, n, E m), (M, E, n), (M, E, n), or (E, n, m, M),
+    (E, n, M), (E, n, M) written out."""
+    W, D = (torch.randn(M, E, n, m, device=device) * (2 / (m * (n + E))) ** 0.5 for _ in range(2))
     b, G = (torch.randn(M, E, n, device=device) * (2 / (n + E)) ** 0.5 for _ in range(2))
     b = torch.zeros_like(b) if shape.zero_bias else b
     if WRITTEN:
         return tuple(parameter.movedim(0, -1).contiguous() for parameter in (W, b, G))
-    return W.transpose(1, 2).reshape(M, n, E * m).contiguous(), b, G
+    W, D = (weights.transpose(1, 2).reshape(M, n, E * m).contiguous() for weights in (W, D))
+    return (W, b, G) if shape.tied else (W, b, G, D)
 
 
 def hashed(key: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -59,9 +61,22 @@ def hashed(key: Tensor, size: tuple[int, ...]) -> Tensor:
     return ((bits >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
 
 
-def losses_of(W: Tensor, b: Tensor, G: Tensor, x: Tensor) -> Tensor:
+def inputs_of(u: Tensor) -> Tensor:
+    """Inputs of uniform numbers, features last where they are in groups: of a group the first number says whether it is
+    present, and below the density is uniform again."""
+    if shape.group_size == 1:
+        return torch.where(u < density, u * (1 / density), 0.0)
+    present = (u[..., :: shape.group_size] < density).repeat_interleave(shape.group_size, dim=-1)
+    leads = torch.arange(n, device=device) % shape.group_size == 0
+    return torch.where(present, torch.where(leads, u * (1 / density), u), 0.0)
+
+
+def losses_of(parameters: Tensors, x: Tensor) -> Tensor:
     """(M,) or (), with a leading axis of models or without: loss `mean`, load balance included, of x (.., B, n)."""
+    W, b, G = parameters[:3]
+    D = W if shape.tied else parameters[3]
     h = x @ W
+    h = torch.relu(h) if shape.hidden == "relu" else h
     bias = b[..., :1, :]
     balance = torch.zeros(x.shape[:-2], device=x.device)
     if E > 1:
@@ -72,7 +87,7 @@ def losses_of(W: Tensor, b: Tensor, G: Tensor, x: Tensor) -> Tensor:
         bias = chosen @ b
         if shape.load_balance:
             balance = shape.load_balance * E * (chosen.mean(-2) * scores.softmax(-1).mean(-2)).sum(-1)
-    y = torch.relu(h @ W.mT + bias)
+    y = torch.relu(h @ D.mT + bias)
     return (importance * (x - y) ** 2).mean((-1, -2)) + balance
 
 
@@ -80,19 +95,19 @@ def slopes(parameters: Tensors, key: Tensor) -> tuple[Tensor, Tensors]:
     """Losses (M,) and gradient on a fresh batch."""
     size = (n, M, B) if WRITTEN else (M, B, n)
     u = hashed(key, size) if options.variant.endswith("-hash") else torch.rand(size, device=device)
-    x = torch.where(u < density, u * (1 / density), 0.0)
+    x = inputs_of(u)
     if WRITTEN:
         W, b, G = (parameter.unsqueeze(-1) for parameter in parameters)
         terms = written_out.terms(torch, shape, W, b, G, list(x.unbind()))
         losses, *gradient = written_out.gradient(torch, shape, [term.sum(-1) for term in terms])
         return losses, tuple(gradient)
     if options.variant == "vmap":
-        slopes_of: Any = torch.func.vmap(torch.func.grad_and_value(losses_of, argnums=(0, 1, 2)))
-        slope, losses = slopes_of(*parameters, x)
+        slopes_of: Any = torch.func.vmap(torch.func.grad_and_value(losses_of))
+        slope, losses = slopes_of(parameters, x)
         return losses, slope
-    W, b, G = (p.detach().requires_grad_() for p in parameters)
-    losses = losses_of(W, b, G, x)
-    found = torch.autograd.grad(losses.sum(), (W, b, G), allow_unused=True)
+    variables = tuple(p.detach().requires_grad_() for p in parameters)
+    losses = losses_of(variables, x)
+    found = torch.autograd.grad(losses.sum(), variables, allow_unused=True)
     return losses.detach(), tuple(
         torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)
     )

@@ -9,6 +9,7 @@ import io
 import math
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ class Programs(unittest.TestCase):
     @unittest.skipUnless(PROGRAM, "no program named")
     def test_phasegrid_trains_what_the_peers_train(self) -> None:
         options = argparse.Namespace(device="cpu", threads=1, phasegrid=PROGRAM)
-        for shape in ("323", "table1"):
+        for shape in ("323", "table1", "groups", "dense1000"):
             row: Row = {"steps": 3, "seconds": [], "losses": []}
             ours = programs.start(candidates.Candidate("phasegrid", "auto", 8), shape, row, options)
             ours.turn(first_seed=1, at_least=1e-9)
@@ -118,6 +119,14 @@ class Programs(unittest.TestCase):
             self.assertEqual((len(row["seconds"]), len(row["losses"])), (1, 8))
             self.assertTrue(all(0 < loss < 10 for loss in row["losses"]))
             self.assertEqual(list(row["versions"]), ["phasegrid", "device"])
+
+    def test_a_sweep_file_says_what_the_shape_is(self) -> None:
+        groups = tomllib.loads(programs.sweep_file(task.SHAPES["groups"], 8, 3))
+        self.assertEqual((groups["model"]["tied"], groups["model"]["hidden"]), (False, "relu"))
+        self.assertEqual(groups["data"]["groups"], {"kind": "correlated", "size": 5})
+        plain = tomllib.loads(programs.sweep_file(task.SHAPES["dense1000"], 8, 3))
+        self.assertEqual((plain["model"]["tied"], plain["model"]["hidden"]), (True, "linear"))
+        self.assertNotIn("groups", plain["data"])
 
     def test_a_turn_lasts_and_its_mean_is_noted(self) -> None:
         class Slow(programs.Program):

@@ -23,9 +23,9 @@ Sweep usable_sweep() {
 
 TEST(AxisNames, AreThoseOfSweepFiles) {
   const std::vector<std::string> names = {
-      "sparsity",     "last_importance", "active", "samples", "steps",    "batch",      "learning_rate", "weight_decay",
-      "load_balance", "beta1",           "beta2",  "epsilon", "momentum", "loss_power", "warmup",        "floor",
-      "seed"};
+      "sparsity", "last_importance", "active",        "samples",      "n_hidden",     "n_experts", "top_k",
+      "steps",    "batch",           "learning_rate", "weight_decay", "load_balance", "beta1",     "beta2",
+      "epsilon",  "momentum",        "loss_power",    "warmup",       "floor",        "seed"};
   ASSERT_EQ(names.size(), static_cast<std::size_t>(kAxisNames));
   for (int i = 0; i < kAxisNames; ++i) {
     EXPECT_EQ(to_string(static_cast<AxisName>(i)), names[static_cast<std::size_t>(i)]);
@@ -52,7 +52,7 @@ TEST(GridOrder, IsOneCellWithoutAxes) {
 TEST(GridOrder, RepeatsWhatNoAxisChanges) {
   Sweep sweep = usable_sweep();
   sweep.seed = 7;
-  sweep.init = {RouterInit::diagonal, BiasInit::zero};
+  sweep.init.router = RouterInit::diagonal, sweep.init.bias = BiasInit::zero;
   sweep.train = {70, 80, 0.5, 0.25, 0.125, Loss::sum, Keep::evaluation, Schedule::cosine, 0.4, 0.3, 0.2, {0, 9}};
   sweep.axes = {{AxisName::last_importance, {1, 2}}};
   for (std::size_t i : {0u, 1u}) {

@@ -26,7 +26,8 @@ TEST_F(ResultsConfigTest, EveryAxisAndEnumReadsBack) {
   for (int i = 0; i < kAxisNames; ++i) {
     const auto name = static_cast<AxisName>(i);
     if (name == AxisName::active || name == AxisName::momentum) continue;  // without sparsity, with another optimizer
-    const bool whole = name == AxisName::steps || name == AxisName::batch || name == AxisName::seed;
+    const bool whole = name == AxisName::steps || name == AxisName::batch || name == AxisName::seed ||
+                       name == AxisName::n_hidden || name == AxisName::n_experts || name == AxisName::top_k;
     if (name == AxisName::samples || name == AxisName::loss_power || name == AxisName::warmup) {
       sweep.axes.push_back({name, {4}});
     } else {

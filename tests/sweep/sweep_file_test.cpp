@@ -87,6 +87,7 @@ TEST(SweepFile, TakesEveryAxis) {
     const std::string key = "axes." + std::string(to_string(name));
     // These go with another setting (command_line_family_test.py).
     if (name == AxisName::active || name == AxisName::momentum || name == AxisName::floor) continue;
+    if (name == AxisName::top_k) continue;
     const bool is_share = name == AxisName::sparsity || name == AxisName::beta1 || name == AxisName::beta2 ||
                           name == AxisName::epsilon;
     EXPECT_EQ(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+    from phasegrid.torch_module import ToyModel
+
 # The arrays of the compiled part; each begins with the cells.
 _ARRAYS = (
     *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
@@ -356,6 +358,42 @@ class Results(Measures):
         from phasegrid import tables
 
         return tables.frame(self, rows)
+
+    def to_torch(self, cell: Cell = 0, restart: int | None = None) -> ToyModel:
+        """The kept model of a cell as a torch.nn.Module: to 1e-6 it gives what `reconstruct` gives, for every member of
+        the family, and it can be trained on.
+
+            model = results.to_torch(results.cell(sparsity=0.9))
+            model(x)                     # (.., n) of x (.., n)
+            model.route(x)               # experts and gates, each (.., k), as `route`; model.gates(x) is (.., E)
+            model.expert_weights         # a parameter (E,n,m); so are router_weights, decoder_weights and biases
+
+        Parameters are float32 copies; decoder_weights is None where weights are tied, biases where there are none.
+        After `model.double()` it agrees with `reconstruct` to 1e-12. restart: another than the kept one, of results
+        that were trained with keep="all". Raises ValueError where there is no such model. Needs the package torch.
+        """
+        from phasegrid import handover
+
+        return handover.torch_model(self, cell, restart)
+
+    def to_safetensors(self, path: str | os.PathLike[str]) -> None:
+        """Writes every array to a .safetensors file, under the keys of `arrays()` and of results files.
+
+            results.to_safetensors("toy.safetensors")
+            safetensors.torch.load_file("toy.safetensors")["expert_weights"]            # (S,R,A..,E,n,m)
+            safetensors.safe_open("toy.safetensors", "np").metadata()["config"]         # JSON of every setting
+
+        Of kept models: expert_weights, and decoder_weights of untied ones (S,R,A..,E,n,m), router_weights, and biases
+        where there are any (S,R,A..,E,n), final_losses, reconstruction_losses and kept (S,R,A..); of restarts
+        all_losses, all_reconstruction_losses and status (S,R,A..,restarts), with keep="all" all_expert_weights and so
+        on; snapshots, where there are any; the axes' values (sparsity_values, importance_values, ..).
+
+        Raises ValueError naming the path where it cannot be written; the file is whole or absent. Needs the package
+        safetensors.
+        """
+        from phasegrid import handover
+
+        handover.write_safetensors(self, path)
 
     def draw(
         self,

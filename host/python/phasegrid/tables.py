@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid.measures import MEASURES
-from phasegrid.text import shown
+from phasegrid.text import need, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -18,17 +17,9 @@ if TYPE_CHECKING:
     from phasegrid.results import Results
 
 
-def _need(package: str, what: str) -> None:
-    """Raises ImportError, saying what installs it, where a package is missing that only this needs."""
-    try:
-        importlib.import_module(package)
-    except ImportError:
-        raise ImportError(f"{what} needs the package {package}: pip install {package}", name=package) from None
-
-
 def dataset(results: Results) -> xarray.Dataset:
     """What Results.to_xarray() promises."""
-    _need("xarray", "to_xarray()")
+    need("xarray", "to_xarray()")
     import xarray
 
     grid = tuple(results.axes)
@@ -56,7 +47,7 @@ def frame(results: Results, rows: str) -> pandas.DataFrame:
     """What Results.to_pandas() promises."""
     if rows not in ("cell", "restart"):
         raise ValueError(f'rows must be "cell" or "restart", not {shown(rows)}')
-    _need("pandas", "to_pandas()")
+    need("pandas", "to_pandas()")
     import pandas
 
     grid = np.meshgrid(*results.axes.values(), indexing="ij")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -45,3 +48,31 @@ def check_folder(path: str) -> None:
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         raise ValueError(f"{path}: cannot be written: there is no folder {folder!r}; make it first")
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file whole or not at all. Raises ValueError naming the path where it cannot be written."""
+    target, temporary = Path(path), None
+    check_folder(os.fspath(path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise ValueError(f"{target}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def need(package: str, what: str) -> None:
+    """Raises ImportError, saying what installs it, where a package is missing that only this needs."""
+    try:
+        importlib.import_module(package)
+    except ImportError:
+        raise ImportError(f"{what} needs the package {package}: pip install {package}", name=package) from None

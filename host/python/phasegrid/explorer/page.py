@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from phasegrid.explorer.packing import Packed
-from phasegrid.text import check_folder
+from phasegrid.text import write_whole
 
 # In this order inside one function, so that each sees those before it and the page's global names stay free.
 SCRIPTS = (
@@ -77,20 +75,5 @@ def render(packed: Sequence[Packed], title: str) -> str:
 
 def write(path: Path, text: str) -> Path:
     """Writes the page whole or not at all. Raises ValueError naming the path where it cannot be written."""
-    check_folder(os.fspath(path))
-    temporary = None
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    write_whole(path, text.encode())
     return path

@@ -74,7 +74,9 @@ sparsity = { start = 0, stop = 0.4, step = 0.2 }
   EXPECT_EQ(sweep.data.importance, (std::vector<double>{1, 0.5, 0}));
   EXPECT_EQ(sweep.data.last_importance, 2.0);
   EXPECT_FALSE(sweep.data.sparsity);
-  EXPECT_EQ(sweep.init, (InitSettings{RouterInit::zero, BiasInit::zero}));
+  InitSettings init;
+  init.router = RouterInit::zero, init.bias = BiasInit::zero;
+  EXPECT_EQ(sweep.init, init);
   EXPECT_EQ(sweep.train,
             (TrainSettings{
                 5000, 64, 1.0, 0.5, 0.0, Loss::sum, Keep::evaluation, Schedule::cosine, 0.25, 0.75, 0.125, {0, 10}}));

@@ -63,7 +63,7 @@ TEST(UnknownKey, SaysWhatWasMeant) {
       {"lr", "did you mean train.learning_rate; a sweep file may hold "},
       {"trian", "did you mean train;"},
       {"axes.lr", "did you mean axes.learning_rate;"},
-      {"axes.n_experts", "; model.n_experts cannot be an axis; [axes] may hold "},
+      {"axes.n_features", "; model.n_features cannot be an axis; [axes] may hold "},
       {"axes.router", "; init.router cannot be an axis;"},
   };
   for (const auto& [key, hint] : cases) {
@@ -76,10 +76,10 @@ TEST(UnknownKey, SaysWhatWasMeant) {
 TEST(AList, WhereNoneMayStandIsToldWhereItBelongs) {
   const std::string variants = "not a list; it cannot be an axis: give each value a [variants.NAME] table";
   for (const char* key :
-       {"model.n_experts", "model.n_features", "restarts", "train.stop_below", "train.keep", "init.bias"}) {
+       {"train.drop_factor", "model.n_features", "restarts", "train.stop_below", "train.keep", "init.bias"}) {
     expect_sentence(set_refusal(std::string(key) + "=[1, 2]"), {key, variants});
   }
-  for (const char* key : {"train.steps", "train.learning_rate", "data.last_importance", "seed"}) {
+  for (const char* key : {"train.steps", "train.learning_rate", "data.last_importance", "model.n_experts", "seed"}) {
     expect_sentence(set_refusal(std::string(key) + "=[1, 2]"),
                     {key, "not a list; a list of values stands under [axes]"});
   }

@@ -15,8 +15,9 @@ Numbers: TypeAlias = Sequence[float] | NDArray[Any]
 class Settings(TypedDict, total=False):
     """Keyword arguments of `Sweep` and `train`, named as in sweep files (experiments/README.md).
 
-    Numbers that may be an axis take a sequence instead: seed, sparsity, last_importance, active, samples, steps, batch,
-    learning_rate, weight_decay, load_balance, warmup, floor, beta1, beta2, epsilon, momentum and loss_power.
+    Numbers that may be an axis take a sequence instead: seed, n_hidden, n_experts, top_k, sparsity, last_importance,
+    active, samples, steps, batch, learning_rate, weight_decay, load_balance, warmup, floor, beta1, beta2, epsilon,
+    momentum and loss_power.
     """
 
     # the defaults of others' notebooks, for what is not given: "anthropic", "arena", "spd", "devinterp" or "liu2025"
@@ -30,11 +31,11 @@ class Settings(TypedDict, total=False):
     # n, inputs and outputs of a model; must be given
     n_features: int
     # m, hidden units of an expert
-    n_hidden: int
+    n_hidden: Number | Numbers
     # E; 1 is the dense model
-    n_experts: int
-    # k, experts that a sample is sent to, at most n_experts
-    top_k: int
+    n_experts: Number | Numbers
+    # k, experts that a sample is sent to, at most n_experts; cells of a grid with more have no model
+    top_k: Number | Numbers
     # false: each expert has a decoder D of its own, z = D h + b, beside W
     tied: bool
     # activation of the hidden units, h = W^T x

@@ -21,8 +21,10 @@ ROOTS = ("include", "kernels", "host")
 
 def layer_of(path):
     folder = path.relative_to(SOURCE).parent.as_posix()
-    while folder not in LAYERS:
+    while folder and folder not in LAYERS:
         folder = folder.rpartition("/")[0]
+    if not folder:
+        raise AssertionError(f"{path.relative_to(SOURCE)} lies in none of the layers")
     return folder
 
 

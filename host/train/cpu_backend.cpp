@@ -47,7 +47,7 @@ struct Training {
 
   // Trains the first model of a job.
   std::int32_t train(const Job& job, float* workspace) const {
-    return kernels.train(job, 0, {sweep.shape, nullptr, nullptr, sweep.layout, workspace});
+    return kernels.train(job, 0, {sweep.shape, nullptr, nullptr, &sweep.layout, workspace});
   }
 };
 

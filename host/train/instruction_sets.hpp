@@ -1,7 +1,7 @@
 // The training functions of a shape for an instruction set.
 #pragma once
 
-#include "cpu_kernels.hpp"
+#include "common/cpu_kernels.hpp"
 #include "phasegrid/train.hpp"
 #include "tiny/tiny.hpp"
 

@@ -1,5 +1,5 @@
 // The block mapping on the CPU: one thread trains one model. Compiled once for every instruction set.
-#include "cpu_kernels.hpp"
+#include "common/cpu_kernels.hpp"
 #include "model.hpp"
 #include "phasegrid/status.hpp"
 
@@ -14,7 +14,7 @@ int32_t train(const Job& job, int index, const CpuProblem& place) {
   const Shape& shape = place.shape;
   const ModelId id = job.models[index];
   const CellSettings& cell = job.cells[id.cell];
-  const BlockStorage storage = storage_in(place.layout, place.workspace);
+  const BlockStorage storage = storage_in(*place.layout, place.workspace);
   BlockModel model(shape, cell, job.features + static_cast<size_t>(id.cell) * static_cast<size_t>(shape.n_features),
                    BlockTeam{}, storage);
   const int count = shape.parameter_count();
@@ -30,7 +30,7 @@ int32_t train(const Job& job, int index, const CpuProblem& place) {
 // body(model, storage) for a model with these parameters, or initial ones where there are none.
 template <class Body>
 PG_INLINE void with_model(const CpuProblem& problem, int restart, const float* parameters, Body&& body) {
-  const BlockStorage storage = storage_in(problem.layout, problem.workspace);
+  const BlockStorage storage = storage_in(*problem.layout, problem.workspace);
   BlockModel model(problem.shape, *problem.cell, problem.features, BlockTeam{}, storage);
   if (parameters == nullptr) {
     model.initialise(model_key(*problem.cell, restart), nullptr);

@@ -1,6 +1,6 @@
 // The tiny mapping on the CPU: one thread trains one model. This file is compiled once for every number of features
 // (PHASEGRID_FEATURES) and instruction set.
-#include "cpu_kernels.hpp"
+#include "common/cpu_kernels.hpp"
 #include "model.hpp"
 #include "phasegrid/status.hpp"
 #include "tiny.hpp"

@@ -109,14 +109,14 @@ void expect_baseline_gradients(const Shape& shape, double load_balance, int batc
   const std::vector<float> expected = trial.gradient(InstructionSet::baseline);
   const Losses losses = trial.losses(InstructionSet::baseline);
 
-  CpuProblem problem = trial.problem();
   // Rows of as many columns as a register has lanes.
-  problem.layout = block_layout(shape, problem.layout.tile, load_balance != 0, kWidth < 16 ? 16 : kWidth, true);
+  const BlockLayout layout =
+      block_layout(shape, trial.problem().layout->tile, load_balance != 0, kWidth < 16 ? 16 : kWidth, true);
   // A warp's register of calls is longer than the rest of `stream`, which ends the arena, is made for.
   const std::size_t spare = 4 * kWidth;
-  std::vector<float> memory(workspace_floats(problem.layout) + spare);
-  const BlockStorage storage{problem.layout, memory.data(),
-                             memory.data() + static_cast<std::size_t>(problem.layout.size) + spare};
+  std::vector<float> memory(workspace_floats(layout) + spare);
+  const BlockStorage storage{layout, memory.data(),
+                             memory.data() + static_cast<std::size_t>(layout.size) + spare};
   BlockModel model(shape, trial.settings, trial.features.data(), BlockTeam{}, storage);
   model.set_up();
   for (int p = 0; p < shape.parameter_count(); ++p) *model.parameter(p) = trial.parameters[static_cast<std::size_t>(p)];

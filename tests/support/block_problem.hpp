@@ -6,7 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "cpu_kernels.hpp"
+#include "block/layout.hpp"
+#include "common/cpu_kernels.hpp"
 #include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
 #include "reference_model.hpp"
@@ -52,13 +53,10 @@ class BlockTrial {
   // As a CPU lays it out, or with another tile.
   CpuProblem problem(int tile = 0) {
     const int batch = std::max(cell.train.batch, cell.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
-    CpuProblem p{
-        shape, &settings, features.data(),
-        block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true)};
+    layout_ = block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true);
     memory_.reset(static_cast<float*>(
-        ::operator new (workspace_floats(p.layout) * sizeof(float), std::align_val_t{64})));
-    p.workspace = memory_.get();
-    return p;
+        ::operator new (workspace_floats(layout_) * sizeof(float), std::align_val_t{64})));
+    return {shape, &settings, features.data(), &layout_, memory_.get()};
   }
 
   std::vector<float> inputs(InstructionSet set) {
@@ -99,6 +97,7 @@ class BlockTrial {
   struct Free {
     void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
+  BlockLayout layout_{};
   std::unique_ptr<float, Free> memory_;
 };
 

@@ -274,7 +274,7 @@ cudaError_t launch_block(const Shape& shape, const BlockLaunch&, const Job& job,
       workspace_floats(layout);
   return testing::launch(job, stream, [=](int index) {
     auto* workspace = static_cast<float*>(::operator new(floats * sizeof(float), testing::kAlignment));
-    const std::int32_t status = kernels.train(job, index, {shape, nullptr, nullptr, layout, workspace});
+    const std::int32_t status = kernels.train(job, index, {shape, nullptr, nullptr, &layout, workspace});
     ::operator delete(workspace, testing::kAlignment);
     return status;
   });

@@ -200,7 +200,7 @@ void Trial::train_on_cpu() {
                                                      free);
   const CpuKernels cpu = block_kernels(set);
   for (size_t i = 0; i < n; ++i)
-    cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape, nullptr, nullptr, layout, work.get()});
+    cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape, nullptr, nullptr, &layout, work.get()});
 }
 
 Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {

@@ -2,18 +2,20 @@
 // with which tests and tools look at one.
 #pragma once
 
-#include "block/layout.hpp"
-#include "common/job.hpp"
+#include "job.hpp"
+#include "phasegrid/architecture.hpp"
 
 namespace phasegrid {
 
-// One model as those functions look at it. The tiny mapping reads shape and cell alone. workspace [layout.size +
-// kOptimiserStates layout.parameter_floats], aligned to 64 bytes.
+struct BlockLayout;  // block/layout.hpp
+
+// One model as those functions look at it. The tiny mapping reads shape and cell alone. workspace [layout->size
+// + kOptimiserStates layout->parameter_floats], aligned to 64 bytes.
 struct CpuProblem {
   Shape shape;
   const CellSettings* cell = nullptr;
   const FeatureSettings* features = nullptr;  // [n]
-  BlockLayout layout{};
+  const BlockLayout* layout = nullptr;
   float* workspace = nullptr;
 };
 

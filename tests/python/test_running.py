@@ -26,13 +26,15 @@ TWICE = """
 import os, signal, threading, time
 import phasegrid
 def press():
-    time.sleep(1.0)
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(PAUSE)
-threading.Thread(target=press).start()
+pressing = threading.Thread(target=press)
+def training(*_):
+    if pressing.ident is None:
+        pressing.start()
 try:
-    phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=100000, steps=2000, threads=1)
+    phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=100000, steps=2000, threads=1, progress=training)
 except phasegrid.Interrupted as stopped:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # those that come later are of another request
     print("finished", stopped)

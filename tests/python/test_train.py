@@ -186,9 +186,12 @@ def test_several_threads_may_train_at_once() -> None:
 INTERRUPTED = """
 import signal, sys, threading, time, os
 import phasegrid
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+pressing = threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+def training(models_done, *_):
+    if models_done and pressing.ident is None:
+        pressing.start()
 try:
-    phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=100000, steps=2000, threads=1)
+    phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=100000, steps=2000, threads=1, progress=training)
 except phasegrid.Interrupted as stopped:
     results = stopped.results
     assert isinstance(stopped, KeyboardInterrupt)

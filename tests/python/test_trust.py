@@ -80,7 +80,7 @@ def test_the_docstring_names_every_setting_with_its_default() -> None:
     everything = phasegrid.Sweep(
         n_features=2, sparsity=[0.1], last_importance=[1], steps=[5], batch=[1], seed=[0], learning_rate=[0.1],
         weight_decay=[0.1], load_balance=[0.1], samples=[9], beta1=[0.9], beta2=[0.9], epsilon=[1e-8], loss_power=[4],
-        warmup=[1], floor=[0.1], schedule="linear",
+        warmup=[1], floor=[0.1], schedule="linear", n_hidden=[1], n_experts=[1], top_k=[1],
     )  # fmt: skip
     assert axes == {*everything.config["axes"], "active", "momentum"}  # in place of sparsity, and of sgd
     defaults = {name: ast.literal_eval(value) for name, value in re.findall(r"^ {8}(\w+)(?: \*)? = (\S+)", table, re.M)}

@@ -176,7 +176,7 @@ TEST(Activation, OfAReLU) {
     EXPECT_EQ(to_vector(PlainOutput::back(AllLanes{}, Floats(z), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;
     EXPECT_EQ(to_vector(PlainOutput::back(AllLanes{}, Floats(y), Floats(7.0f)))[0], open ? 7.0f : 0.0f) << z;  // from y
     EXPECT_EQ(to_vector(PlainOutput::back(lanes_below(0, 0), Floats(z), Floats(7.0f)))[0], 0.0f) << z;
-    if (open) EXPECT_EQ(float_bits(to_vector(PlainOutput::value_if_active(Floats(z)))[0]), float_bits(z)) << z;
+    if (open) { EXPECT_EQ(float_bits(to_vector(PlainOutput::value_if_active(Floats(z)))[0]), float_bits(z)) << z; }
   }
 }
 

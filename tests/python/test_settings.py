@@ -35,7 +35,8 @@ def test_every_keyword_has_a_type_and_reads_back() -> None:
         for value in of.words if keyword != "decoder_init" else []:  # (which is of untied models)
             assert sweep.replace(**{keyword: value}).settings[keyword] == value  # type: ignore[misc]
         if of.axis and keyword not in ("momentum", "floor"):  # (of SGD, and of schedules)
-            other = {"loss_power": 4, "beta1": 0.5, "beta2": 0.5, "n_hidden": 2, "n_experts": 2, "top_k": 2}.get(keyword, 1)
+            two = dict.fromkeys(("n_hidden", "n_experts", "top_k"), 2)
+            other = {"loss_power": 4, "beta1": 0.5, "beta2": 0.5, **two}.get(keyword, 1)
             assert len(sweep.replace(**{keyword: [of.default, other]}).axes[keyword]) == 2  # type: ignore[misc]
 
 

@@ -49,6 +49,8 @@ std::vector<float> initial_models(const Sweep& sweep, std::span<const float> giv
   } else if (models.size() != room && models.size() != cells * room) {
     throw InputError(fmt::format("{}: has {} numbers; it must have {} for every one of the {} cells, or for one", name,
                                  models.size(), room, cells));
+  } else if (models.size() == room && cells > 1 && has_shape_axes(sweep)) {
+    throw InputError("initial: is one model, and the sweep's cells have models of different shapes; give one for every cell");
   }
   models.reserve(cells * room);
   while (models.size() < cells * room) {

@@ -160,6 +160,11 @@ TEST(ShapeAxes, AreResumedAndStartOthers) {
   from.initial = starts;
   const Results same = train(evaluated, from);
   EXPECT_TRUE(same_bits(same.parameters, all.parameters));
+
+  const std::vector<std::vector<float>> one = {std::vector<float>(all.parameters.begin(), all.parameters.begin() + 100)};
+  ASSERT_EQ(static_cast<int>(one[0].size()), all.sweep.shape.parameter_count());
+  from.initial = one;
+  expect_refusal("initial: is one model", "different shapes", [&] { train(evaluated, from); });
 }
 
 TEST(ShapeAxes, MeasuresAreThoseOfTheOwnShape) {

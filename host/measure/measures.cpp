@@ -32,16 +32,6 @@ void copy_to(const std::vector<double>& from, std::span<double> to) { std::range
 
 void capacity(const ModelView& model, Drawn, const Options&, Rows rows) { rows[0][0] = total_capacity(model); }
 
-void largest_norms(const ModelView& model, Drawn, const Options&, Rows rows) {
-  for (int e = 0; e < model.shape.n_experts; ++e) {
-    for (int f = 0; f < model.shape.n_features; ++f) {
-      const double norm = feature_norm(model.expert(e), model.shape.n_features, model.shape.n_hidden, f);
-      double& largest = rows[0][static_cast<std::size_t>(f)];
-      largest = norm > largest || e == 0 ? norm : largest;
-    }
-  }
-}
-
 void monosemantic(const ModelView& model, Drawn, const Options& options, Rows rows) {
   const Shape& shape = model.shape;
   for (int e = 0; e < shape.n_experts; ++e) {
@@ -88,8 +78,6 @@ const std::vector<Measure>& table() {
        features<feature_dimensionality>},
       {"total_capacity", {"total_capacity"}, {}, false, {}, false,
        "the sum of D_i over experts and features, at most E m", "paper 3.2", capacity},
-      {"largest_norms", {"largest_norm"}, {feature}, false, {}, true,
-       "the largest norm that a feature has in any expert", "ours", largest_norms},
       {"monosemantic_counts", {"monosemantic_count"}, {expert}, false, {"threshold", "least_norm"}, false,
        "how many features an expert represents alone: sqrt(interference) below `threshold`, norm at least `least_norm`",
        "Table 1, authors' notebook expert_specialization", monosemantic},

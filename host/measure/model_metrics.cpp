@@ -25,9 +25,7 @@ std::span<const float> part_of(const ModelView& model, PartKind kind, int expert
 }
 
 // A NaN stays one.
-double activated(Activation activation, double z) {
-  return (activation == Activation::relu && z < 0) || (activation == Activation::cut && z <= 0.125) ? 0 : z;
-}
+double activated(Activation activation, double z) { return activation == Activation::relu && z < 0 ? 0 : z; }
 
 std::vector<double> nans(int count) { return std::vector<double>(static_cast<std::size_t>(count), kNan); }
 

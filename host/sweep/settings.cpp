@@ -49,7 +49,7 @@ std::vector<Setting> make_rows() {
 
       {"model.tied", yes_no(&Shape::tied), "false: each expert has a decoder D of its own, z = D h + b, beside W", {}, no, 2},
       {"model.hidden", words(&Shape::hidden, {"linear", "relu"}), "activation of the hidden units, h = W^T x", {}, no, 2},
-      {"model.output", words(&Shape::output, {"linear", "relu", "cut"}),
+      {"model.output", words(&Shape::output, {"linear", "relu"}),
        "activation of z; of each expert before the gates combine them", {}, no, 2},
       {"model.bias", yes_no(&Shape::bias), "false: no b at all", {}, no, 2},
 
@@ -122,7 +122,6 @@ std::vector<Setting> make_rows() {
       {"train.epsilon", number(&TrainSettings::epsilon, {.lowest = 0, .highest = 1, .above_lowest = true}),
        "of adamw and adam", epsilon, unless_default, 2},
       {"train.momentum", number(&TrainSettings::momentum, kBelowOne), "of sgd", momentum, unless_default, 2},
-      {"train.clip", number(&TrainSettings::clip), "gradients are cut off at +- this; 0: not at all", clip, unless_default, 2},
       {"train.weight_decay_on", words(&TrainSettings::weight_decay_on, {"all", "weights"}),
        "parameters that decay: all, or encoders and decoders alone", {}, unless_default, 2},
       {"train.loss_power", loss_power_kind(), "of the error: the loss is I |x' - target|^loss_power", loss_power,

@@ -5,7 +5,7 @@
 namespace phasegrid {
 
 // What becomes of a number between two layers.
-enum class Activation { linear, relu, cut };  // cut: z where it is above 1/8
+enum class Activation { linear, relu };
 
 // The kinds of parameters, in the order in which they are stored.
 enum class PartKind { weights, decoder, biases, router };

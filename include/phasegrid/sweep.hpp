@@ -45,7 +45,6 @@ struct TrainSettings {
   double beta1 = 0.9, beta2 = 0.999;  // of AdamW and Adam, 0 .. 0.99999
   double epsilon = 1e-8;              // of AdamW and Adam, > 0
   double momentum = 0;                // of SGD, from 0 to below 1
-  double clip = 0;                    // gradients are cut off at +- this; 0: not at all
   DecayOn weight_decay_on = DecayOn::all;
   int loss_power = 2;  // I_f |x'_f - target_f|^power: 2, 4, 6 or 8
   BalanceOver load_balance_over = BalanceOver::all;
@@ -126,7 +125,6 @@ enum class AxisName {
   beta2,
   epsilon,
   momentum,
-  clip,
   loss_power,
   warmup,
   floor,

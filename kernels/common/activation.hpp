@@ -36,7 +36,7 @@ struct GeneralOutput {
   int factors;       // (power - 2) / 2
 
   PG_INLINE GeneralOutput(Activation output, const ErrorLaw& error)
-      : closed_below(output == Activation::linear ? bits_float(0xff800000u) : output == Activation::cut ? 0.125f : 0.0f),
+      : closed_below(output == Activation::linear ? bits_float(0xff800000u) : 0.0f),
         below_zero(error.target == Target::identity ? 1.0f : error.target == Target::absolute ? -1.0f : 0.0f),
         factors((error.power - 2) / 2) {}
 

@@ -61,7 +61,6 @@ struct OptimizerSettings {
   float beta2, one_less_beta2;
   float epsilon;
   float momentum;
-  float clip;
   DecayOn decay_on;
   int32_t betas;  // which pair of Job::corrections
 
@@ -75,7 +74,6 @@ struct OptimizerSettings {
             static_cast<float>(1 - train.beta2),
             static_cast<float>(train.epsilon),
             static_cast<float>(train.momentum),
-            train.clip > 0 ? static_cast<float>(train.clip) : 3.4e38f,
             train.weight_decay_on,
             0};
   }

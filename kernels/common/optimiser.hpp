@@ -115,9 +115,7 @@ PG_INLINE bool update_by(const OptimiserStep& now, int me, int others, int count
   bool large = false;
   for (int p = me * kWidth; p < count; p += others * kWidth) {
     Floats parameter = load(parameters + p), first = load(states + p), second = load(states + count + p);
-    const Floats most = now.settings.clip, least = Floats(0.0f) - most, given = load(gradient + p);
-    const Floats cut = select(greater(given, most), most, select(greater(least, given), least, given));
-    Optimiser::step(now, cut, decays(p), parameter, first, second);
+    Optimiser::step(now, load(gradient + p), decays(p), parameter, first, second);
     store(parameters + p, parameter);
     store(states + p, first);
     store(states + count + p, second);

@@ -21,7 +21,7 @@ inline BlockTrial random_family_trial(std::mt19937& random, int most_features = 
   shape.tied = coin();
   shape.bias = coin();
   shape.hidden = coin() ? Activation::relu : Activation::linear;
-  shape.output = static_cast<Activation>(below(3));
+  shape.output = coin() ? Activation::relu : Activation::linear;
   const double load_balance = shape.n_experts > 1 && coin() ? 0.3 : 0.0;
   BlockTrial trial(shape, random, coin() ? Loss::mean : Loss::sum, load_balance, 20 + below(80));
   Cell& cell = trial.cell;

@@ -37,7 +37,7 @@ inline ReferenceLoss reference_loss(const ReferenceSettings& settings, const std
   auto W = [&](int e, int f, int j) { return at((e * n + f) * m + j); };
   auto D = [&](int e, int f, int j) { return at((s.tied ? 0 : s.offset(PartKind::decoder)) + (e * n + f) * m + j); };
   auto b = [&](int e, int f) { return s.bias ? at(s.bias_offset() + e * n + f) : 0.0; };
-  auto opens = [](Activation activation, double z) { return activation == Activation::linear || z > (activation == Activation::cut ? 0.125 : 0); };
+  auto opens = [](Activation activation, double z) { return activation == Activation::linear || z > 0; };
   auto target = [&](double x) {
     return settings.target == Target::absolute ? std::abs(x) : settings.target == Target::relu ? std::max(x, 0.0) : x;
   };

@@ -127,32 +127,40 @@ peers:
 	.venv-peers/bin/pip install -q --disable-pip-version-check -r bench/peers/requirements.txt
 
 # One wide instruction set is enough here: the others differ in names of intrinsics alone, and the bits are compared in
-# `make test`. ThreadSanitizer leaves the kernels out, so they are those of the ordinary build; the emulated warp runs
-# under it: there a missing barrier of the CUDA code is a data race.
-SANITIZED = -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_MACHINES=avx2
+# `make test`. Host, files and program go over the kernels of the ordinary build (sanitize-host); then the kernels and their
+# tests, those on the emulated machine too; then, under ThreadSanitizer, what has threads: the emulated warp is among it,
+# where a missing barrier of the CUDA code is a data race. ThreadSanitizer leaves the kernels out. Host code is not
+# optimised: compiling takes longer than the tests.
+SANITIZED = -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_PYTHON=$(abspath $(PYTHON)) -DPHASEGRID_MACHINES=avx2 \
+  -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='-O0 -g1'
+KERNEL_TESTS = kernel_test block_test family_test warp_emulator_test block_emulator_test machine_test_baseline \
+  machine_test_avx2 machine_test_cuda training_test
+THREAD_TESTS = host_test training_test warp_emulator_test block_emulator_test c_api_test
 sanitize: everything sanitize-host
 	cmake -S . -B $(BUILD)-asan $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined
-	cmake --build $(BUILD)-asan -j $(JOBS)
-	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
+	cmake --build $(BUILD)-asan -j $(JOBS) --target $(KERNEL_TESTS)
+	ctest --test-dir $(BUILD)-asan -j $(JOBS) --output-on-failure -R "^($$(echo $(KERNEL_TESTS) | tr ' ' '|'))$$"
 	cmake -S . -B $(BUILD)-tsan $(SANITIZED) -DPHASEGRID_SANITIZE=thread -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD))
-	cmake --build $(BUILD)-tsan -j $(JOBS)
-	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|command_line|fidelity'
+	cmake --build $(BUILD)-tsan -j $(JOBS) --target $(THREAD_TESTS)
+	$(BUILD)-tsan/tests/host_test --gtest_brief=1
+	ctest --test-dir $(BUILD)-tsan -j $(JOBS) --output-on-failure \
+	  -R '^(training_test|warp_emulator_test|block_emulator_test|embedding_c_api)$$'
 
 # A part of it: host, files and program under AddressSanitizer and UBSan, over the kernels of the ordinary build.
-# Unoptimised: compiling takes longer than the tests.
 sanitize-host: everything
 	cmake -S . -B $(BUILD)-asan-host $(SANITIZED) -DPHASEGRID_SANITIZE=address,undefined \
-	  -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD)) -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='-O0 -g1'
+	  -DPHASEGRID_KERNELS_FROM=$(abspath $(BUILD))
 	cmake --build $(BUILD)-asan-host -j $(JOBS) --target host_test reproduce_test c_api_test phasegrid_cli
 	$(BUILD)-asan-host/tests/host_test --gtest_brief=1
 	$(BUILD)-asan-host/tests/reproduce_test --gtest_brief=1
 	ctest --test-dir $(BUILD)-asan-host -j $(JOBS) --output-on-failure -R '^(embedding_c_api|command_line(_[a-z]+)?)$$'
 
+# Of what executes the kernels: their tests and trainings, not those of pictures, files and program.
 coverage: deps
 	cmake -S . -B $(BUILD)-coverage -G Ninja -DPHASEGRID_CUDA=OFF -DPHASEGRID_BENCH=OFF -DPHASEGRID_COVERAGE=ON \
 	  -DPHASEGRID_PYTHON=$(abspath $(PYTHON))
-	cmake --build $(BUILD)-coverage -j $(JOBS)
-	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -E 'pictures|explorer|isolation|fidelity|command_line'
+	cmake --build $(BUILD)-coverage -j $(JOBS) --target $(KERNEL_TESTS) dynamics_test
+	ctest --test-dir $(BUILD)-coverage -j $(JOBS) --output-on-failure -R "^($$(echo $(KERNEL_TESTS) dynamics_test | tr ' ' '|'))$$"
 	$(PIP) gcovr
 	$(VENV)/bin/gcovr -r . --filter 'kernels/' --merge-lines --gcov-ignore-parse-errors=negative_hits.warn_once_per_file \
 	  --gcov-ignore-parse-errors=suspicious_hits.warn_once_per_file $(BUILD)-coverage

@@ -1,10 +1,13 @@
 """What tests of the program from outside share: how to call it, and what a refusal must be like."""
 
+import functools
 import os
 import pty
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -28,6 +31,23 @@ last_importance = { start = 0.5, stop = 1.5, step = 0.5 }
 def phasegrid(*words, **options):
     return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, check=False,
                           **options)
+
+
+def train_for(process, seconds):
+    """Sleeps so long from when the process has threads that train: a machine may take its time to start it."""
+    for _ in range(1200):
+        if process.poll() is not None or len(os.listdir(f"/proc/{process.pid}/task")) > 1:
+            break
+        time.sleep(0.05)
+    time.sleep(seconds)
+
+
+@functools.cache
+def lives_within(addresses):
+    """Whether the program starts with so many bytes of addresses; under AddressSanitizer, which takes them all, it
+    does not."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (addresses, addresses))  # noqa: E731
+    return phasegrid("--version", preexec_fn=limit).returncode == 0
 
 
 def on_a_terminal(*words):

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from command_line import PROGRAM, CommandLineCase, phasegrid
+from command_line import PROGRAM, CommandLineCase, lives_within, phasegrid
 
 CORPUS = Path(__file__).resolve().parents[1] / "fuzz" / "corpus"
 
@@ -21,8 +21,11 @@ def small_stack():
     resource.setrlimit(resource.RLIMIT_STACK, (256 * 1024, 256 * 1024))
 
 
+LITTLE = 2**30 if lives_within(2**30) else resource.RLIM_INFINITY
+
+
 def little_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+    resource.setrlimit(resource.RLIMIT_AS, (LITTLE, LITTLE))
 
 
 class Reading(CommandLineCase):

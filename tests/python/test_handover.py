@@ -18,6 +18,8 @@ import safetensors
 import safetensors.numpy
 
 import phasegrid
+from phasegrid import handover
+from phasegrid.cells import cell_index
 
 EVERY: dict[str, Any] = {
     "n_features": 5,
@@ -62,7 +64,8 @@ def check(torch: Any, results: phasegrid.Results, cell: Any = 0, x: np.ndarray |
         routing = results.route(cell, x)
         np.testing.assert_array_equal(experts.numpy(), routing.experts)
         np.testing.assert_allclose(gates.numpy(), routing.gates, atol=1e-6)
-        every = np.zeros((len(x), results.sweep.n_experts))
+        own = results.isel(**dict(zip(results.axes, cell_index(results.axes, cell), strict=True)))
+        every = np.zeros((len(x), own.sweep.n_experts))
         np.put_along_axis(every, routing.experts.astype(np.intp), routing.gates, 1)
         np.testing.assert_allclose(model.gates(torch.tensor(x)).numpy(), every, atol=1e-6)
         precise = model.double()(torch.tensor(x).double()).numpy()
@@ -242,3 +245,27 @@ def test_a_missing_package_is_named(
     with pytest.raises(ImportError, match=rf"^{call}\(\) needs the package {package}: pip install {package}$"):
         getattr(results, call)(*([tmp_path / "toy.safetensors"] if package == "safetensors" else []))
     assert not list(tmp_path.iterdir())
+
+
+SHAPES: dict[str, Any] = {**EVERY, "n_hidden": [1, 2], "n_experts": [1, 3], "top_k": [1, 2], "learning_rate": 0.01}
+
+
+def test_a_model_of_a_grid_of_shapes_is_that_of_its_own_shape() -> None:
+    results = phasegrid.train(**SHAPES)
+    cell = results.cell(sparsity=0.5, n_hidden=1, n_experts=3, top_k=2)
+    names = dict(zip(results.axes, cell, strict=True))
+    alone = phasegrid.train(**{**SHAPES, "sparsity": 0.5, "n_hidden": 1, "n_experts": 3, "top_k": 2})
+    for restart in (None, 1):
+        ours, theirs = handover.parts_of(results.isel(**names), restart), handover.parts_of(alone, restart)
+        assert ours.keys() == theirs.keys()
+        for name, part in theirs.items():
+            np.testing.assert_array_equal(ours[name], part)
+    with pytest.raises(ValueError, match="has no model: its top_k is above its n_experts"):
+        results.to_torch(results.cell(sparsity=0.5, n_hidden=1, n_experts=1, top_k=2))
+
+
+def test_modules_of_a_grid_of_shapes(torch: Any) -> None:
+    results = phasegrid.train(**SHAPES)
+    for E, k in ((1, 1), (3, 1), (3, 2)):
+        for m in (1, 2):
+            check(torch, results, results.cell(sparsity=0.5, n_hidden=m, n_experts=E, top_k=k))

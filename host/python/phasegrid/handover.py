@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def torch_model(results: Results, cell: Cell, restart: int | None) -> ToyModel:
     """What Results.to_torch() promises."""
     index = cell_index(results.axes, cell)
-    model = _parts_of(results, index, restart)
+    if (results.status[index] == -2).any():
+        raise ValueError(f"cell {index} has no model: its top_k is above its n_experts")
+    results = results.isel(**dict(zip(results.axes, index, strict=True)))  # whose shape is that of the cell's models
+    model = parts_of(results, restart)
     if not all(np.isfinite(array).all() for array in model.values()):
         which = "no kept model" if restart is None else f"no finite model of restart {restart}"
         raise ValueError(f"cell {index} has {which}: it was not trained, or diverged")
@@ -36,8 +39,9 @@ def torch_model(results: Results, cell: Cell, restart: int | None) -> ToyModel:
     )
 
 
-def _parts_of(results: Results, index: tuple[int, ...], restart: int | None) -> dict[str, NDArray[Any]]:
-    """Name -> array (E, ..) of the parts that a model has."""
+def parts_of(results: Results, restart: int | None) -> dict[str, NDArray[Any]]:
+    """Name -> array (E, ..) of the parts that the model of results of one cell has."""
+    index = (0,) * len(results.axes)
     if restart is None:
         return {name: getattr(results, name)[index] for name in results.core.parts}
     models = {name: getattr(results, f"all_{name}")[index] for name in results.core.parts}

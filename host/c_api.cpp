@@ -156,7 +156,6 @@ phasegrid_results::phasegrid_results(Results trained)
   for (const Grid::Dimension& dimension : dimensions) {
     arrays.emplace_back(values_key(dimension.name), view(dimension.values.data(), {dimension.values.size()}));
   }
-  spread.reserve(3);
   auto add_parameters = [&](const std::string& prefix, const std::vector<float>& compact, const Extents& outer) {
     const bool differ = phasegrid::has_shape_axes(results.sweep);
     const std::size_t each = compact.size() / row / results.cells();

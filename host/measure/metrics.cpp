@@ -65,26 +65,20 @@ FeatureMetrics feature_metrics(const Results& results) {
   const std::size_t count = results.cells() * static_cast<std::size_t>(shape.n_experts * shape.n_features);
   FeatureMetrics metrics;
   for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity, &metrics.dimensionality}) {
-    array->reserve(count);
+    array->assign(count, std::numeric_limits<float>::quiet_NaN());  // as it stays where there is no such expert
   }
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
     const ModelView model = kept_model(results, cell);
     const int m = model.shape.n_hidden;
-    for (int e = 0; e < shape.n_experts; ++e) {
-      if (e >= model.shape.n_experts) {
-        for (auto* array : {&metrics.norm, &metrics.interference, &metrics.polysemanticity, &metrics.dimensionality}) {
-          array->insert(array->end(), static_cast<std::size_t>(shape.n_features), std::numeric_limits<float>::quiet_NaN());
-        }
-        continue;
-      }
+    auto at = cell * static_cast<std::size_t>(shape.n_experts * shape.n_features);
+    for (int e = 0; e < model.shape.n_experts; ++e) {
       const auto expert = model.expert(e);
-      for (int f = 0; f < shape.n_features; ++f) {
+      for (int f = 0; f < shape.n_features; ++f, ++at) {
         const double shared = interference(expert, shape.n_features, m, f);  // NaN where none was kept
-        metrics.norm.push_back(static_cast<float>(feature_norm(expert, shape.n_features, m, f)));
-        metrics.interference.push_back(static_cast<float>(shared));
-        metrics.polysemanticity.push_back(static_cast<float>(std::sqrt(shared)));
-        metrics.dimensionality.push_back(
-            static_cast<float>(dimensionality_from(dot(expert, m, f, f), shared)));
+        metrics.norm[at] = static_cast<float>(feature_norm(expert, shape.n_features, m, f));
+        metrics.interference[at] = static_cast<float>(shared);
+        metrics.polysemanticity[at] = static_cast<float>(std::sqrt(shared));
+        metrics.dimensionality[at] = static_cast<float>(dimensionality_from(dot(expert, m, f, f), shared));
       }
     }
   }

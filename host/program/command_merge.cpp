@@ -18,16 +18,16 @@ namespace fs = std::filesystem;
 
 // "2262 of 18096 models of 'fig4' are missing (12.5 %, in 226 of 1810 cells)".
 std::string missing_from(const Results& results) {
-  const auto missing = results.models_total() - results.models_done();
+  const std::int64_t models = results.models_total(), missing = models - results.models_done();
   const auto restarts = static_cast<std::size_t>(results.sweep.restarts);
   std::size_t cells = 0;
   for (std::size_t cell = 0; cell < results.cells(); ++cell) {
-    const auto models = std::span(results.status).subspan(cell * restarts, restarts);
-    cells += std::ranges::find(models, kNotTrained) != models.end() ? 1 : 0;
+    const auto statuses = std::span(results.status).subspan(cell * restarts, restarts);
+    cells += std::ranges::find(statuses, kNotTrained) != statuses.end() ? 1 : 0;
   }
-  const double share = 100.0 * static_cast<double>(missing) / static_cast<double>(results.models_total());
+  const double share = 100.0 * static_cast<double>(missing) / static_cast<double>(models);
   return fmt::format("{} of {} models of '{}' are missing ({:.4g} %, in {} of {} cells)", missing,
-                     results.models_total(), results.sweep.name, share, cells, results.cells());
+                     models, results.sweep.name, share, cells, results.cells());
 }
 
 // What is incomplete may not take the place of more: throws InputError then.

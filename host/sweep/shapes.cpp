@@ -32,6 +32,7 @@ void each_run(const Shape& own, const Shape& large, Visit&& visit) {
 // move(model, moved) for each model whose shape is not the largest, and what is to take its place.
 template <class Move>
 void relay(const Sweep& sweep, std::span<float> models, std::size_t each, Move&& move) {
+  if (!has_shape_axes(sweep)) return;
   const auto room = static_cast<std::size_t>(sweep.shape.parameter_count());
   std::vector<float> moved(room);
   for (std::size_t at = 0; at < models.size(); at += room) {
@@ -63,6 +64,7 @@ Sweep with_largest_shape(Sweep sweep) {
 
 Shape Sweep::shape_of(std::size_t cell) const {
   Shape own = shape;
+  if (!has_shape_axes(*this)) return own;
   for (int i = kAxisNames; i-- > 0;) {
     const Axis* axis = find_axis(*this, static_cast<AxisName>(i));
     if (axis == nullptr) continue;
@@ -72,6 +74,26 @@ Shape Sweep::shape_of(std::size_t cell) const {
     cell /= axis->values.size();
   }
   return own;
+}
+
+std::size_t count_shapes(const Sweep& sweep) {
+  std::size_t count = 1;
+  for (const auto& [name, number] : kShapeAxes) {
+    const Axis* axis = find_axis(sweep, name);
+    if (axis != nullptr) count = std::min(count * std::min(axis->values.size(), kMostShapes + 1), kMostShapes + 1);
+  }
+  return count;
+}
+
+std::size_t count_cells(const Sweep& sweep) {
+  std::size_t cells = 1;
+  for (const Axis& axis : sweep.axes) cells *= axis.values.size();
+  return cells;
+}
+
+std::size_t count_cells_with_models(const Sweep& sweep) {
+  const std::vector<Shape> shapes = shapes_of(sweep);  // each in equally many cells
+  return count_cells(sweep) / shapes.size() * static_cast<std::size_t>(std::ranges::count_if(shapes, has_models));
 }
 
 std::vector<Shape> shapes_of(const Sweep& sweep) {
@@ -102,8 +124,7 @@ std::vector<SweepPart> parts_of_one_shape(const Sweep& sweep) {
     });
     parts.push_back(std::move(part));
   }
-  const std::size_t cells = Grid(sweep).cells();
-  for (std::size_t cell = 0; cell < cells; ++cell) {
+  for (std::size_t cell = 0; cell < count_cells(sweep); ++cell) {
     const Shape shape = sweep.shape_of(cell);
     std::ranges::find_if(parts, [&](const SweepPart& part) { return part.sweep.shape == shape; })->cells.push_back(cell);
   }

@@ -23,6 +23,12 @@ constexpr bool has_models(const Shape& shape) { return shape.top_k <= shape.n_ex
 
 // How many shapes a sweep may have: each is trained by a kernel launch of its own.
 constexpr std::size_t kMostShapes = 1024;
+// How many there are (at most one more than that), and how many cells the axes of a checked sweep make: in all, and with
+// models.
+std::size_t count_shapes(const Sweep& sweep);
+std::size_t count_cells(const Sweep& sweep);
+std::size_t count_cells_with_models(const Sweep& sweep);
+
 // Every shape of a sweep's cells, each once; of sweeps without shape axes their own.
 std::vector<Shape> shapes_of(const Sweep& sweep);
 

@@ -35,11 +35,7 @@ void check_axis(const Axis& axis) {
 }
 
 void check_shapes(const Sweep& sweep) {
-  std::size_t count = 1;
-  for (const AxisName name : {AxisName::n_hidden, AxisName::n_experts, AxisName::top_k}) {
-    if (const Axis* axis = find_axis(sweep, name)) count *= std::min(axis->values.size(), kMostShapes + 1);
-  }
-  if (count > kMostShapes) {
+  if (count_shapes(sweep) > kMostShapes) {
     throw InputError(fmt::format("the axes n_hidden, n_experts and top_k make more than {} shapes of models, the most that "
                                  "are allowed in a sweep",
                                  kMostShapes));

@@ -11,6 +11,7 @@
 
 #include "phasegrid/error.hpp"
 #include "plan.hpp"
+#include "sweep/shapes.hpp"
 
 namespace phasegrid {
 namespace {
@@ -83,7 +84,7 @@ std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, std::s
   std::vector<std::size_t> before;  // cells of the sweeps before
   std::size_t all = 0;
   for (const Sweep& sweep : sweeps) {
-    const std::size_t cells = Grid(sweep).cells();
+    const std::size_t cells = count_cells(sweep);
     mine.emplace_back(cells, shard.count == 1);
     before.push_back(all);
     all += cells;

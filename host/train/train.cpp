@@ -159,11 +159,9 @@ void choose_backends(const Gpus& gpus, std::span<PlannedSweep> planned, std::spa
 }
 
 // What trains the parts of a sweep.
-std::string devices_of(std::span<const PlannedSweep> planned, std::size_t sweep, const Gpus& gpus, InstructionSet set) {
-  bool gpu = false, cpu = false;
-  for (const PlannedSweep& part : planned) {
-    if (part.sweep == sweep) (part.on_gpu ? gpu : cpu) = true;
-  }
+std::string devices_of(std::span<const PlannedSweep> parts, const Gpus& gpus, InstructionSet set) {
+  const bool gpu = std::ranges::any_of(parts, &PlannedSweep::on_gpu);
+  const bool cpu = !std::ranges::all_of(parts, &PlannedSweep::on_gpu);
   return fmt::format("{}{}{}", gpu ? gpus.names : "", gpu && cpu ? ", " : "",
                      cpu ? fmt::format("cpu {}", to_string(set)) : "");
 }
@@ -200,6 +198,7 @@ std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& opt
   check_memory(planned, use);  // before anything large is made
   const std::vector<std::vector<bool>> mine = shard_cells(sweeps, planned, options.shard);
   std::vector<Results> results;
+  auto next = planned.begin();  // parts are in the order of the sweeps
   for (std::size_t s = 0; s < sweeps.size(); ++s) {
     results.emplace_back(sweeps[s]);
     if (!options.resume.empty()) {
@@ -216,16 +215,18 @@ std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& opt
     }
     const std::vector<float> starts =
         initial_models(sweeps[s], options.initial.empty() ? std::span<const float>() : options.initial[s]);
+    const auto first = next;
+    next = std::find_if(first, planned.end(), [&](const PlannedSweep& part) { return part.sweep != s; });
+    const std::span<PlannedSweep> parts(first, next);
     std::size_t models = 0;
-    for (PlannedSweep& part : planned) {
-      if (part.sweep != s) continue;
+    for (PlannedSweep& part : parts) {
       part.expand();
       part.start_at(starts);
       part.choose_models(results[s].status, mine[s]);
       models += part.models.size();
     }
     // Unless another run trained all of it.
-    if (models > 0 || results[s].device.empty()) results[s].device = devices_of(planned, s, gpus, set);
+    if (models > 0 || results[s].device.empty()) results[s].device = devices_of(parts, gpus, set);
   }
 
   Collector collector(results, planned, mine, options, start);

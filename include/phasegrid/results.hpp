@@ -14,7 +14,7 @@
 
 namespace phasegrid {
 
-// All arrays are row-major; "cell" stands for the grid's dimensions (S, R, then further axes). sweep.shape is the largest
+// All arrays are row-major; "cell" stands for the grid's dimensions (S, R, further axes). sweep.shape is the largest
 // shape of a model in the grid, and P its parameter_count(): a smaller model, where axes change the shape, fills the
 // beginning of its P numbers, and NaN stands behind it.
 struct Results {
@@ -65,7 +65,7 @@ struct Results {
 
   // Takes in one finished model. Keeps it when its training loss is finite and the lowest of its cell so far (the
   // lowest restart wins a tie, so the order of calls does not matter). `model` is as long as its shape has
-  // parameters, `snapshot_losses` [T], `snapshot_parameters` [T] times as long. Throws InputError where the sweep has no such model.
+  // parameters, `snapshot_losses` [T], `snapshot_parameters` T times as long. Throws InputError where there is none such.
   void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> model,
             std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
 };

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_checks import checked
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from numpy.typing import NDArray
 
 import phasegrid
 from phasegrid import pictures
-from phasegrid.pictures import diagrams, grids, measures, opened, programs, scales, style
+from phasegrid.pictures import grids, measures, opened, programs, scales, style
 
 Array = NDArray[np.float64]
 AXES: dict[str, Any] = {"sparsity": [0.0, 0.5, 0.9, 0.99], "last_importance": np.geomspace(0.1, 10, 5)}
@@ -43,23 +43,6 @@ def hatched(figure: Figure) -> list[int]:
     panels = [axes for axes in figure.axes if axes.collections]
     found = [[p for p in axes.patches if isinstance(p, PathPatch) and p.get_hatch()] for axes in panels]
     return [sum(len(patch.get_path().vertices) // 5 for patch in patches) for patches in found]
-
-
-def checked(figure: Figure) -> Figure:
-    """Nothing that is drawn lies outside, and no two titles, names of panels or legend texts cover each other."""
-    canvas = FigureCanvasAgg(figure)
-    with diagrams.style():
-        canvas.draw()
-    box = figure.get_tightbbox(canvas.get_renderer())
-    assert box is not None
-    over = (-box.x0, -box.y0, box.x1 - figure.get_figwidth(), box.y1 - figure.get_figheight())
-    assert max(over) < 0.02, over
-    parts = [text for text in figure.texts if text.get_text()]
-    boxes = [text.get_window_extent() for text in parts]
-    for i, one in enumerate(boxes):
-        for j in range(i):
-            assert not one.overlaps(boxes[j]), (parts[i].get_text(), parts[j].get_text())
-    return figure
 
 
 # ---------------------------------------------------------------- axes

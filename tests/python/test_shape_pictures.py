@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from typing import Any
 import explorer_samples as samples
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_checks import checked
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from shape_samples import cells, model, of_shapes, shape
 
 from phasegrid import pictures
-from phasegrid.pictures import diagrams, grids, measures
+from phasegrid.pictures import grids, measures
 from phasegrid.pictures.opened import AXES, opened
 
 ALL: dict[str, Any] = {"n_hidden": [1, 2], "n_experts": [1, 2, 4], "top_k": [1, 2]}
@@ -26,21 +25,6 @@ ALL: dict[str, Any] = {"n_hidden": [1, 2], "n_experts": [1, 2, 4], "top_k": [1, 
 
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")) if text.get_text()]
-
-
-def checked(figure: Figure) -> Figure:
-    """Nothing that is drawn lies outside, and no two words cover each other."""
-    canvas = FigureCanvasAgg(figure)
-    with diagrams.style():
-        canvas.draw()
-    box = figure.get_tightbbox(canvas.get_renderer())
-    assert box is not None
-    assert max(-box.x0, -box.y0, box.x1 - figure.get_figwidth(), box.y1 - figure.get_figheight()) < 0.02
-    parts = [text for text in figure.texts if text.get_text()]
-    boxes = [text.get_window_extent() for text in parts]
-    for i, j in itertools.combinations(range(len(boxes)), 2):
-        assert not boxes[i].overlaps(boxes[j]), (parts[i].get_text(), parts[j].get_text())
-    return figure
 
 
 def drawn(figure: Figure) -> np.ndarray[Any, Any]:

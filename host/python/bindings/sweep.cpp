@@ -28,13 +28,7 @@ void bind_sweep(nb::module_& module) {
       .def_prop_ro("top_k", [](const Sweep& s) { return s.shape.top_k; })
       .def_prop_ro(
           "models",
-          [](const Sweep& s) {
-            const auto restarts = static_cast<std::size_t>(s.restarts);
-            if (!has_shape_axes(s)) return Grid(s).cells() * restarts;
-            std::size_t cells = 0;
-            for (const SweepPart& part : parts_of_one_shape(s)) cells += part.cells.size();
-            return cells * restarts;
-          },
+          [](const Sweep& s) { return count_cells_with_models(s) * static_cast<std::size_t>(s.restarts); },
           "Models that a training makes.")
       .def_prop_ro(
           "has_shape_axes", [](const Sweep& s) { return has_shape_axes(s); },

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasegrid import _core
+from phasegrid.arrays import SHAPE_AXES
 from phasegrid.results import Results
 from phasegrid.text import shown
 
@@ -17,7 +18,7 @@ Initial: TypeAlias = Results | Mapping[str, ArrayLike]
 
 # The mathematics' names of the parts of a model.
 _NAMES = {"W": "expert_weights", "D": "decoder_weights", "b": "biases", "G": "router_weights"}
-_SHAPES = ("n_hidden", "n_experts")  # which change a model's parameters
+_SHAPES = [name for name, extent in SHAPE_AXES.items() if extent]  # which change a model's parameters
 
 
 def starting_models(

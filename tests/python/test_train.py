@@ -226,10 +226,12 @@ def test_ctrl_c_keeps_what_is_finished_and_a_training_resumes() -> None:
     np.testing.assert_array_equal(whole.expert_weights, fresh.expert_weights)
 
 
+# Waits to be killed once its first checkpoint is there: however fast the machine, the training has not ended then.
 KILLED = """
-import phasegrid, sys
-phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=300, steps=2000, threads=1, out=sys.argv[1],
-                checkpoint_seconds=0.3)
+import os, phasegrid, sys, time
+phasegrid.train(n_features=2, sparsity=[.1, .5], restarts=300, steps=5000, threads=1, out=sys.argv[1],
+                checkpoint_seconds=0.05,
+                progress=lambda *_: time.sleep(600) if os.path.exists(sys.argv[1] + ".partial") else None)
 """
 
 
@@ -243,7 +245,7 @@ def test_out_is_written_and_gone_on_from_after_a_kill(tmp_path: Path) -> None:
     child.wait()
     saved = phasegrid.load(partial).models_done
     first: list[int] = []
-    settings: dict[str, Any] = {"n_features": 2, "sparsity": [0.1, 0.5], "restarts": 300, "steps": 2000}
+    settings: dict[str, Any] = {"n_features": 2, "sparsity": [0.1, 0.5], "restarts": 300, "steps": 5000}
     results = phasegrid.train(**settings, out=path, progress=lambda done, *_: first.append(done))
     assert first[0] >= saved > 0
     assert results.complete and not partial.exists()

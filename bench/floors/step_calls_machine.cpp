@@ -60,7 +60,8 @@ bench::StepCalls tiny_calls(bool load_balance) {
   step.counted = kRegisters;
   constexpr int kSamples = Round<S::n>::kSamples;
   Floats x[kSamples][S::n];
-  step.random = kRegisters / kSamples * calls_of([&] { draw_round<S::n>(cell, a_batch(kLanes), 0, 0, x); });
+  const Batch batch = a_batch(kLanes);
+  step.random = kRegisters / kSamples * calls_of([&] { draw_round<S::n>(cell, batch, batch.key, 0, 0, x); });
   if constexpr (S::kTop1) {
     SampleTop1<S> sample;
     if constexpr (S::E > 1) {

@@ -2,6 +2,9 @@
 // block_cuda_large.cu).
 #include <algorithm>
 
+// One block has a multiprocessor's shared memory, so it should have its warps: 12 are what their registers allow (168 a
+// thread) without spills; with 16 some of the general kernel's spill.
+#define PHASEGRID_BLOCK_WARPS 12
 #include "block_kernel.cuh"
 
 namespace phasegrid::cuda {
@@ -26,7 +29,7 @@ constexpr int kTileInGlobal = 256;  // of a mixture in global memory: enough ent
 
 cuda::BlockKernel kernel_for(bool plain, bool in_shared) {
   if (!in_shared) return cuda::large_block_kernel();
-  return plain ? cuda::train_models : cuda::general_block_kernel();
+  return plain ? cuda::BlockKernel{cuda::train_models, cuda::kBlockThreads} : cuda::general_block_kernel();
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, boo
       e != cudaSuccess) {
     return e;
   }
-  if (cudaError_t e = cudaFuncGetAttributes(&attributes, kernel_for(plain, true)); e != cudaSuccess) return e;
+  if (cudaError_t e = cudaFuncGetAttributes(&attributes, kernel_for(plain, true).train); e != cudaSuccess) return e;
   const int unit = kLanes * samples_per_draw(shape.n_features);
   const int available = limit - static_cast<int>(attributes.sharedSizeBytes);
   const bool dense = shape.n_experts == 1;
@@ -62,19 +65,19 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, boo
   }
   launch->shared_bytes = launch->in_shared ? layout.size * 4 : 0;
   launch->shared_limit = available;
-  launch->threads_per_block = cuda::kBlockThreads;
   launch->layout = layout;
   const cuda::BlockKernel kernel = kernel_for(plain, launch->in_shared);
-  if (cudaError_t e = cudaFuncGetAttributes(&attributes, kernel); e != cudaSuccess) return e;
+  launch->threads_per_block = kernel.threads;
+  if (cudaError_t e = cudaFuncGetAttributes(&attributes, kernel.train); e != cudaSuccess) return e;
   launch->registers = attributes.numRegs;
   launch->local_bytes = static_cast<int>(attributes.localSizeBytes);
   if (launch->in_shared) {
-    if (cudaError_t e = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, available);
+    if (cudaError_t e = cudaFuncSetAttribute(kernel.train, cudaFuncAttributeMaxDynamicSharedMemorySize, available);
         e != cudaSuccess) {
       return e;
     }
   }
-  if (cudaError_t e = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_per_processor, kernel, cuda::kBlockThreads,
+  if (cudaError_t e = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_per_processor, kernel.train, kernel.threads,
                                                                     static_cast<size_t>(launch->shared_bytes));
       e != cudaSuccess) {
     return e;
@@ -93,8 +96,8 @@ cudaError_t describe_block(const Shape& shape, int batch, bool load_balance, boo
 cudaError_t launch_block(const Shape& shape, const BlockLaunch& launch, const Job& job, cudaStream_t stream) {
   if (launch.blocks == 0) return cudaSuccess;
   const cuda::BlockKernel kernel = kernel_for(launch.plain, launch.in_shared);
-  kernel<<<launch.blocks, launch.threads_per_block, static_cast<size_t>(launch.shared_bytes), stream>>>(job, shape,
-                                                                                                       launch.layout);
+  kernel.train<<<launch.blocks, launch.threads_per_block, static_cast<size_t>(launch.shared_bytes), stream>>>(
+      job, shape, launch.layout);
   return cudaGetLastError();
 }
 

@@ -1,5 +1,6 @@
 // The block mapping's kernel for models other than the paper's own, apart from the paper's, which it would make larger and
 // slower.
+#define PHASEGRID_BLOCK_WARPS 12
 #include "block_kernel.cuh"
 
 namespace phasegrid::cuda {
@@ -14,6 +15,6 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
 
 }  // namespace
 
-BlockKernel general_block_kernel() { return train_general; }
+BlockKernel general_block_kernel() { return {train_general, kBlockThreads}; }
 
 }  // namespace phasegrid::cuda

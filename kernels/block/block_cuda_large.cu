@@ -1,6 +1,8 @@
 // The block mapping's kernel for models that do not fit shared memory: the arena of each block of the grid lies in global
 // memory, which the second-level cache serves. It is a kernel of its own, as an address that may be of either memory would
 // be slower to use. Global addresses take twice the registers, so this one alone may spill some (kernels/CMakeLists.txt).
+// Eight warps, as its 64-bit addresses take twice the registers.
+#define PHASEGRID_BLOCK_WARPS 8
 #include "block_kernel.cuh"
 
 namespace phasegrid::cuda {
@@ -14,6 +16,6 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
 
 }  // namespace
 
-BlockKernel large_block_kernel() { return train_large; }
+BlockKernel large_block_kernel() { return {train_large, kBlockThreads}; }
 
 }  // namespace phasegrid::cuda

@@ -1,6 +1,7 @@
 // The block mapping on CUDA: one block of threads trains one model from its initial parameters to its last loss, with
 // parameters, gradient and a tile of the batch in an arena, which is shared memory where that has room, and the
-// optimiser's states in global memory. A persistent grid takes models from a queue.
+// optimiser's states in global memory. A persistent grid takes models from a queue. What includes this says before how
+// many warps a block has, PHASEGRID_BLOCK_WARPS.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -10,7 +11,7 @@
 
 namespace phasegrid::cuda {
 
-constexpr int kBlockThreads = 256;
+constexpr int kBlockThreads = kLanes * PHASEGRID_BLOCK_WARPS;
 
 // Thread 0 takes the next model for its block.
 PG_INLINE int take_model(const Job& job, BlockTeam team) {
@@ -52,7 +53,10 @@ PG_INLINE void train_queue(const Job& job, const Shape& shape, const BlockLayout
   }
 }
 
-using BlockKernel = void (*)(Job, Shape, BlockLayout);
+struct BlockKernel {
+  void (*train)(Job, Shape, BlockLayout);
+  int threads;  // of a block
+};
 // Of models other than the paper's, and of all that do not fit shared memory (block_cuda_general.cu, block_cuda_large.cu).
 BlockKernel general_block_kernel();
 BlockKernel large_block_kernel();

@@ -12,46 +12,122 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// Registers of samples and rows of results that one pass of a product keeps sums of.
-constexpr int kSampleRegisters = kGroups <= 2 ? 4 : kGroups == 4 ? 2 : 1;
-constexpr int kProductRows = 4;
+// Weights of a product, for row r and term d. Either the terms of a row lie side by side, or the rows of a term; in fours
+// of them, aligned, also behind the last, where they count for nothing. four_terms: body(t, weight(i)) for the terms
+// d + t, t < 4, and weights weight(i) of rows row + i.
+struct WeightsByRow {
+  const float* first;
+  int stride, rows;
+  PG_INLINE float operator()(int row, int d) const { return first[row * stride + d]; }
+  template <int kRows, class Body>
+  PG_INLINE void four_terms(int row, int d, Body&& body) const {
+    Numbers<4> weights[kRows];
+    PG_UNROLL
+    for (int i = 0; i < kRows; ++i) weights[i] = Numbers<4>(first + smaller(row + i, rows - 1) * stride + d);
+    PG_UNROLL
+    for (int t = 0; t < 4; ++t) body(t, [&](int i) PG_INLINE_LAMBDA { return weights[i][t]; });
+  }
+};
+struct WeightsByTerm {
+  const float* first;
+  int stride, rows;
+  PG_INLINE float operator()(int row, int d) const { return first[d * stride + row]; }
+  template <int kRows, class Body>
+  PG_INLINE void four_terms(int row, int d, Body&& body) const {
+    PG_UNROLL
+    for (int t = 0; t < 4; ++t) {
+      const Numbers<kRows> weights(first + (d + t) * stride + row);
+      body(t, [&](int i) PG_INLINE_LAMBDA { return weights[i]; });
+    }
+  }
+};
 
-// finish(row, column, start(row) + sum over d < depth of weight(row, d) in(d)[column]) for every row < rows and every
-// register of columns: in(d) are the samples' values of one feature or hidden unit.
-template <class Start, class Weight, class In, class Finish>
-PG_INLINE void for_each_product(int rows, int depth, int registers, BlockTeam team, Start&& start, Weight&& weight,
-                                In&& in, Finish&& finish) {
-  int task = 0;
-  for_each_block<kSampleRegisters>(registers, [&](int r, auto register_count) PG_INLINE_LAMBDA {
-    for_each_block<kProductRows>(rows, [&](int row, auto row_count) PG_INLINE_LAMBDA {
-      constexpr int kRegisters = decltype(register_count)::value, kRows = decltype(row_count)::value;
-      if (task++ % team.workers() != team.worker()) return;
-      Floats sums[kRows][kRegisters];
-      PG_UNROLL
-      for (int i = 0; i < kRows; ++i) {
-        const Floats first = start(row + i);
-        PG_UNROLL
-        for (int c = 0; c < kRegisters; ++c) sums[i][c] = first;
-      }
-      PG_NO_UNROLL
-      for (int d = 0; d < depth; ++d) {
-        Floats values[kRegisters];
-        PG_UNROLL
-        for (int c = 0; c < kRegisters; ++c) values[c] = in_register(load(in(d) + column_of(r + c)));
-        PG_UNROLL
-        for (int i = 0; i < kRows; ++i) {
-          const Floats one = in_register(Floats(weight(row + i, d)));
-          PG_UNROLL
-          for (int c = 0; c < kRegisters; ++c) sums[i][c] = fma(one, values[c], sums[i][c]);
-        }
-      }
-      PG_UNROLL
-      for (int i = 0; i < kRows; ++i) {
-        PG_UNROLL
-        for (int c = 0; c < kRegisters; ++c) finish(row + i, column_of(r + c), sums[i][c]);
-      }
+// sums[i][c] += weight(i) values[column of register r + c].
+template <int kRows, int kRegisters, class Weight>
+PG_INLINE void add_term(const float* values, int r, Weight&& weight, Floats (&sums)[kRows][kRegisters]) {
+  Floats here[kRegisters];
+  PG_UNROLL
+  for (int c = 0; c < kRegisters; ++c) here[c] = in_register(load(values + column_of(r + c)));
+  PG_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    const Floats one = in_register(Floats(weight(i)));
+    PG_UNROLL
+    for (int c = 0; c < kRegisters; ++c) sums[i][c] = fma(one, here[c], sums[i][c]);
+  }
+}
+
+// A part of a product: kRows rows from `row` on, of which those below weights.rows count, by kRegisters registers.
+template <int kRows, int kRegisters, class Start, class Weights, class In, class Finish>
+PG_INLINE void product_part(int row, int r, int depth, Start&& start, const Weights& weights, In&& in, Finish&& finish) {
+  constexpr bool kWhole = kSideBySide == 1;  // all of the part's rows count
+  const auto row_at = [&](int i) PG_INLINE_LAMBDA { return kWhole ? row + i : smaller(row + i, weights.rows - 1); };
+  Floats sums[kRows][kRegisters];
+  PG_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    const Floats first = start(row_at(i));
+    PG_UNROLL
+    for (int c = 0; c < kRegisters; ++c) sums[i][c] = first;
+  }
+  int d = 0;
+  if constexpr (kSideBySide == 4) {
+    PG_NO_UNROLL
+    for (; d + 4 <= depth; d += 4) {
+      weights.template four_terms<kRows>(
+          row, d, [&](int t, auto&& weight) PG_INLINE_LAMBDA { add_term(in(d + t), r, weight, sums); });
+    }
+  }
+  PG_NO_UNROLL
+  for (; d < depth; ++d) add_term(in(d), r, [&](int i) PG_INLINE_LAMBDA { return weights(row_at(i), d); }, sums);
+  PG_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    PG_UNROLL
+    for (int c = 0; c < kRegisters; ++c) {
+      if (kWhole || row + i < weights.rows) finish(row + i, column_of(r + c), sums[i][c]);
+    }
+  }
+}
+
+// body(row, r): all parts of kRows rows by kRegisters registers, of which there are whole ones, shared out to the workers.
+template <int kRows, int kRegisters, class Body>
+PG_INLINE void for_each_part(int rows, int registers, BlockTeam team, Body&& body) {
+  const int across = registers / kRegisters, tasks = (rows + kRows - 1) / kRows * across;
+  PG_NO_UNROLL
+  for (int task = team.worker(); task < tasks; task += team.workers()) {
+    body(task / across * kRows, task % across * kRegisters);
+  }
+}
+
+// finish(row, column, start(row) + sum over d < depth of weight(row, d) in(d)[column]) for every row < weights.rows and
+// every register of columns: in(d) are the samples' values of one feature or hidden unit.
+template <class Start, class Weights, class In, class Finish>
+PG_INLINE void for_each_product(Weights weights, int depth, int registers, BlockTeam team, Start&& start, In&& in,
+                                Finish&& finish) {
+  if constexpr (kSideBySide == 1) {
+    // A CPU's one worker: as many sums as registers hold, and parts at the ends that are as small as what is left.
+    constexpr int kSampleRegisters = kGroups <= 2 ? 4 : kGroups == 4 ? 2 : 1;
+    for_each_block<kSampleRegisters>(registers, [&](int r, auto register_count) PG_INLINE_LAMBDA {
+      for_each_block<4>(weights.rows, [&](int row, auto row_count) PG_INLINE_LAMBDA {
+        product_part<decltype(row_count)::value, decltype(register_count)::value>(row, r, depth, start, weights, in,
+                                                                                  finish);
+      });
     });
-  });
+  } else {
+    // A GPU's warps: of 8 x 4 sums, where there is enough for half of the warps, 12 loads bring the operands of 32 fma;
+    // of 4 x 2, 6 those of 8.
+    const auto share_out = [&](auto row_count, auto register_count) PG_INLINE_LAMBDA {
+      constexpr int kRows = decltype(row_count)::value, kRegisters = decltype(register_count)::value;
+      for_each_part<kRows, kRegisters>(weights.rows, registers, team, [&](int row, int r) PG_INLINE_LAMBDA {
+        product_part<kRows, kRegisters>(row, r, depth, start, weights, in, finish);
+      });
+    };
+    if (registers % 4 == 0 && (weights.rows + 7) / 8 * (registers / 4) * 2 >= team.workers()) {
+      share_out(Count<8>{}, Count<4>{});
+    } else if (registers % 2 == 0) {
+      share_out(Count<4>{}, Count<2>{});
+    } else {
+      share_out(Count<4>{}, Count<1>{});
+    }
+  }
   team.barrier();
 }
 
@@ -59,8 +135,8 @@ PG_INLINE void for_each_product(int rows, int depth, int registers, BlockTeam te
 template <class In, class Out>
 PG_STAGE void through_dense_weights(BlockStorage s, int first_row, int registers, BlockTeam team, In in, Out out) {
   for_each_product(
-      s.l.m, s.l.n, registers, team, [](int) PG_INLINE_LAMBDA { return 0.0f; },
-      [&](int j, int f) PG_INLINE_LAMBDA { return s.parameter_row(0, first_row + j)[f]; }, in,
+      WeightsByRow{s.parameter_row(0, first_row), s.l.n_padded, s.l.m}, s.l.n, registers, team,
+      [](int) PG_INLINE_LAMBDA { return 0.0f; }, in,
       [&](int j, int column, Floats sum) PG_INLINE_LAMBDA { store(out(j) + column, sum); });
 }
 
@@ -82,8 +158,8 @@ PG_STAGE void close_dense_units(BlockStorage s, int registers, BlockTeam team, O
 template <class Finish>
 PG_STAGE void dense_outputs(BlockStorage s, int registers, BlockTeam team, Finish finish) {
   for_each_product(
-      s.l.n, s.l.m, registers, team, [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.bias_row())[f]; },
-      [&](int f, int j) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.decoder_row(j))[f]; },
+      WeightsByTerm{s.parameter_row(0, s.l.decoder_row(0)), s.l.n_padded, s.l.n}, s.l.m, registers, team,
+      [&](int f) PG_INLINE_LAMBDA { return s.parameter_row(0, s.l.bias_row())[f]; },
       [&](int j) PG_INLINE_LAMBDA { return s.unit(j); }, finish);
 }
 

@@ -10,17 +10,19 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// body(e, first, last): fours of entries of one expert, shared out to the workers; last is the expert's last entry.
+// body(e, first, last): fours of entries of one expert, shared out to the workers; last is the expert's last entry. Four
+// after four goes to worker after worker, over all experts.
 template <class Body>
 PG_INLINE void for_each_four(const BlockStorage& s, BlockTeam team, Body&& body) {
-  int four = 0;
+  const int workers = team.workers();
+  int mine = team.worker();  // fours from the expert's first on to this worker's next one
   PG_NO_UNROLL
   for (int e = 0; e < s.l.E; ++e) {
-    const int end = s.first()[e + 1];
+    const int begin = s.first()[e], end = s.first()[e + 1];
+    const int fours = (end - begin + 3) / 4;
     PG_NO_UNROLL
-    for (int p = s.first()[e]; p < end; p += 4) {
-      if (four++ % team.workers() == team.worker()) body(e, p, end - 1);
-    }
+    for (; mine < fours; mine += workers) body(e, begin + 4 * mine, end - 1);
+    mine -= fours;
   }
 }
 
@@ -89,15 +91,22 @@ PG_STAGE void outputs(BlockStorage s, BlockTeam team, To to, Finish finish) {
       }
       const float* w = s.parameter_row(e, s.l.decoder_row(0));
       PG_NO_UNROLL
-      for (int j = 0; j < m; ++j, w += s.l.n_padded) {
-        Floats unit[4];
+      for (int first_unit = 0; first_unit < m; first_unit += kSideBySide) {
+        using Units = Numbers<kSideBySide>;  // an entry has whole fours of hidden units
+        const Units units[4] = {Units(h[0] + first_unit), Units(h[1] + first_unit), Units(h[2] + first_unit),
+                                Units(h[3] + first_unit)};
         PG_UNROLL
-        for (int i = 0; i < 4; ++i) unit[i] = h[i][j];
-        PG_UNROLL
-        for (int c = 0; c < kCount; ++c) {
-          const Floats weight = load(w + column_of(r + c));
+        for (int j = 0; j < kSideBySide; ++j, w += s.l.n_padded) {
+          if (kSideBySide > 1 && first_unit + j >= m) break;
+          Floats unit[4];
           PG_UNROLL
-          for (int i = 0; i < 4; ++i) z[i][c] = fma(weight, unit[i], z[i][c]);
+          for (int i = 0; i < 4; ++i) unit[i] = units[i][j];
+          PG_UNROLL
+          for (int c = 0; c < kCount; ++c) {
+            const Floats weight = load(w + column_of(r + c));
+            PG_UNROLL
+            for (int i = 0; i < 4; ++i) z[i][c] = fma(weight, unit[i], z[i][c]);
+          }
         }
       }
       PG_UNROLL

@@ -103,9 +103,10 @@ PG_INLINE void add_outer_products(const BlockStorage& s, int e, int unit, int r)
       if constexpr (kSide != Side::decoder) input[c] = load(x + column_of(r + c));
       if constexpr (kSide != Side::encoder) output[c] = load(g + column_of(r + c));
     }
+    const Numbers<kUnits> unit_values(h), unit_slopes(slope);  // (of which a side may need one)
     PG_UNROLL
     for (int j = 0; j < kUnits; ++j) {
-      const Floats unit_value = h[j], unit_slope = slope[j];
+      const Floats unit_value = unit_values[j], unit_slope = unit_slopes[j];
       PG_UNROLL
       for (int c = 0; c < kCount; ++c) {
         if constexpr (kSide != Side::encoder) sums[j][c] = fma(unit_value, output[c], sums[j][c]);

@@ -29,12 +29,14 @@ PG_INLINE uint32_t first_call_of(const BlockStorage& s, int first_row) {
   return static_cast<uint32_t>(first_row) * static_cast<uint32_t>(words_per_sample(s.l.n)) / 4u;
 }
 
-// Row and feature of a word, by counting, as a division takes longer than the word.
+// Row and feature of a word. A worker's next words are always as far: one division, before the loop, says how far.
 struct WordPlace {
   int row, feature;
-  PG_INLINE void advance(int words, int n) {
-    feature += words;
-    while (feature >= n) feature -= n, ++row;
+  PG_INLINE static WordPlace of(int word, int n) { return {word / n, word % n}; }
+  PG_INLINE void advance(WordPlace by, int n) {
+    row += by.row;
+    feature += by.feature;
+    if (feature >= n) feature -= n, ++row;
   }
 };
 
@@ -75,17 +77,18 @@ PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows,
   }
   const int n = s.l.n, calls = (rows * n + 3) / 4;
   const uint32_t first_call = first_call_of(s, first_row);
-  WordPlace place{0, 0};
-  place.advance(4 * team.worker(), n);
+  WordPlace first = WordPlace::of(4 * team.worker(), n);
+  const WordPlace one{1 / n, 1 % n}, step = WordPlace::of(4 * team.workers(), n);
   PG_NO_UNROLL
   for (int call = team.worker(); call < calls; call += team.workers()) {
     float* to[4];
     int f[4];
+    WordPlace place = first;
     PG_UNROLL
     for (int i = 0; i < 4; ++i) {
       f[i] = place.feature;
       to[i] = s.feature(place.feature) + place.row * kLanes;
-      place.advance(1, n);
+      place.advance(one, n);
     }
     team.for_each_group([&](int lane) PG_INLINE_LAMBDA {
       const Block<Words> block =
@@ -95,7 +98,7 @@ PG_STAGE void draw_columns(BlockStorage s, Batch batch, int first_row, int rows,
         store(to[i] + lane, feature_from(block.w[i], s.present_limit()[f[i]], s.scale()[f[i]], s.offset()[f[i]]));
       }
     });
-    place.advance(4 * (team.workers() - 1), n);
+    first.advance(step, n);
   }
   team.barrier();
 }
@@ -113,23 +116,36 @@ PG_STAGE void draw_rows(BlockStorage s, Batch batch, int first_row, int rows, Bl
 #if PHASEGRID_LANES_AHEAD == 0
   // A warp makes the words of a lane's samples, a thread one block of four and neighbouring threads neighbouring
   // features.
+  const WordPlace one{1 / n, 1 % n}, step = WordPlace::of(4 * kLanes, n);
   PG_NO_UNROLL
   for (int lane = team.worker(); lane < kLanes; lane += team.workers()) {
-    WordPlace place{0, 0};
-    place.advance(4 * Team::rank(), n);
+    WordPlace first = WordPlace::of(4 * Team::rank(), n);
     PG_NO_UNROLL
     for (int call = Team::rank(); 4 * call < words; call += kLanes) {
       const auto block = draw_words(batch, first_call + static_cast<uint32_t>(call), static_cast<uint32_t>(lane));
-      PG_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        if (place.row < rows) {
-          const int f = place.feature;
-          s.x(place.row * kLanes + lane)[f] =
-              feature_from(block.w[i], s.present_limit()[f], s.scale()[f], s.offset()[f]);
+      if (n % 4 == 0) {  // all four are of one sample, and stored at once
+        const int f = first.feature;
+        const Numbers<4> limit(reinterpret_cast<const float*>(s.present_limit() + f)), scale(s.scale() + f),
+            offset(s.offset() + f);
+        float x[4];
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          x[i] = feature_from(block.w[i], static_cast<int32_t>(float_bits(limit[i])), scale[i], offset[i]);
         }
-        place.advance(1, n);
+        store_four(s.x(first.row * kLanes + lane) + f, x);
+      } else {
+        WordPlace place = first;
+        PG_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          if (place.row < rows) {
+            const int f = place.feature;
+            s.x(place.row * kLanes + lane)[f] =
+                feature_from(block.w[i], s.present_limit()[f], s.scale()[f], s.offset()[f]);
+          }
+          place.advance(one, n);
+        }
       }
-      place.advance(4 * (kLanes - 1), n);
+      first.advance(step, n);
     }
   }
 #else

@@ -12,10 +12,14 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
-// Four words of each of some lanes: of one call (a number) or a call a lane.
+// Four words of each of some lanes: of one call (a number) or a call a lane. `keys`: of the batch.
+template <class Call, class Lane, class Keys>
+PG_INLINE auto draw_words(const Batch& batch, const Keys& keys, Call call, Lane lane) {
+  return philox<kRounds>(call, lane, batch.step, batch.stream, keys);
+}
 template <class Call, class Lane>
 PG_INLINE auto draw_words(const Batch& batch, Call call, Lane lane) {
-  return philox<kRounds>(call, lane, batch.step, batch.stream, batch.key);
+  return draw_words(batch, batch.key, call, lane);
 }
 
 // A feature's value from its word: 0, or uniform in its range; see FeatureLaw.

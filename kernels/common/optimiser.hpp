@@ -70,7 +70,7 @@ PG_INLINE Floats adam_direction(const OptimiserStep& now, Floats gradient, Float
   second = fma(Floats(now.settings.beta2), second, (Floats(now.settings.one_less_beta2) * gradient) * gradient);
   second = select(greater(Floats(1e-36f), second), Floats(0.0f), second);
   const Floats denominator = fma(square_root(second), Floats(now.correction.second), Floats(now.settings.epsilon));
-  return first / denominator;
+  return divide_by_positive(first, denominator);
 }
 
 // AdamW (Loshchilov and Hutter, 2019), in the order of PyTorch's: decay the parameter, update both moments, step.

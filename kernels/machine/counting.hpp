@@ -187,6 +187,17 @@ inline Floats load(const float* p) {
   return loaded;
 }
 // A number of all lanes that is used several times was read from memory, unless it is 0, which takes no reading.
+inline Floats divide_by_positive(Floats a, Floats b) { return a / b; }
+constexpr int kSideBySide = 1;
+template <int kCount>
+class Numbers {
+ public:
+  explicit Numbers(const float* p) : p_(p) {}
+  float operator[](int i) const { return p_[i]; }
+
+ private:
+  const float* p_;
+};
 inline Floats in_register(Floats a) {
   if (is_shared(a.number) && a.number != 0) ledger.count(&Calls::broadcast);
   return a;

@@ -4,6 +4,8 @@
 
 namespace phasegrid::PHASEGRID_MACHINE {
 
+inline uint32_t same_in_all_lanes(uint32_t word) { return word; }
+
 // Sums of kValues numbers over the lanes. The caller owns the storage.
 template <int kValues>
 struct LaneSums {

@@ -5,6 +5,18 @@ namespace phasegrid::PHASEGRID_MACHINE {
 
 PG_INLINE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 PG_INLINE float square_root(float a) { return __builtin_sqrtf(a); }
+PG_INLINE Floats divide_by_positive(Floats a, Floats b) { return a / b; }
+// Numbers that lie side by side: read one at a time, where they are used, by loads that copy a number to all lanes.
+constexpr int kSideBySide = 1;
+template <int kCount>
+class Numbers {
+ public:
+  PG_INLINE explicit Numbers(const float* p) : p_(p) {}
+  PG_INLINE float operator[](int i) const { return p_[i]; }
+
+ private:
+  const float* p_;
+};
 PG_INLINE int32_t read_flag(const int32_t* flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
 PG_INLINE void write_number(int32_t* to, int32_t number) { __atomic_store_n(to, number, __ATOMIC_RELAXED); }
 PG_INLINE uint32_t float_bits(float a) {
@@ -17,6 +29,8 @@ PG_INLINE float bits_float(uint32_t word) {
   __builtin_memcpy(&a, &word, sizeof a);
   return a;
 }
+
+PG_INLINE uint32_t same_in_all_lanes(uint32_t word) { return word; }
 
 // Sums of kValues numbers over the lanes. The caller owns the storage.
 template <int kValues>

@@ -16,13 +16,56 @@ constexpr int kWidth = 1;
 using Floats = float;
 using Mask = bool;
 PG_INLINE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
-PG_INLINE float square_root(float a) { return __fsqrt_rn(a); }
+// Of zero, and a zero divided by something: as everywhere, but not by the slow path that ptxas keeps for operands out of
+// the ordinary. Parameters without a gradient have such moments.
+PG_INLINE float square_root(float a) {
+  const bool zero = a == 0.0f;
+  const float root = __fsqrt_rn(zero ? 1.0f : a);
+  return zero ? a : root;
+}
+// a / b for b > 0 (or NaN), where a zero is +0.
+PG_INLINE float divide_by_positive(float a, float b) {
+  const bool zero = a == 0.0f;
+  const float ratio = (zero ? 1.0f : a) / b;
+  return zero && ratio >= 0.0f ? 0.0f : ratio;  // 0 / NaN stays NaN
+}
 // The larger of the two; a NaN in `a` stays.
 PG_INLINE float at_least(float floor, float a) { return floor > a ? floor : a; }
 PG_INLINE float minus_magnitude(float a) { return -fabsf(a); }
 PG_INLINE float load(const float* p) { return *p; }
 PG_INLINE float in_register(float a) { return a; }
 PG_INLINE void store(float* p, float a) { *p = a; }
+// kCount numbers that lie side by side and that a thread needs one after the other. Fours of them, which are aligned to
+// 16 bytes, come by one load.
+constexpr int kSideBySide = 4;
+struct alignas(16) FourNumbers {
+  float v[4];
+};
+template <int kCount>
+class Numbers {
+ public:
+  Numbers() = default;
+  PG_INLINE explicit Numbers(const float* p) {
+    constexpr int kWide = kCount % 4 == 0 ? 4 : 1;
+    PG_UNROLL
+    for (int i = 0; i < kCount; i += kWide) {
+      if constexpr (kWide == 1) {
+        v_[i] = p[i];
+      } else {
+        const FourNumbers four = *reinterpret_cast<const FourNumbers*>(p + i);
+        PG_UNROLL
+        for (int j = 0; j < 4; ++j) v_[i + j] = four.v[j];
+      }
+    }
+  }
+  PG_INLINE float operator[](int i) const { return v_[i]; }
+
+ private:
+  float v_[kCount];
+};
+PG_INLINE void store_four(float* p, const float (&from)[4]) {
+  *reinterpret_cast<FourNumbers*>(p) = {{from[0], from[1], from[2], from[3]}};
+}
 
 PG_INLINE bool greater(float a, float b) { return a > b; }
 PG_INLINE bool not_less_equal(float a, float b) { return !(a <= b); }
@@ -58,6 +101,9 @@ PG_INLINE bool lanes_below(int first, int limit) { return first < limit; }
 
 // ---------------------------------------------------------------- the warp
 constexpr unsigned kWarp = 0xffffffffu;
+
+// A word that is the same in all lanes of a warp, told to the compiler: it may then be kept in a uniform register.
+PG_INLINE uint32_t same_in_all_lanes(uint32_t word) { return __reduce_or_sync(kWarp, word); }
 
 // Sums of kValues numbers over the lanes. The caller owns the storage: shared memory of one warp.
 template <int kValues>
@@ -150,9 +196,14 @@ PG_INLINE uint32_t mask_bits(bool a) { return __ballot_sync(kWarp, a); }
 class BlockTeam {
  public:
   PG_INLINE static int worker() { return static_cast<int>(threadIdx.x) / kLanes; }
+  // A kernel's source may say how many warps its blocks have: sharing out is then arithmetic with a constant.
+#if defined(PHASEGRID_BLOCK_WARPS)
+  PG_INLINE static constexpr int workers() { return PHASEGRID_BLOCK_WARPS; }
+#else
   PG_INLINE static int workers() { return static_cast<int>(blockDim.x) / kLanes; }
+#endif
   PG_INLINE static int thread() { return static_cast<int>(threadIdx.x); }
-  PG_INLINE static int threads() { return static_cast<int>(blockDim.x); }
+  PG_INLINE static int threads() { return workers() * kLanes; }
   PG_INLINE static void barrier() { __syncthreads(); }
   PG_INLINE static bool any(bool a) { return __syncthreads_or(a ? 1 : 0) != 0; }
 

@@ -54,7 +54,7 @@ PG_STAGE void sum_gradients(const CellSettings& cell, int top_k, const Batch& ba
         }
       }
     };
-    if (!leaves_off<S>(batch)) for_each_stretch<S::n>(cell, batch, first_lane, add);
+    if (!leaves_off<S>(batch)) for_each_stretch<S>(cell, batch, first_lane, add);
     team.deposit(storage.gradient, first_lane, sums);
   });
   team.reduce(storage.gradient);

@@ -75,7 +75,7 @@ PG_STAGE void sum_losses(const CellSettings& cell, int top_k, const Batch& batch
     auto add = [&](const Floats(&x)[S::n], auto valid) PG_INLINE_LAMBDA {
       add_sample_loss<S>(weights, top_k, cell.importance, x, valid, sums);
     };
-    if (!leaves_off<S>(batch)) for_each_sample<S::n>(cell, batch, first_lane, add);
+    if (!leaves_off<S>(batch)) for_each_sample<S>(cell, batch, first_lane, add);
     team.deposit(storage, first_lane, sums);
   });
   team.reduce(storage);

@@ -38,7 +38,7 @@ void draw_batch(const CpuProblem& problem, int restart, int step, float* inputs)
       }
       ++row;
     };
-    for_each_sample<S::n>(cell, batch, first_lane, write);
+    for_each_sample<S>(cell, batch, first_lane, write);
   });
 }
 

@@ -12,7 +12,7 @@
 namespace phasegrid::cuda {
 namespace {
 
-constexpr int kWarpsPerBlock = 4;
+constexpr int kWarpsPerBlock = 2;  // small blocks leave the fewest registers of a multiprocessor without a warp
 constexpr int kThreads = kWarpsPerBlock * kLanes;
 
 // Shared memory of one warp.
@@ -50,8 +50,12 @@ PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, Team t
   *static_cast<volatile int32_t*>(job.status + index) = outcome.status;
 }
 
+// Dense models' few registers are kept few: 96, for 20 warps a multiprocessor. Of mixtures, some would spill.
 template <class S>
-__global__ void __launch_bounds__(kThreads, 1) train_models(const __grid_constant__ Job job) {
+constexpr int kLeastBlocks = S::E == 1 ? 10 : 1;
+
+template <class S>
+__global__ void __launch_bounds__(kThreads, kLeastBlocks<S>) train_models(const __grid_constant__ Job job) {
   __shared__ WarpStorage<S> storage[kWarpsPerBlock];
   WarpStorage<S>& mine = storage[threadIdx.x / kLanes];
   const Team team;

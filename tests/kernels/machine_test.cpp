@@ -188,6 +188,12 @@ TEST(Math, HalfACosine) {
 }
 
 #if !defined(PHASEGRID_EMULATE_WARP)
+TEST(Philox, HeldKeysAreThoseOfTheRounds) {
+  const Key key{0x243f6a88u, 0x85a308d3u};
+  const auto with_held = philox<kRounds>(1u, 2u, 3u, 4u, HeldKeys(key)), with_key = philox<kRounds>(1u, 2u, 3u, 4u, key);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(with_held.w[i], with_key.w[i]);
+}
+
 TEST(BlockTeam, StoredCallsStandOneAfterTheOther) {
   const Key key{3, 4};
   std::uint32_t stored[4 * kWidth];

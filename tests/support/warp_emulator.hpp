@@ -59,6 +59,19 @@ inline unsigned __ballot_sync(unsigned, bool value) {
   __syncwarp();
   return ballot;
 }
+inline unsigned __reduce_or_sync(unsigned, unsigned value) {
+  const unsigned lane = threadIdx.x % 32;
+  std::memcpy(&emulated::warp->slot[lane], &value, sizeof value);
+  __syncwarp();
+  unsigned all = 0;
+  for (const float& slot : emulated::warp->slot) {
+    unsigned word;
+    std::memcpy(&word, &slot, sizeof word);
+    all |= word;
+  }
+  __syncwarp();
+  return all;
+}
 inline int __popc(unsigned word) { return __builtin_popcount(word); }
 inline void __syncthreads() { emulated::block->barrier.arrive_and_wait(); }
 inline int __syncthreads_or(int value) {

@@ -51,7 +51,8 @@ Cell make_cell(const Shape& shape, int batch, int steps, double balance, uint64_
 }
 
 namespace {
-constexpr int kTinyThreads = 128, kBlockThreads = 256, kLargestTile = 512;  // of tiny_cuda.cu and block_cuda.cu
+// Of tiny_cuda.cu, block_cuda.cu and block_cuda_large.cu.
+constexpr int kTinyThreads = 64, kBlockThreads = 384, kLargeThreads = 256, kLargestTile = 512;
 
 // NaN bits may differ between machines: any NaN equals any other. This is the one place that says so.
 uint32_t comparable(float a) { return std::isnan(a) ? 0x7fc00000u : to_bits(a); }
@@ -241,7 +242,7 @@ Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
   Verdict verdict;
   Host host(job, cpu_, size, p.stop_after, stop, steps_, verdict);
   Launch how{p.blocks,
-             p.block ? kBlockThreads : kTinyThreads,
+             p.large ? kLargeThreads : p.block ? kBlockThreads : kTinyThreads,
              p.block && !p.large ? static_cast<uint32_t>(layout.size) * 4 : 0,
              order,
              seed,

@@ -10,14 +10,17 @@ bool mutated(int site) { return mutation.line == site; }
 
 // What each lane gets, once all are there.
 void exchange(Warp& warp, uint32_t mask, int meeting) {
-  uint32_t all = 0;
+  uint32_t all = 0, bits = 0;
   for (uint32_t i = 0; i < 32; ++i) {
-    if (mask >> i & 1) all |= static_cast<uint32_t>(warp.lanes[i]->value != 0) << i;
+    if (!(mask >> i & 1)) continue;
+    all |= static_cast<uint32_t>(warp.lanes[i]->value != 0) << i;
+    bits |= warp.lanes[i]->value;
   }
   for (uint32_t i = 0; i < 32; ++i) {
     if (!(mask >> i & 1)) continue;
     Thread& lane = *warp.lanes[i];
     if (meeting == kVote) lane.result = all;
+    if (meeting == kOr) lane.result = bits;
     if (meeting % 8 != kShuffle) continue;
     if (!(mask >> lane.source & 1)) {
       report(Fault::mask, "a shuffle reads a lane that its mask does not name", lane.site);
@@ -131,6 +134,11 @@ Shuffled shuffle(Thread& me, Shuffle mode, uint32_t value, uint32_t distance, ui
 uint32_t ballot(Thread& me, bool value, uint32_t mask, int site) {
   me.value = value;
   meet(me, kVote, mask, site);
+  return me.result;
+}
+uint32_t or_of_lanes(Thread& me, uint32_t value, uint32_t mask, int site) {
+  me.value = value;
+  meet(me, kOr, mask, site);
   return me.result;
 }
 void meet_warp(Thread& me, uint32_t mask, int site) {

@@ -9,7 +9,7 @@
 namespace ptx {
 
 constexpr uint32_t kWholeWarp = 0xffffffffu;
-enum Meeting : int { kNone, kShuffle, kVote, kWarp, kBlock };  // of shuffles: kShuffle + 8 * mode
+enum Meeting : int { kNone, kShuffle, kVote, kWarp, kBlock, kOr };  // of shuffles: kShuffle + 8 * mode
 
 struct Warp {
   Thread* lanes[32] = {};

@@ -126,6 +126,7 @@ struct Shuffled {
 };
 Shuffled shuffle(Thread& me, Shuffle mode, uint32_t value, uint32_t distance, uint32_t clamp, uint32_t mask, int site);
 uint32_t ballot(Thread& me, bool value, uint32_t mask, int site);
+uint32_t or_of_lanes(Thread& me, uint32_t value, uint32_t mask, int site);
 void meet_warp(Thread& me, uint32_t mask, int site);
 bool meet_block(Thread& me, bool value, int site);
 

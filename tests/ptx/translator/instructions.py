@@ -150,6 +150,7 @@ def met() -> dict[str, Instruction]:
         table[f"shfl.sync.{mode}.b32"] = Instruction("shuffle")
     for mode in ("any.pred", "all.pred", "ballot.b32"):
         table[f"vote.sync.{mode}"] = Instruction("vote")
+    table["redux.sync.or.b32"] = Instruction("vote")
     for name in ("bar.warp.sync", "bar.sync", "barrier.sync", "bar.red.or.pred", "barrier.red.or.pred"):
         table[name] = Instruction("barrier")
     table["membar.sys"] = table["membar.gl"] = table["fence.acq_rel.sys"] = Instruction("fence")

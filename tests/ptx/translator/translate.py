@@ -213,6 +213,10 @@ class Translator:
         else:
             self.write(operands[0], ballot + (" != 0" if parts[2] == "any" else f" == {mask}"), "pred")
 
+    def do_redux(self, _: list[str], operands: list[str]) -> None:
+        value, mask = (self.read(operand, "u32") for operand in operands[1:])
+        self.write(operands[0], f"or_of_lanes(me, {value}, {mask}, SITE)", "u32")
+
     def do_bar(self, parts: list[str], operands: list[str]) -> None:
         if parts[1] == "warp":
             self.emit(f"meet_warp(me, {self.read(operands[0], 'u32')}, SITE);")

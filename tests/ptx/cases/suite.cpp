@@ -136,15 +136,24 @@ bool noticed(const std::vector<Trial>& trials, std::string& how) {
     std::vector<Trial> trials;
     for (const Problem& p : mutation_problems(name)) trials.emplace_back(p);
     std::string how;
-    mutation.line = 0;
-    if (noticed(trials, how)) {
+    mutation = {};
+    int last = 0;
+    for (const Site& s : kernel->sites) last = std::max(last, s.line);
+    mutation.reached.assign(static_cast<size_t>(last) + 1, 0);
+    const bool wrong = noticed(trials, how);
+    const std::vector<char> reached = std::move(mutation.reached);
+    mutation = {};
+    if (wrong) {
       fmt::print("{}: wrong before any mutation ({})\n", name, how);
       return 1;
     }
     for (const char* const kind : {"barrier", "shuffle", "fma"}) {
       std::vector<int> lines;
+      size_t all = 0;
       for (const Site& s : kernel->sites) {
-        if (std::string(s.kind) == kind) lines.push_back(s.line);
+        if (std::string(s.kind) != kind) continue;
+        ++all;
+        if (reached[static_cast<size_t>(s.line)]) lines.push_back(s.line);
       }
       const size_t stride = std::string(kind) == "barrier" ? 1 : std::max<size_t>(1, (lines.size() + most - 1) / most);
       size_t tried = 0, found = 0;
@@ -159,7 +168,7 @@ bool noticed(const std::vector<Trial>& trials, std::string& how) {
           missed += " " + std::to_string(lines[i]);
         }
       }
-      fmt::print("{} {}: {} of {} noticed ({} in all)", name, kind, found, tried, lines.size());
+      fmt::print("{} {}: {} of {} noticed ({} are executed, {} in all)", name, kind, found, tried, lines.size(), all);
       for (const auto& [way, n] : ways) fmt::print(", {}: {}", way, n);
       fmt::print("{}{}\n", missed.empty() ? "" : "; not PTX lines", missed);
       std::fflush(stdout);

@@ -1,13 +1,9 @@
 // Where threads meet: shuffles, votes and barriers of a warp, barriers of a block. As PTX has them, lanes wait for
 // those that the mask names, at whichever line these call the same instruction.
-#include <set>
-
 #include "running.hpp"
 
 namespace ptx {
 namespace {
-bool mutated(int site) { return mutation.line == site; }
-
 // What each lane gets, once all are there.
 void exchange(Warp& warp, uint32_t mask, int meeting) {
   uint32_t all = 0, bits = 0;

@@ -44,8 +44,13 @@ struct Kernel {
 // A change to a kernel, by the line of its PTX: a barrier left out, an fma unfused, a shuffle's distance changed.
 struct Mutation {
   int line = 0;
+  std::vector<char> reached;  // 1 for lines that could be changed and that a run executes; empty: they are not recorded
 };
 extern Mutation mutation;
+inline bool mutated(int line) {
+  if (static_cast<size_t>(line) < mutation.reached.size()) mutation.reached[static_cast<size_t>(line)] = 1;
+  return mutation.line == line;
+}
 
 extern int64_t turn;           // basic blocks until out_of_turn() is called
 void out_of_turn(Thread& me);  // lets others run, or ends what does not end
@@ -92,7 +97,7 @@ inline uint32_t insert_bits(uint32_t from, uint32_t into, uint32_t position, uin
   return into;
 }
 #ifdef PTX_MUTABLE
-#define FMA(place, a, b, c) one_nan(mutation.line == (place) ? (a) * (b) + (c) : __builtin_fmaf(a, b, c))
+#define FMA(place, a, b, c) one_nan(mutated(place) ? (a) * (b) + (c) : __builtin_fmaf(a, b, c))
 #else
 #define FMA(line, a, b, c) one_nan(__builtin_fmaf(a, b, c))
 #endif

@@ -6,6 +6,6 @@
     python -m phasegrid.field summary --folder out/field          # FIELD.md and field.json of all that are there
     python -m phasegrid.field site out/field --out gallery        # a static site of them
 
-A work is a module with WORK at its end (works.py lists them): values(trained) gives its claims with verdicts, draw(trained)
-its picture. Needs NumPy and Matplotlib, and for the site Plotly; not the compiled part.
+A work is a module with WORK at its end (works.py lists them): values(trained) gives its claims with verdicts,
+draw(trained) its picture. Needs NumPy and Matplotlib, and for the site Plotly; not the compiled part.
 """

@@ -1,4 +1,5 @@
-"""The command line of the gallery: python -m phasegrid.field work|summary|site. Bad input: one sentence, exit status 2."""
+"""The command line of the gallery: python -m phasegrid.field work|summary|site. Bad input: one sentence, exit status
+2."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(prog="python -m phasegrid.field", description="Values, verdicts and pictures of works of the field.")
+    parser = Parser(
+        prog="python -m phasegrid.field", description="Values, verdicts and pictures of works of the field."
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
     work = commands.add_parser("work", help="find the values of one trained work and draw it")
     work.add_argument("name", help="of a sweep file in experiments/field, such as geometry")

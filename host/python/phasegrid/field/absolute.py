@@ -15,8 +15,9 @@ PROBE, RIGHT = 0.8, 0.2  # a feature counts as computed when +-PROBE alone gives
 
 
 def two_units_each(p: Array, importance: Array, m: int) -> Array:
-    """The mean loss (S) of a model without superposition: the m / 2 most important features are exact, with a unit for each
-    sign; of the others it gives the best constant, which leaves p/3 - p^2/4 of |x|, uniform in [0, 1) where there."""
+    """The mean loss (S) of a model without superposition: the m / 2 most important features are exact, with a unit for
+    each sign; of the others it gives the best constant, which leaves p/3 - p^2/4 of |x|, uniform in [0, 1) where
+    there."""
     rest = np.sort(importance)[::-1][m // 2 :].sum()
     return np.asarray(rest * (p / 3 - p**2 / 4) / len(importance))
 
@@ -49,13 +50,13 @@ def importances(trained: Trained, name: str, n: int) -> Array:
 
 
 def values(trained: Trained) -> list[Claim]:
-    p, losses, models = loaded(trained, SWEEPS[0])
+    _, losses, _ = loaded(trained, SWEEPS[0])
     claims = [
         of_share(
             "n = 3, m = 6: two units a feature compute |x| exactly",
             "calculated",
             "loss 0",
-            losses <= 1e-4,
+            np.asarray(losses <= 1e-4),
             0.9,
             "seeds of all sparsities with a mean loss up to 1e-4, a thousandth of a constant's; 9 in 10 were asked for",
         )
@@ -109,7 +110,8 @@ def values(trained: Trained) -> list[Claim]:
 
 
 def draw(trained: Trained) -> Figure:
-    """Loss over p beside the calculated one, features computed over p, and the encoders of a dense and a sparse model."""
+    """Loss over p beside the calculated one, features computed over p, and the encoders of a dense and a sparse
+    model."""
     p, losses, (encoder, decoder, biases) = loaded(trained, SWEEPS[1])
     n, m = encoder.shape[-2:]
     bound = two_units_each(p, importances(trained, SWEEPS[1], n), m)
@@ -139,8 +141,9 @@ WORK = Work(
     "absolute",
     "Computing absolute values in superposition",
     "Elhage et al. 2022, Toy Models of Superposition, on computation",
-    "A layer of ReLU units is to give |x| of every feature. One unit for each sign does it exactly. With too few units and "
-    "sparse features, models compute more absolute values than they have pairs of units, with a little interference.",
+    "A layer of ReLU units is to give |x| of every feature. One unit for each sign does it exactly. With too few units "
+    "and sparse features, models compute more absolute values than they have pairs of units, with a little "
+    "interference.",
     SWEEPS,
     values,
     draw,

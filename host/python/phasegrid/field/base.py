@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.measures import Array
@@ -21,6 +22,7 @@ from phasegrid.pictures.style import PALETTES, Palette
 # tolerance. differs: for a reason that the note gives. recorded: nothing to hold it against.
 Verdict = Literal["met", "not met", "differs", "recorded"]
 Basis = Literal["published", "calculated", "none"]  # what a value is held against
+Bools = NDArray[np.bool_]
 SAFE: Palette = PALETTES["safe"]
 
 
@@ -58,11 +60,13 @@ class Trained:
     def grid(self, name: str, key: str, *axes: str) -> Array:
         """An array of models (axes.., seeds, rest..): of these axes and the seed; others may have one value alone."""
         results = self.open(name)
-        if key.startswith("snapshot_"):
-            values = np.asarray(results.arrays[key]) if key in results.arrays else results.array(key)
+        if key.startswith("snapshot_") and key in results.arrays:  # whose further extents differ
+            values = np.asarray(results.arrays[key])
         else:
             values = results.array(key)
-        return by_seed(values.astype(np.float64), list(results.axes), [len(v) for v in results.axes.values()], axes, name)
+        return by_seed(
+            values.astype(np.float64), list(results.axes), [len(v) for v in results.axes.values()], axes, name
+        )
 
     def axis(self, name: str, axis: str) -> Array:
         values = self.open(name).axes.get(axis)
@@ -147,7 +151,7 @@ def verdict(met: bool) -> Verdict:
     return "met" if met else "not met"
 
 
-def of_share(claim: str, basis: Basis, expected: str, met: Array, least: float, note: str) -> Claim:
+def of_share(claim: str, basis: Basis, expected: str, met: Bools, least: float, note: str) -> Claim:
     """A claim about a share of models: met where at least `least` of them are as expected."""
     count, of = int(np.sum(met)), int(np.size(met))
     found = share(count, of)

@@ -1,4 +1,5 @@
-"""Parts that the pictures of the field share: arrows in the hidden plane with their polygon, W W^T with biases, bands."""
+"""Parts that the pictures of the field share: arrows in the hidden plane with their polygon, W W^T with biases,
+bands."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def sheet(rows: int, columns: int, width: float, height: float) -> tuple[Figure,
 
 
 def hull(points: Array) -> Array:
-    """The corners of the convex hull of points in the plane, in order around it."""
+    """The corners (corners, 2) of the convex hull of points in the plane, in order; none where it is hardly an area."""
     order = points[np.lexsort((points[:, 1], points[:, 0]))]
 
     def half(ordered: Array) -> list[Array]:
@@ -37,8 +38,14 @@ def hull(points: Array) -> Array:
             chain.append(point)
         return chain[:-1]
 
-    corners = [*half(order), *half(order[::-1])]
-    return np.array(corners) if corners else points[:1]
+    corners = np.array([*half(order), *half(order[::-1])])
+    return corners if len(corners) > 2 and area(corners) > 0.05 else points[:0]
+
+
+def area(corners: Array) -> float:
+    """Of a polygon."""
+    x, y = corners.T
+    return 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
 
 
 def reach_of(weights: Array) -> float:
@@ -46,8 +53,8 @@ def reach_of(weights: Array) -> float:
 
 
 def arrows(axes: Axes, weights: Array, reach: float | None = None, polygon: bool = True) -> None:
-    """Feature directions W (n, 2) as arrows; their convex hull when it has three corners or more. Features without a norm
-    are dots."""
+    """Feature directions W (n, 2) as arrows; their convex hull when it has three corners or more. Features without a
+    norm are dots."""
     limit = reach or reach_of(weights)
     norms = np.linalg.norm(weights, axis=1)
     there = weights[norms > IGNORED]
@@ -67,7 +74,7 @@ def gram(axes: Axes, weights: Array, biases: Array | None) -> None:
     """W W^T of a model (n, m) with its biases as a column to the right, both on one scale from -1.5 to 1.5."""
     n = len(weights)
     shown = weights @ weights.T
-    limits = {"vmin": -1.5, "vmax": 1.5, "cmap": SAFE.signed, "interpolation": "nearest"}
+    limits: dict[str, Any] = {"vmin": -1.5, "vmax": 1.5, "cmap": SAFE.signed, "interpolation": "nearest"}
     axes.imshow(shown, extent=(0, n, n, 0), **limits)
     if biases is not None:
         axes.imshow(biases[:, None], extent=(n + 0.5, n + 1.5, n, 0), **limits)
@@ -82,7 +89,9 @@ def band(axes: Axes, x: Array, values: Array, colour: str, marker: str, label: s
     axes.fill_between(
         x, *np.nanpercentile(values, [2.5, 97.5], axis=1), color=colour, alpha=0.22, linewidth=0, zorder=1.5
     )
-    axes.plot(x, np.nanmean(values, axis=1), color=colour, marker=marker, markersize=3, linewidth=1.2, label=label, **options)
+    axes.plot(
+        x, np.nanmean(values, axis=1), color=colour, marker=marker, markersize=3, linewidth=1.2, label=label, **options
+    )
 
 
 def plain(axes: Axes, **options: Any) -> None:

@@ -24,14 +24,18 @@ PENTAGONS = (0.0618, 0.0687)  # of six features: the sixth dead, with its best c
 
 
 def levels(n: int) -> dict[str, float]:
-    """The exact losses at which n features can rest: k corners, the others without a direction. Of those, `silent` ones have
-    a bias up to 0, so that their output is 0, and the rest their best constant one; a silent one costs more by the
-    square of a constant: (1 / n) / 3 instead of that less 1 / (4 n^2)."""
+    """The exact losses at which n features can rest: k corners, the others without a direction. Of those, `silent`
+    ones have a bias up to 0, so that their output is 0, and the rest their best constant one; a silent one costs more
+    by the square of a constant: (1 / n) / 3 instead of that less 1 / (4 n^2)."""
     found = {}
     for k in range(2, n + 1):
         loss = best_polygon(k, n)[2]
         for silent in range(n - k + 1):
-            words = f"{k}-gon" + (f", {n - k} without direction" if k < n else "") + (f", {silent} silent" if silent else "")
+            words = (
+                f"{k}-gon"
+                + (f", {n - k} without direction" if k < n else "")
+                + (f", {silent} silent" if silent else "")
+            )
             found[words] = loss + silent / (4 * n**2)
     return found
 
@@ -120,16 +124,16 @@ def values(trained: Trained) -> list[Claim]:
             "some do",
             np.array([len(one) > 1 for one in passed]),
             1 / len(passed),
-            f"from weights of about their final size; a rest: within 1 % of a level for {100 * REST:.0f} % of the snapshots. "
-            "Others go straight to where they stay",
+            f"from weights of about their final size; a rest: within 1 % of a level for {100 * REST:.0f} % of the "
+            f"snapshots. Others go straight to where they stay",
         )
     )
     return claims
 
 
 def draw(trained: Trained) -> Figure:
-    """Training curves with the k-gon losses as lines, over the arrows and W W^T of models at the ends of three of them."""
-    at = levels(6)
+    """Training curves with the k-gon losses as lines, over the arrows and W W^T of models at the ends of three of
+    them."""
     figure, grid = sheet(2, 4, 1.65, 1.75)
     spec = grid[0, 0].get_gridspec()
     for place in grid[0]:
@@ -140,7 +144,9 @@ def draw(trained: Trained) -> Figure:
         for k in range(3, 7):
             level = best_polygon(k, 6)[2]
             axes.axhline(level, color=QUIET, linewidth=0.7, linestyle=(0, (4, 3)))
-            axes.text(1.01, level, f"{k}-gon", transform=axes.get_yaxis_transform(), va="center", fontsize=6, color=QUIET)
+            axes.text(
+                1.01, level, f"{k}-gon", transform=axes.get_yaxis_transform(), va="center", fontsize=6, color=QUIET
+            )
         for number, one in enumerate(losses[:16]):
             axes.plot(np.maximum(steps, 1), one, color=SAFE.series[number % 6], linewidth=0.8, alpha=0.85)
         plain(axes, xscale="log", yscale="log", ylim=(0.04, 0.5), xlabel="step", title=words)
@@ -154,8 +160,10 @@ def draw(trained: Trained) -> Figure:
     for pair, seed in enumerate((order[0], order[len(order) // 2])):
         arrows(grid[1, 2 * pair], weights[seed], reach=reach_of(weights))
         gram(grid[1, 2 * pair + 1], weights[seed], biases[seed])
-        grid[1, 2 * pair].set_title(f"{'lowest' if pair == 0 else 'median'} loss, {losses[seed]:.4f}", fontsize=7, loc="left")
-        grid[1, 2 * pair + 1].set_title("$W W^T$, b", fontsize=7)
+        grid[1, 2 * pair].set_title(
+            f"{'lowest' if pair == 0 else 'median'} loss, {losses[seed]:.4f}", fontsize=7, loc="left"
+        )
+        grid[1, 2 * pair + 1].set_title("$W W^T$", fontsize=7)
     figure.legend(
         handles=[Line2D([], [], color=QUIET, linewidth=0.7, linestyle=(0, (4, 3)))],
         labels=["exact losses of k-gons; curves are seeds"],
@@ -169,9 +177,9 @@ WORK = Work(
     "dynamics",
     "Learning dynamics: from k-gon to k-gon",
     "Chen et al. 2023, 2310.06301, and devinterp's example; Elhage et al. 2022",
-    "Five or six features in the plane, of which exactly one is present at a time. Regular polygons are exact resting points "
-    "of training, and their losses are known exactly. Trainings fall from one to the next, or stay where features have "
-    "lost their direction.",
+    "Five or six features in the plane, of which exactly one is present at a time. Regular polygons are exact resting "
+    "points of training, and their losses are known exactly. Trainings fall from one to the next, or stay where "
+    "features have lost their direction.",
     SWEEPS,
     values,
     draw,

@@ -86,7 +86,10 @@ def values(trained: Trained) -> list[Claim]:
     found = across_sizes(trained)
     few = over_seeds(found["samples"][2] - found["features"][2])
     many = over_seeds(found["features"][-1] - found["samples"][-1])
-    for words, size, gap in (("samples than to features", SIZES[2], few), ("features than to samples", SIZES[-1], many)):
+    for words, size, gap in (
+        ("samples than to features", SIZES[2], few),
+        ("features than to samples", SIZES[-1], many),
+    ):
         claims.append(
             Claim(
                 f"T = {size}: more of a dimension goes to {words}",
@@ -178,9 +181,9 @@ WORK = Work(
     "memorise",
     "Memorisation against generalisation",
     "Henighan et al. 2023, Superposition, Memorization, and Double Descent",
-    "A model with two hidden units is trained on a fixed set of T samples. With few samples it gives every sample a corner "
-    "of a polygon and forgets the features; with many it gives the corners to features. In between, the test loss is "
-    "highest.",
+    "A model with two hidden units is trained on a fixed set of T samples. With few samples it gives every sample a "
+    "corner of a polygon and forgets the features; with many it gives the corners to features. In between, the test "
+    "loss is highest.",
     SWEEPS,
     values,
     draw,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from phasegrid.field.base import SAFE, Claim, Trained, Work, of_share
+from phasegrid.field.base import SAFE, Bools, Claim, Trained, Work, of_share
 from phasegrid.field.drawing import arrows, gram, plain, sheet
 from phasegrid.pictures.measures import Array
 
@@ -24,6 +24,11 @@ def cosines(weights: Array) -> Array:
     return np.where(product > 0.01, (first * second).sum(axis=-1) / np.maximum(product, 1e-9), np.nan)
 
 
+def both(met: Bools) -> Bools:
+    """(..): whether it holds of both pairs (.., pairs)."""
+    return np.asarray(met.all(axis=-1))
+
+
 def loaded(trained: Trained, law: str) -> tuple[Array, Array, Array]:
     """p (S), weights (S, seeds, n, m), biases (S, seeds, n)."""
     name = f"pairs_{law}"
@@ -39,7 +44,7 @@ def values(trained: Trained) -> list[Claim]:
             "correlated pairs lie at right angles, where they are rare",
             "published",
             "orthogonal",
-            np.abs(inside[p <= RARE + 1e-9]).max(axis=-1) <= NEAR,
+            both(np.abs(inside[p <= RARE + 1e-9]) <= NEAR),
             0.9,
             f"models at p up to {RARE:g} with both cosines within {NEAR:g} of 0; 9 in 10 were asked for",
         ),
@@ -47,7 +52,7 @@ def values(trained: Trained) -> list[Claim]:
             "correlated pairs that cannot all be represented collapse into one direction a pair",
             "published",
             "one principal component a pair",
-            (inside[p >= OFTEN - 1e-9] >= 1 - NEAR).all(axis=-1),
+            both(inside[p >= OFTEN - 1e-9] >= 1 - NEAR),
             0.9,
             f"models at p from {OFTEN:g} with both cosines within {NEAR:g} of 1; 9 in 10 were asked for",
         ),
@@ -59,10 +64,10 @@ def values(trained: Trained) -> list[Claim]:
             "anticorrelated pairs lie opposite each other",
             "published",
             "antipodal",
-            (inside <= -1 + NEAR).all(axis=-1),
+            both(inside <= -1 + NEAR),
             0.9,
             "models of all densities with both cosines within 0.1 of -1; 9 in 10 were asked for. "
-            + by_density(p, (inside <= -1 + NEAR).all(axis=-1))
+            + by_density(p, both(inside <= -1 + NEAR))
             + "; where pairs are rare, chance decides: two features of different pairs are hardly ever there together "
             "either",
         )
@@ -73,13 +78,13 @@ def values(trained: Trained) -> list[Claim]:
             "opposite anticorrelated pairs are exact: they are never there together",
             "calculated",
             "loss 0",
-            loss[(inside <= -1 + NEAR).all(axis=-1)] <= 1e-5,
+            loss[both(inside <= -1 + NEAR)] <= 1e-5,
             0.9,
             "kept models whose pairs are opposite, with a mean loss up to 1e-5; 9 in 10 were asked for",
         )
     )
     p, weights, _ = loaded(trained, "independent")
-    crossed = (np.abs(cosines(weights)) <= NEAR).all(axis=-1)
+    crossed = both(np.abs(cosines(weights)) <= NEAR)
     claims.append(
         of_share(
             "independent pairs, where they are rare: opposite one of the three others, each equally likely",
@@ -94,7 +99,7 @@ def values(trained: Trained) -> list[Claim]:
     return claims
 
 
-def by_density(p: Array, met: Array) -> str:
+def by_density(p: Array, met: Bools) -> str:
     return "By p: " + ", ".join(f"{x:.3g}: {row.sum()} of {row.size}" for x, row in zip(p, met, strict=True))
 
 
@@ -108,7 +113,7 @@ def draw(trained: Trained) -> Figure:
             arrows(row[at], weights[cell, 0], reach=1.35)
             gram(row[at + 1], weights[cell, 0], biases[cell, 0])
             row[at].set_title(f"{law}, p = {p[cell]:.2g}" if at == 0 else f"p = {p[cell]:.2g}", fontsize=7, loc="left")
-            row[at + 1].set_title("$W W^T$, b", fontsize=7)
+            row[at + 1].set_title("$W W^T$", fontsize=7)
         inside = cosines(weights).reshape(len(p), -1)
         random = np.random.default_rng(0)
         for x, found in zip(p, inside, strict=True):
@@ -127,9 +132,9 @@ WORK = Work(
     "pairs",
     "Correlated and anticorrelated pairs",
     "Elhage et al. 2022, Toy Models of Superposition",
-    "Four features in the plane, in two pairs. Features of a pair that come together do best at right angles, so that they "
-    "do not disturb each other; features of a pair that never come together lie opposite each other at no cost. Pairs "
-    "that come together often collapse into one direction each.",
+    "Four features in the plane, in two pairs. Features of a pair that come together do best at right angles, so that "
+    "they do not disturb each other; features of a pair that never come together lie opposite each other at no cost. "
+    "Pairs that come together often collapse into one direction each.",
     SWEEPS,
     values,
     draw,

@@ -1,4 +1,5 @@
-"""Anthropic's phase diagrams of n = 2, m = 1 and n = 3, m = 2, with the exact boundaries of Wattenberg's four models."""
+"""Anthropic's phase diagrams of n = 2, m = 1 and n = 3, m = 2, with the exact boundaries of Wattenberg's four
+models."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from phasegrid.field.base import Claim, Trained, Work, over_seeds, verdict
+from phasegrid.field.base import Bools, Claim, Trained, Work, over_seeds, verdict
 from phasegrid.field.drawing import sheet
+from phasegrid.field.exact import expected_loss
 from phasegrid.pictures.diagrams import INK
 from phasegrid.pictures.grids import PHASES, phase_colours
 from phasegrid.pictures.measures import Array, last_norm, last_score
@@ -24,8 +26,8 @@ def hand_built(p: Array, r: Array, n: int) -> Array:
     """(4, ..): exact summed losses of the four models that n = m + 1 features can be put into by hand.
 
     p: density of the features, r: importance of the last one; the others have 1. A model ignores the last feature (its
-    best constant output leaves r (p/3 - p^2/4)), or another; or it puts two features on one unit in opposite directions,
-    which errs where both are there: p^2/6 for each of the two. Two of the others exist from n = 3 on.
+    best constant output leaves r (p/3 - p^2/4)), or another; or it puts two features on one unit in opposite
+    directions, which errs where both are there: p^2/6 for each of the two. Two of the others exist from n = 3 on.
     """
     ignored = p / 3 - p**2 / 4
     others = p**2 / 3 if n >= 3 else np.full(np.broadcast(p, r).shape, np.inf)
@@ -37,20 +39,31 @@ def classes(weights: Array) -> Array:
     return np.where(last_norm(weights) < PRESENT, 0, np.where(last_score(weights) < ALONE, 1, 2))
 
 
+RAREST = 0.05  # density from which 16,384 samples tell restarts apart
+CLEAR = 1.05
 # What each model made by hand does with the last feature.
 HAND_CLASS = np.array([0, 1, 1, 2])
 
 
+def runner_up(exact: Array) -> Array:
+    """(..): of losses (4, ..) made by hand, the least of those whose class is not that of the least of all."""
+    best = HAND_CLASS[exact.argmin(axis=0)]
+    return np.asarray(np.where(HAND_CLASS.reshape(-1, *[1] * best.ndim) != best, exact, np.inf).min(axis=0))
+
+
 def loaded(trained: Trained, name: str) -> tuple[Array, Array, Array, Array]:
-    """p (S, 1), r (R), summed losses (S, R, seeds), weights (S, R, seeds, n, m)."""
+    """p (S, 1), r (R), exact summed losses (S, R, seeds), weights (S, R, seeds, n, m)."""
     p = 1 - trained.axis(name, "sparsity")[:, None]
     r = trained.axis(name, "last_importance")
-    weights = trained.grid(name, "expert_weights", "sparsity", "last_importance")[..., 0, :, :]
-    losses = trained.grid(name, "reconstruction_losses", "sparsity", "last_importance") * weights.shape[-2]
-    return p, r, losses, weights
+    axes = ("sparsity", "last_importance")
+    weights = trained.grid(name, "expert_weights", *axes)[..., 0, :, :]
+    biases = trained.grid(name, "biases", *axes)[..., 0, :]
+    importance = np.ones((1, len(r), 1, weights.shape[-2]))
+    importance[..., -1] = r[:, None]
+    return p, r, expected_loss(weights, biases, p[:, :, None], importance), weights
 
 
-def crossing(p: Array, superposed: Array) -> float:
+def crossing(p: Array, superposed: Bools) -> float:
     """The sparsity from which on models are superposed, halfway between cells: superposed (S) over falling p (S)."""
     sparsity = 1 - p.ravel()
     order = np.argsort(sparsity)
@@ -71,22 +84,25 @@ def values(trained: Trained) -> list[Claim]:
         least = exact.min(axis=0)
         seeds = losses.shape[-1]
         ratio = losses / least[..., None]
+        middle = float(np.nanmedian(ratio))
         worst = over_seeds(np.nanpercentile(ratio, 99, axis=(0, 1)))
         claims.append(
             Claim(
                 f"n = {n}, m = {m}: loss over that of the best of four models made by hand, 99 % of cells at most",
                 "calculated",
-                "at most 1.05",
+                "at most 1.02",
                 worst.value,
                 worst.text(),
                 seeds,
-                verdict(worst.high <= 1.05),
-                "hand-built losses are exact and upper bounds: a trained model may lie below. 5 % are allowed for the "
-                "noise of 16,384 samples, which is largest where features are rarest",
+                verdict(worst.value <= 1.02),
+                "both losses are exact, integrals over what is present. A trained model may lie below: those made by "
+                f"hand have no biases to use. Mean over seeds of their 99th percentiles; the median cell has "
+                f"{middle:.3f}",
             )
         )
         best = HAND_CLASS[exact.argmin(axis=0)]
-        agree = over_seeds((classes(weights) == best[..., None]).mean(axis=(0, 1)))
+        clear = (p >= RAREST) & (runner_up(exact) >= CLEAR * least)
+        agree = over_seeds((classes(weights) == best[..., None])[clear].mean(axis=0))
         claims.append(
             Claim(
                 f"n = {n}, m = {m}: cells whose model does with the last feature what the best one made by hand does",
@@ -96,11 +112,13 @@ def values(trained: Trained) -> list[Claim]:
                 agree.text(),
                 seeds,
                 verdict(agree.low >= 0.9),
-                "ignored, alone or superposed; a cell on a boundary may go either way",
+                f"ignored, alone or superposed; in {clear.sum()} of {clear.size} cells: where the best model that does "
+                f"something else costs {100 * (CLEAR - 1):.0f} % more, and where p is at least {RAREST:g}: below, the "
+                f"16,384 samples that choose the restart hold too few inputs with two features",
             )
         )
-        middle = int(np.argmin(np.abs(np.log(r))))
-        found = over_seeds(np.array([crossing(p, (classes(weights) == 2)[:, middle, seed]) for seed in range(seeds)]))
+        equal = int(np.argmin(np.abs(np.log(r))))
+        found = over_seeds(np.array([crossing(p, (classes(weights) == 2)[:, equal, seed]) for seed in range(seeds)]))
         step = float(np.abs(np.diff(np.sort(1 - p.ravel()))[np.searchsorted(np.sort(1 - p.ravel()), 3 / 7) - 1]))
         # With three equal features any pair may share a unit, and the last one does in two cases of three.
         if n == 2:
@@ -120,7 +138,8 @@ def values(trained: Trained) -> list[Claim]:
 
 
 def panel(axes: Axes, trained: Trained, name: str, n: int, m: int) -> None:
-    """Blue where the last feature is alone, orange where it is superposed, white where it is ignored: means over seeds."""
+    """Blue where the last feature is alone, orange where it is superposed, white where it is ignored: means over
+    seeds."""
     p, r, _, weights = loaded(trained, name)
     norm, score = last_norm(weights).mean(axis=-1), last_score(weights).mean(axis=-1)
     colours = phase_colours(norm / norm.max(), score / max(float(score.max()), 1e-9), PHASES["safe"])
@@ -156,9 +175,9 @@ WORK = Work(
     "phases",
     "Phase diagrams of the last feature",
     "Elhage et al. 2022, Toy Models of Superposition; exact models after Wattenberg",
-    "Two features share one hidden unit, or three share two. Is the last feature ignored, given a unit of its own, or put "
-    "in superposition? It depends on how often features are there and how important the last one is. Black lines: where "
-    "the best of four models made by hand changes, exactly. Colours are means over seeds.",
+    "Two features share one hidden unit, or three share two. Is the last feature ignored, given a unit of its own, or "
+    "put in superposition? It depends on how often features are there and how important the last one is. Black lines: "
+    "where the best of four models made by hand changes, exactly. Colours are means over seeds.",
     tuple(SWEEPS),
     values,
     draw,

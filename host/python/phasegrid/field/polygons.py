@@ -1,8 +1,9 @@
 """Exact losses of models in the plane on data with exactly one active feature, uniform in [0, 1) ("k-gons").
 
-With exactly one active feature x_i of n, and output j equal to ReLU(G_ji x_i + b_j), G = W W^T, the summed loss of a sample
-is a mean over i of integrals over [0, 1) of squares of clipped lines, which are polynomials. A k-gon has k features of one
-norm and bias at even angles; the other features have no direction, and a bias that is their best constant output.
+With exactly one active feature x_i of n, and output j equal to ReLU(G_ji x_i + b_j), G = W W^T, the summed loss of a
+sample is a mean over i of integrals over [0, 1) of squares of clipped lines, which are polynomials. A k-gon has k
+features of one norm and bias at even angles; the other features have no direction, and a bias that is their best
+constant output.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def grid_losses(k: int, n: int, norms: Array, biases: Array) -> Array:
     weights, dead = polygon(k, n, 1.0, 0.0)
     slope = np.square(norms)[:, None, None] * (weights[:k] @ weights[0])
     target = np.eye(k)[0]
-    corner = clipped_square(slope + np.zeros((1, len(biases), 1)), biases[None, :, None] + 0 * slope, target).sum(axis=-1)
+    corner = clipped_square(slope + np.zeros((1, len(biases), 1)), biases[None, :, None] + 0 * slope, target).sum(
+        axis=-1
+    )
     # Without a direction an output is its bias: wrong by (x - b)^2 where its feature is active, by b^2 elsewhere.
     b = dead[-1] if k < n else 0.0
     silent = (n - k) * (((1 - b) ** 3 + b**3) / 3 + (n - 1) * b**2) / n

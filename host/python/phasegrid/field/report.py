@@ -183,7 +183,15 @@ def section(report: Report) -> str:
     lines.append("| claim | published or calculated | ours | 95 % interval | seeds | verdict | note |")
     lines.append("|---|---|---|---|---|---|---|")
     for v in report["verdicts"]:
-        cells = [v["claim"], expected(v), shown(v["ours"]), shown(v["spread"]), str(v["seeds"]), v["verdict"], v["note"]]
+        cells = [
+            v["claim"],
+            expected(v),
+            shown(v["ours"]),
+            shown(v["spread"]),
+            str(v["seeds"]),
+            v["verdict"],
+            v["note"],
+        ]
         lines.append("| " + " | ".join(map(escaped, cells)) + " |")
     return "\n".join(lines) + "\n"
 
@@ -194,8 +202,8 @@ def write_summary(folder: Path) -> str:
     text = (
         "# The gallery of the field\n\n"
         "Other people's works on toy models, trained again by `phasegrid reproduce field`. A value is *published*, or "
-        "*calculated* (calc): exact, or from a formula that the note names. Intervals are of 95 %, over seeds: Student's t of "
-        "a mean, Wilson's of a share. Minutes are of training, on the machine's threads.\n\n"
+        "*calculated* (calc): exact, or from a formula that the note names. Intervals are of 95 %, over seeds: "
+        "Student's t of a mean, Wilson's of a share. Minutes are of training, on the machine's threads.\n\n"
     )
     text += table(reports) + "\n" + "\n".join(map(section, reports))
     json_text = json.dumps(reports, indent=1, ensure_ascii=False) + "\n"

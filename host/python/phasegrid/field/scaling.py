@@ -23,8 +23,8 @@ def densities(power: float, n: int) -> Array:
 
 
 def left_out(p: Array, m: Array) -> Array:
-    """(M): the summed loss of a model that has the m most frequent features exactly and of the others their best constant.
-    Values are uniform in [0, 2): E x^2 = 4 p / 3 and E x = p."""
+    """(M): the summed loss of a model that has the m most frequent features exactly and of the others their best
+    constant. Values are uniform in [0, 2): E x^2 = 4 p / 3 and E x = p."""
     each = 4 * p / 3 - p**2
     return np.array([each[int(count) :].sum() for count in m])
 
@@ -60,8 +60,8 @@ def values(trained: Trained) -> list[Claim]:
                 found.text(),
                 found.count,
                 verdict(found.holds(1.0, STRONG)),
-                f"slope of log loss over log m = {m[0]:.0f} .. {m[-1]:.0f} of {features(trained)} features, in each seed; "
-                f"within {STRONG:g}. The share of features represented rises from {100 * there[0].mean():.0f} to "
+                f"slope of log loss over log m = {m[0]:.0f} .. {m[-1]:.0f} of {features(trained)} features, in each "
+                f"seed; within {STRONG:g}. The share of features represented rises from {100 * there[0].mean():.0f} to "
                 f"{100 * there[-1].mean():.0f} % over these m, which makes the slope steeper than overlaps alone do",
             )
         )
@@ -80,7 +80,9 @@ def values(trained: Trained) -> list[Claim]:
                 f"the same slope of the loss of a model that has the m most frequent features exactly; within {WEAK:g}",
             )
         )
-    pairs = [[loaded(trained, f"scaling_{kind}_{int(10 * power):02d}") for kind in ("weak", "strong")] for power in POWERS]
+    pairs = [
+        [loaded(trained, f"scaling_{kind}_{int(10 * power):02d}") for kind in ("weak", "strong")] for power in POWERS
+    ]
     steeper = np.concatenate([exponents(s[0], s[1]) - exponents(w[0], w[1]) for w, s in pairs])
     found = over_seeds(steeper)
     claims.append(
@@ -108,7 +110,9 @@ def draw(trained: Trained) -> Figure:
             axes.plot(m, losses, marker, color=colour, markersize=2.6, alpha=0.45, linestyle="none", markeredgewidth=0)
             mean = np.log(losses).mean(axis=1)
             slope, level = np.polyfit(np.log(m), mean, 1)
-            axes.plot(m, np.exp(slope * np.log(m) + level), color=colour, linewidth=1.3, label=f"{kind} superposition, fit")
+            axes.plot(
+                m, np.exp(slope * np.log(m) + level), color=colour, linewidth=1.3, label=f"{kind} superposition, fit"
+            )
             axes.text(m[-1], np.exp(mean[-1]), f" $m^{{{slope:.2f}}}$", color=colour, fontsize=7, va="center")
         tail = left_out(densities(power, features(trained)), m)
         axes.plot(m, tail, color=SAFE.series[7], linestyle=":", linewidth=1.2, label="calculated: features left out")
@@ -126,9 +130,9 @@ WORK = Work(
     "scaling",
     "Superposition and neural scaling",
     "Liu et al. 2025, Superposition Yields Robust Neural Scaling",
-    "Where features come with power-law frequencies, how does the loss fall with the number of hidden units? Weight decay "
-    "decides: where it leaves out rare features, the loss is that of what is left out; where it pulls all features up, "
-    "the loss falls about as 1 / m, whatever the frequencies.",
+    "Where features come with power-law frequencies, how does the loss fall with the number of hidden units? Weight "
+    "decay decides: where it leaves out rare features, the loss is that of what is left out; where it pulls all "
+    "features up, the loss falls about as 1 / m, whatever the frequencies.",
     SWEEPS,
     values,
     draw,

@@ -9,7 +9,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from phasegrid.field.base import SAFE, Claim, Trained, Work, over_seeds, verdict
+from phasegrid.field.base import SAFE, Bools, Claim, Trained, Work, over_seeds, verdict
 from phasegrid.field.drawing import sheet
 from phasegrid.pictures.diagrams import INK
 from phasegrid.pictures.errors import InputError
@@ -41,10 +41,10 @@ def loaded(trained: Trained) -> tuple[Array, Array, Array]:
     return np.stack(weights), np.stack(biases), np.stack(losses)
 
 
-def trains(losses: Array, limit: float) -> Array:
+def trains(losses: Array, limit: float) -> Bools:
     """Whether the final loss is a number below that of the best constant output."""
     with np.errstate(invalid="ignore"):
-        return np.isfinite(losses) & (losses < limit)
+        return np.asarray(np.isfinite(losses) & (losses < limit))
 
 
 def limit_of(trained: Trained) -> float:
@@ -53,12 +53,12 @@ def limit_of(trained: Trained) -> float:
     return constant_loss(p, n)
 
 
-def largest(rates: Array, good: Array) -> Array:
+def largest(rates: Array, good: Bools) -> Array:
     """(.., seeds): the largest of rates (.., R) at which training works, from good (.., R, seeds); 0 for none."""
     return np.asarray(np.where(good, rates[..., None], 0).max(axis=-2))
 
 
-def box_dimension(good: Array) -> float:
+def box_dimension(good: Bools) -> float:
     """Of the boundary of a map (lines, rates): the slope of log boxes that it crosses over log boxes along a side."""
     edge = np.zeros(good.shape, bool)
     edge[:-1] |= good[:-1] != good[1:]
@@ -66,7 +66,7 @@ def box_dimension(good: Array) -> float:
     sizes = [size for size in (1, 2, 4) if min(good.shape) >= 4 * size]
     counts = []
     for size in sizes:
-        rows, columns = (extent // size * size for extent in edge.shape)
+        rows, columns = (np.size(edge, side) // size * size for side in (0, 1))
         boxes = edge[:rows, :columns].reshape(rows // size, size, columns // size, size)
         counts.append(boxes.any(axis=(1, 3)).sum())
     if len(sizes) < 2 or min(counts) == 0:
@@ -91,8 +91,9 @@ def values(trained: Trained) -> list[Claim]:
             found.text(3),
             seeds,
             verdict(1 / step <= found.value <= step),
-            f"outputs above 0 have db = 2 rate (error) a step, which grows from a rate of 1 on; within one step of the map, "
-            f"a factor {step:.3g}. Means over {len(slow)} lines of the map whose rate of the weights is below {SLOW:g}",
+            f"outputs above 0 have db = 2 rate (error) a step, which grows from a rate of 1 on; within one step of the "
+            f"map, a factor {step:.3g}. Means over {len(slow)} lines of the map whose rate of the weights is below "
+            f"{SLOW:g}",
         )
     ]
     p = float(1 - trained.axis(SWEEPS[0], "sparsity")[0])
@@ -107,8 +108,8 @@ def values(trained: Trained) -> list[Claim]:
             found.text(3),
             seeds,
             verdict(found.high <= alone * step),
-            f"a feature alone in a direction has the curvature 8 p / 3 at its norm 1, and gradient descent is stable up to 2 "
-            f"over that; interference makes it less. One step of the map, a factor {step:.3g}, is allowed",
+            f"a feature alone in a direction has the curvature 8 p / 3 at its norm 1, and gradient descent is stable "
+            f"up to 2 over that; interference makes it less. One step of the map, a factor {step:.3g}, is allowed",
         )
     )
     found = over_seeds(np.array([box_dimension(good[..., seed]) for seed in range(seeds)]))
@@ -121,8 +122,8 @@ def values(trained: Trained) -> list[Claim]:
             found.text(3),
             seeds,
             "recorded",
-            f"over boxes of 1, 2 and 4 cells of a map of {good.shape[0]} x {good.shape[1]}: 1 is a smooth line, more a rough "
-            "one; a zoom would need finer maps",
+            f"over boxes of 1, 2 and 4 cells of a map of {good.shape[0]} x {good.shape[1]}: 1 is a smooth line, more a "
+            f"rough one; a zoom would need finer maps",
         )
     )
     return claims
@@ -141,7 +142,10 @@ def draw(trained: Trained) -> Figure:
     norm = BoundaryNorm(np.arange(seeds + 2) - 0.5, seeds + 1)
     first = grid[0, 0].pcolormesh(weights, biases, good.sum(axis=-1), cmap=ramp, norm=norm, shading="nearest")
     second = grid[0, 1].pcolormesh(weights, biases, mean, cmap=SAFE.shared.reversed(), shading="nearest")
-    for axes, shown, words in ((grid[0, 0], first, f"seeds of {seeds} that train"), (grid[0, 1], second, "mean loss of those")):
+    for axes, shown, words in (
+        (grid[0, 0], first, f"seeds of {seeds} that train"),
+        (grid[0, 1], second, "mean loss of those"),
+    ):
         axes.set(xscale="log", yscale="log", xlabel="learning rate of the weights", title=words)
         axes.axhline(1, color=INK, linewidth=1, linestyle="--")
         bar = figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
@@ -162,9 +166,9 @@ WORK = Work(
     "trainability",
     "Where training works: a map over two learning rates",
     "After Sohl-Dickstein 2024, The boundary of neural network trainability is fractal, on toy models",
-    "Full-batch gradient descent with one learning rate for the weights and one for the biases. Beyond some rates training "
-    "diverges or all outputs die. The map shows where the loss falls below that of a constant; dashed and dotted lines are "
-    "limits that can be calculated.",
+    "Full-batch gradient descent with one learning rate for the weights and one for the biases. Beyond some rates "
+    "training diverges or all outputs die. The map shows where the loss falls below that of a constant; dashed and "
+    "dotted lines are limits that can be calculated.",
     SWEEPS,
     values,
     draw,

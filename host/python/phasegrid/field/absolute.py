@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phasegrid.field.base import SAFE, Claim, Trained, Work, of_share, over_seeds, verdict
-from phasegrid.field.drawing import band, plain, sheet
+from phasegrid.field.drawing import band, log_ticks, plain, sheet
 from phasegrid.pictures.measures import Array
 from phasegrid.pictures.style import bare, legend_above
 
@@ -118,12 +118,14 @@ def draw(trained: Trained) -> Figure:
     figure, grid = sheet(1, 4, 1.75, 2.1)
     left, middle, *units = grid[0]
     band(left, 1 / p, losses / bound[:, None], SAFE.series[0], "o", "trained")
-    left.axhline(1, color=SAFE.series[3], linestyle="--", linewidth=1.1, label="two units a feature, exact")
-    plain(left, xscale="log", xlabel="1 / p", title="loss over that without superposition", ylim=(0, None))
+    left.axhline(1, color=SAFE.series[3], linestyle="--", linewidth=1.1, label="without superposition: two units a
+    feature, exact") plain(left, xlabel="1 / p", title="relative loss", ylim=(0, None))
     known = computed(encoder, decoder, biases).sum(axis=-1).astype(np.float64)
     band(middle, 1 / p, known, SAFE.series[0], "o", "trained")
     middle.axhline(m // 2, color=SAFE.series[3], linestyle="--", linewidth=1.1)
-    plain(middle, xscale="log", xlabel="1 / p", title="features computed", ylim=(0, None))
+    plain(middle, xlabel="1 / p", title="features computed", ylim=(0, None))
+    for axes in (left, middle):
+        log_ticks(axes, [1, 3, 10, 30])
     for axes, density in zip(units, (1.0, 0.1), strict=True):
         cell = int(np.argmin(np.abs(p - density)))
         best = int(np.argmin(losses[cell]))

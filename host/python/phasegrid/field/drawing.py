@@ -39,7 +39,8 @@ def hull(points: Array) -> Array:
         return chain[:-1]
 
     corners = np.array([*half(order), *half(order[::-1])])
-    return corners if len(corners) > 2 and area(corners) > 0.05 else points[:0]
+    flat = 0.02 * float(np.square(np.ptp(points, axis=0)).sum())
+    return corners if len(corners) > 2 and area(corners) > flat else points[:0]
 
 
 def area(corners: Array) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from phasegrid.pictures.measures import Array
 
-NODES = {1: 48, 2: 24, 3: 12}  # along each side of the cube of present features; outputs have kinks, so many
+NODES = {1: 48, 2: 24, 3: 16}  # along each side of the cube of present features; outputs have kinks, so many
 CHUNK = 512  # models at a time
 
 

@@ -110,13 +110,13 @@ def draw(trained: Trained) -> Figure:
     for at, x in enumerate(inverse):
         found = dimensions[at, 0][np.isfinite(dimensions[at, 0])]  # of the first seed: more would hide each other
         spread = x * np.exp(random.uniform(-0.018, 0.018, len(found)))
-        axes.plot(spread, found, ".", markersize=1.8, color=SAFE.series[0], alpha=0.6, markeredgewidth=0)
+        axes.plot(spread, found, ".", markersize=2.2, color=SAFE.series[0], alpha=0.6, markeredgewidth=0)
     for fraction, words in ((3 / 4, "3/4"), (2 / 3, "2/3"), *((f, w.split()[0]) for f, w, _ in FRACTIONS)):
         axes.axhline(fraction, color=QUIET, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0.5)
         axes.text(1.005, fraction, words, transform=axes.get_yaxis_transform(), va="center", fontsize=6.5, color=QUIET)
     per_feature = (weights.shape[-1] / np.square(weights).sum(axis=(-1, -2))).mean(axis=1)
     axes.plot(inverse, per_feature, color=SAFE.series[3], linewidth=1.3, marker="s", markersize=2.6)
-    plain(axes, ylim=(0, 0.85), xlabel="1 / p, inverse density of the features", ylabel="dimensionality $D_i$")
+    plain(axes, ylim=(0, 1), xlabel="1 / p, inverse density of the features", ylabel="dimensionality $D_i$")
     log_ticks(axes, [1, 2, 3, 5, 10, 20, 50, 100])
     legend_above(
         figure,

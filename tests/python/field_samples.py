@@ -23,7 +23,7 @@ def save(
 ) -> Path:
     """A results file of dense models.
 
-    axes: of the grid, beside a sparsity, an importance and the seeds where they are not named, in the order of the grid.
+    axes: of the grid, in its order; a sparsity and an importance stand first where they are not named, seeds last.
     weights: (axes.., seeds, n, m). others: arrays of models (axes.., seeds, ..), without the extent of experts.
     """
     named = {"sparsity": [0.5], "last_importance": [1.0], **axes, "seed": range(weights.shape[len(axes)])}

@@ -118,8 +118,9 @@ def draw(trained: Trained) -> Figure:
     figure, grid = sheet(1, 4, 1.75, 2.1)
     left, middle, *units = grid[0]
     band(left, 1 / p, losses / bound[:, None], SAFE.series[0], "o", "trained")
-    left.axhline(1, color=SAFE.series[3], linestyle="--", linewidth=1.1, label="without superposition: two units a
-    feature, exact") plain(left, xlabel="1 / p", title="relative loss", ylim=(0, None))
+    words = "without superposition: two units a feature, exact"
+    left.axhline(1, color=SAFE.series[3], linestyle="--", linewidth=1.1, label=words)
+    plain(left, xlabel="1 / p", title="relative loss", ylim=(0, None))
     known = computed(encoder, decoder, biases).sum(axis=-1).astype(np.float64)
     band(middle, 1 / p, known, SAFE.series[0], "o", "trained")
     middle.axhline(m // 2, color=SAFE.series[3], linestyle="--", linewidth=1.1)

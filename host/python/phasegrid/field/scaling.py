@@ -62,7 +62,7 @@ def values(trained: Trained) -> list[Claim]:
                 verdict(found.holds(1.0, STRONG)),
                 f"slope of log loss over log m = {m[0]:.0f} .. {m[-1]:.0f} of {features(trained)} features, in each "
                 f"seed; within {STRONG:g}. The share of features represented rises from {100 * there[0].mean():.0f} to "
-                f"{100 * there[-1].mean():.0f} % over these m, which makes the slope steeper than overlaps alone do",
+                f"{100 * there[-1].mean():.0f} % over these m",
             )
         )
         m, losses, there = loaded(trained, f"scaling_weak_{stem}")

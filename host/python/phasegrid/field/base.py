@@ -154,6 +154,8 @@ def verdict(met: bool) -> Verdict:
 def of_share(claim: str, basis: Basis, expected: str, met: Bools, least: float, note: str) -> Claim:
     """A claim about a share of models: met where at least `least` of them are as expected."""
     count, of = int(np.sum(met)), int(np.size(met))
+    if of == 0:
+        return Claim(claim, basis, expected, "no such model", None, 0, "not met", note)
     found = share(count, of)
     spread = f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
     return Claim(claim, basis, expected, f"{count} of {of}", spread, of, verdict(found.value >= least), note)

@@ -26,14 +26,21 @@ def constant_loss(p: float, n: int) -> float:
     return n * (p / 3 - p**2 / 4)
 
 
+def largest_value(trained: Trained, name: str) -> float:
+    """c of the values in [0, c); a file says "uniform" where it is 1."""
+    law = trained.open(name).config.get("data", {}).get("values", "uniform")
+    if isinstance(law, dict) and "uniform" in law:
+        return float(law["uniform"][1])
+    if law != "uniform":
+        raise InputError(f"{name}: data.values must be {{ uniform = [0, c] }}, not {law!r}")
+    return 1.0
+
+
 def loaded(trained: Trained) -> tuple[Array, Array, Array]:
     """Rates of the weights and of the biases (lines, rates), and losses (lines, rates, seeds) of values in [0, 1)."""
     weights, biases, losses = [], [], []
     for name in SWEEPS:
-        law = trained.open(name).config.get("data", {}).get("values")
-        if not isinstance(law, dict) or "uniform" not in law:
-            raise InputError(f"{name}: data.values must be {{ uniform = [0, c] }}, not {law!r}")
-        c = float(law["uniform"][1])
+        c = largest_value(trained, name)
         rates = trained.axis(name, "learning_rate")
         weights.append(rates * c**2)
         biases.append(rates)
@@ -91,9 +98,9 @@ def values(trained: Trained) -> list[Claim]:
             found.text(3),
             seeds,
             verdict(1 / step <= found.value <= step),
-            f"outputs above 0 have db = 2 rate (error) a step, which grows from a rate of 1 on; within one step of the "
-            f"map, a factor {step:.3g}. Means over {len(slow)} lines of the map whose rate of the weights is below "
-            f"{SLOW:g}",
+            "where an output is above 0, a step changes its bias by 2 rate times the error, which overshoots by ever "
+            f"more from a rate of 1 on. Within one step of the map, a factor {step:.3g}; means over {len(slow)} lines "
+            f"of the map whose rate of the weights is below {SLOW:g}",
         )
     ]
     p = float(1 - trained.axis(SWEEPS[0], "sparsity")[0])
@@ -148,7 +155,8 @@ def draw(trained: Trained) -> Figure:
     ):
         axes.set(xscale="log", yscale="log", xlabel="learning rate of the weights", title=words)
         axes.axhline(1, color=INK, linewidth=1, linestyle="--")
-        bar = figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
+        ticks = range(0, seeds + 1, max(1, seeds // 4)) if shown is first else None
+        bar = figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02, ticks=ticks)
         bar.outline.set_visible(False)
     p = float(1 - trained.axis(SWEEPS[0], "sparsity")[0])
     for axes in grid[0]:

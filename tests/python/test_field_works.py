@@ -140,7 +140,13 @@ def test_geometry(tmp_path: Path) -> None:
 
     save(tmp_path, "geometry", {"sparsity": [0.7, 0.8]}, each([shapes(4), shapes(5)]))
     found = claims(tmp_path, geometry.WORK)
-    for words, expected in (("1/2 (pairs)", "met"), ("2/5", "met"), ("3/8", "not met"), ("stay at 1/2", "met")):
+    for words, expected in (
+        ("1/2 (pairs)", "met"),
+        ("2/5", "met"),
+        ("3/8", "not met"),
+        ("3/4", "not met"),
+        ("stay at 1/2", "met"),
+    ):
         assert starting(found, words).verdict == expected, words
 
 

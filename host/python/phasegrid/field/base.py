@@ -122,7 +122,10 @@ class Estimate:
         """Whether the expected value lies in the interval, or the estimate within a share `tolerance` of it."""
         return self.low <= expected <= self.high or abs(self.value - expected) <= tolerance * abs(expected)
 
-    def text(self, digits: int = 4) -> str:
+    def text(self, digits: int = 4) -> str | None:
+        """The interval; None of fewer than two seeds."""
+        if not math.isfinite(self.low):
+            return None
         return f"{self.low:.{digits}g} to {self.high:.{digits}g}"
 
 

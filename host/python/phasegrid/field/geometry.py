@@ -17,10 +17,11 @@ THERE = 0.5  # a norm from which a feature is represented
 WIDTH = 0.008  # of a fraction: half of what counts as at it; the same again on either side is beside it
 # k features spread evenly over d dimensions have D = d / k each.
 FRACTIONS: tuple[tuple[float, str, Basis], ...] = (
+    (3 / 4, "3/4 (tetrahedra)", "published"),
+    (2 / 3, "2/3 (triangles)", "published"),
     (1 / 2, "1/2 (pairs)", "published"),
     (2 / 5, "2/5 (pentagons)", "published"),
     (3 / 8, "3/8 (square antiprisms)", "published"),
-    (4 / 9, "4/9 (nine in four dimensions)", "calculated"),
 )
 
 
@@ -56,19 +57,15 @@ def values(trained: Trained) -> list[Claim]:
         found = over_seeds(share_at(dimensions, fraction))
         counts = (np.abs(dimensions - fraction) <= WIDTH).sum(axis=2).mean(axis=1)
         most = int(np.argmax(counts))
-        claims.append(
-            Claim(
-                f"features gather at D = {words}",
-                basis,
-                "more than 0.5",
-                found.value,
-                found.text(),
-                seeds,
-                verdict(found.low > 0.5),
-                f"of the features within {2 * WIDTH:g} of the fraction, the share within {WIDTH:g}; a half where "
-                f"nothing draws them there. Most of them, {counts[most]:.0f} per model, at 1/p = {inverse[most]:.3g}",
-            )
+        note = (
+            f"of the features within {2 * WIDTH:g} of the fraction, the share within {WIDTH:g}; a half where nothing draws "
+            f"them there. Most of them, {counts[most]:.0f} per model, at 1/p = {inverse[most]:.3g}"
+            if found.count
+            else f"no feature lies within {2 * WIDTH:g} of it at any density"
         )
+        words = f"features gather at D = {words}"
+        met = verdict(found.low > 0.5)
+        claims.append(Claim(words, basis, "more than 0.5", found.value, found.text(), seeds, met, note))
     per_feature = weights.shape[-1] / np.square(weights).sum(axis=(-1, -2))  # m / ||W||_F^2
     closest = int(np.argmin(np.abs(per_feature.mean(axis=1) - 0.5)))
     found = over_seeds(per_feature[closest])
@@ -111,7 +108,7 @@ def draw(trained: Trained) -> Figure:
         found = dimensions[at, 0][np.isfinite(dimensions[at, 0])]  # of the first seed: more would hide each other
         spread = x * np.exp(random.uniform(-0.018, 0.018, len(found)))
         axes.plot(spread, found, ".", markersize=2.2, color=SAFE.series[0], alpha=0.6, markeredgewidth=0)
-    for fraction, words in ((3 / 4, "3/4"), (2 / 3, "2/3"), *((f, w.split()[0]) for f, w, _ in FRACTIONS)):
+    for fraction, words in ((f, w.split()[0]) for f, w, _ in FRACTIONS):
         axes.axhline(fraction, color=QUIET, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0.5)
         axes.text(1.005, fraction, words, transform=axes.get_yaxis_transform(), va="center", fontsize=6.5, color=QUIET)
     per_feature = (weights.shape[-1] / np.square(weights).sum(axis=(-1, -2))).mean(axis=1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from field_samples import SEEDS, save
+from figure_checks import checked
 
 from phasegrid.field import __main__ as program
 from phasegrid.field import (
@@ -40,7 +41,8 @@ def trained(folder: Path, work: Work) -> Trained:
 def claims(folder: Path, work: Work) -> dict[str, Claim]:
     """By their first words; every picture can be drawn, too."""
     with diagrams.style():
-        assert diagrams.render(work.draw(trained(folder, work)), "png", 40).startswith(b"\x89PNG")
+        figure = checked(work.draw(trained(folder, work)))
+        assert diagrams.render(figure, "png", 40).startswith(b"\x89PNG")
     found = work.values(trained(folder, work))
     assert all((claim.seeds > 0 or claim.verdict == "not met") and claim.note for claim in found)
     return {claim.claim: claim for claim in found}

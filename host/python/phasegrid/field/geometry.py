@@ -58,14 +58,14 @@ def values(trained: Trained) -> list[Claim]:
         counts = (np.abs(dimensions - fraction) <= WIDTH).sum(axis=2).mean(axis=1)
         most = int(np.argmax(counts))
         note = (
-            f"of the features within {2 * WIDTH:g} of the fraction, the share within {WIDTH:g}; a half where nothing draws "
-            f"them there. Most of them, {counts[most]:.0f} per model, at 1/p = {inverse[most]:.3g}"
+            f"of the features within {2 * WIDTH:g} of the fraction, the share within {WIDTH:g}; a half where nothing "
+            f"draws them there. Most of them, {counts[most]:.0f} per model, at 1/p = {inverse[most]:.3g}"
             if found.count
             else f"no feature lies within {2 * WIDTH:g} of it at any density"
         )
         words = f"features gather at D = {words}"
         met = verdict(found.low > 0.5)
-        claims.append(Claim(words, basis, "more than 0.5", found.value, found.text(), seeds, met, note))
+        claims.append(Claim(words, basis, "more than 0.5", found.value, found.text(), found.count or seeds, met, note))
     per_feature = weights.shape[-1] / np.square(weights).sum(axis=(-1, -2))  # m / ||W||_F^2
     closest = int(np.argmin(np.abs(per_feature.mean(axis=1) - 0.5)))
     found = over_seeds(per_feature[closest])

@@ -8,6 +8,8 @@ import os
 import sys
 import unittest
 
+import numpy as np
+
 from command_line import CommandLineCase, phasegrid
 
 FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all", "field")
@@ -79,7 +81,12 @@ class Reproduce(CommandLineCase):
         small = ("--set", "model.n_features=12", "--set", "data.sparsity=0.7")
         result = self.reproduce("field", "--out", target, *small, *tiny, "memorise")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertTrue((target / "memorise_t3.points.npz").exists())
+        with np.load(target / "memorise_t3.points.npz") as made, np.load(target / "memorise_t3.npz") as models:
+            self.assertEqual(made["points"].shape, (1, 1, 2, 3, 2))  # sparsity, importance, seeds; samples, hidden units
+            norms = np.linalg.norm(models["expert_weights"][0, 0, :, 0], axis=-1)
+            lengths = np.linalg.norm(made["points"][0, 0], axis=-1)
+            self.assertTrue((lengths <= norms.sum(axis=-1, keepdims=True)).all() and (lengths > 0).any())
+            self.assertTrue((made["training_losses"] > 0).all() and (made["training_losses"] < 0.2).all())
         self.assertEqual([one["figure"] for one in json.loads((target / "field.json").read_text())], ["pairs", "memorise"])
         self.assertEqual((target / "FIELD.md").read_text().count("!["), 2)
         site = phasegrid("explore", "--gallery", target, "--out", self.folder / "site",

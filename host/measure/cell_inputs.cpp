@@ -42,14 +42,14 @@ std::vector<float> draw_cell_inputs(const Shape& shape, const Cell& cell, int sa
   return inputs;
 }
 
-// As kernels/common/inputs.hpp draws the samples of a data set: word f % 4 of call f / 4 of Philox with 7 rounds is feature
-// f's, and says both whether it is present and what it is.
+// As kernels/common/inputs.hpp draws the samples of a data set: word f % 4 of call f / 4 of Philox with 7 rounds is
+// feature f's, and says both whether it is present and what it is.
 std::vector<float> draw_data_set(const Shape& shape, const Cell& cell) {
   const InputSettings& law = cell.inputs;
   if (law.samples == 0) throw InputError("data.samples must be given: there is no data set without it");
   if (law.presence != PresenceLaw::independent || law.values != ValueLaw::uniform) {
-    throw InputError("a data set can be drawn of independent, uniform features alone, not with data.groups, data.active or "
-                     "another kind of data.values");
+    throw InputError("a data set can be drawn of independent, uniform features alone, not with data.groups, "
+                     "data.active or another kind of data.values");
   }
   using Philox = r123::Philox4x32_R<7>;
   const CellSettings settings = cell_settings(shape, cell);

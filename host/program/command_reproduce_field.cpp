@@ -1,5 +1,5 @@
-// `phasegrid reproduce field`: trains the works of experiments/field one after the other; the package phasegrid.field finds
-// their values and verdicts, and draws them.
+// `phasegrid reproduce field`: trains the works of experiments/field one after the other; the package phasegrid.field
+// finds their values and verdicts, and draws them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,8 +32,8 @@ void add_data_points(const Training& training) {
 
 // A file experiments/field/NAME.toml each, and a module phasegrid.field.NAME.
 const std::vector<std::string>& works_of_the_field() {
-  static const std::vector<std::string> kWorks = {"phases",   "geometry", "pairs",   "dynamics",    "absolute",
-                                                  "memorise", "scaling",  "trainability"};
+  static const std::vector<std::string> kWorks = {"phases",   "geometry", "pairs",   "dynamics",
+                                                  "absolute", "memorise", "scaling", "trainability"};
   return kWorks;
 }
 
@@ -56,13 +56,13 @@ int command_reproduce_field(const ReproduceArguments& arguments) {
 
   for (const auto& [work, training] : trainings) {
     const auto start = std::chrono::steady_clock::now();
-    if (const int status = train_into_files(training.sweeps, training.paths, arguments.training); status != 0) return status;
+    if (const int status = train_into_files(training.sweeps, training.paths, arguments.training); status != 0)
+      return status;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (work == "memorise") add_data_points(training);
     flush_text(stdout);
-    const int status =
-        run_module("phasegrid.field", {"work", work, "--folder", out.string(), "--preset", preset, "--seconds",
-                                       fmt::format("{:.1f}", seconds)});
+    const int status = run_module("phasegrid.field", {"work", work, "--folder", out.string(), "--preset", preset,
+                                                      "--seconds", fmt::format("{:.1f}", seconds)});
     if (status != 0) return status;
   }
   return run_module("phasegrid.field", {"summary", "--folder", out.string()});

@@ -149,7 +149,7 @@ int run(int argc, char** argv) {
   ExploreArguments explore_arguments;
   CLI::App* explore = app.add_subcommand("explore", "Write results as one HTML page to explore in a browser");
   explore->add_option("files", explore_arguments.files, "Results (.npz), ours or the authors'");
-  explore->add_option("--out", explore_arguments.out, "The page (.html), or the folder of a gallery; replaced where it exists")
+  explore->add_option("--out", explore_arguments.out, "The page (.html; replaced where it exists), or the folder of a site")
       ->required();
   explore->add_option("--title", explore_arguments.title, "Heading of the page; the names of the results without it");
   explore->add_option("--gallery", explore_arguments.gallery,
@@ -175,7 +175,8 @@ int run(int argc, char** argv) {
   reproduce->add_option("--score", reproduce_arguments.score, "Superposition score: paper's formula or authors' code")
       ->check(CLI::IsMember({"paper", "authors"}))
       ->capture_default_str();
-  reproduce->add_option("--work", reproduce_arguments.works, "A work of the field (may be given several times); all without it")
+  reproduce
+      ->add_option("--work", reproduce_arguments.works, "A work of the field (may be given several times); all without it")
       ->check(CLI::IsMember(works_of_the_field()));
   add_training_options(*reproduce, reproduce_arguments.training);
   reproduce->callback([&] { status = command_reproduce(reproduce_arguments); });

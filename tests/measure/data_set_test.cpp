@@ -38,7 +38,8 @@ TEST(DataSet, HasTheSamplesThatTrainingSaw) {
       for (std::size_t first = 0; first < set.size(); first += static_cast<std::size_t>(n)) {
         const auto x = std::span(set).subspan(first, static_cast<std::size_t>(n));
         const std::vector<double> out = reconstruct(initial, x);
-        for (std::size_t f = 0; f < x.size(); ++f) loss += (out[f] - static_cast<double>(x[f])) * (out[f] - static_cast<double>(x[f]));
+        for (std::size_t f = 0; f < x.size(); ++f)
+          loss += (out[f] - static_cast<double>(x[f])) * (out[f] - static_cast<double>(x[f]));
       }
       const double theirs = static_cast<double>(results.final_losses[cell]);
       EXPECT_NEAR(loss / 37, theirs, 1e-5 * theirs) << "n = " << n << ", cell " << cell;

@@ -166,7 +166,10 @@ def table(reports: Sequence[Report]) -> str:
     for report in reports:
         count = counts(report)
         seconds = report["seconds"]
-        rate = f"{1e9 * seconds / report['samples']:.2g}" if report["samples"] and seconds > 0 else "–"
+        rate = "–"
+        if report["samples"] and seconds > 0:
+            each = 1e9 * seconds / report["samples"]
+            rate = f"{each:.0f}" if each >= 10 else f"{each:.2g}"
         cells = [report["title"], f"{report['models']:,}", f"{seconds / 60:.1f}", rate]
         cells += [str(count[word]) for word in VERDICTS]
         lines.append(f"| {' | '.join(cells)} | `{report['command']}` |")

@@ -134,5 +134,5 @@ def test_hulls_and_rests() -> None:
     assert sorted(map(tuple, hull(square))) == [(0, 0), (0, 2), (2, 0), (2, 2)]
     assert len(hull(np.array([[0, 0], [1, 1], [2, 2.0]]))) == 0
     at = {"high": 1.0, "low": 0.5}
-    assert rests(np.array([2.0] * 10 + [1.0] * 45 + [0.5] * 45), at) == ["high", "low"]
-    assert rests(np.linspace(2, 0.6, 100), at) == []
+    assert rests(np.array([2.0] * 10 + [1.0] * 45 + [0.5] * 45), at, 45) == ["high", "low"]
+    assert rests(np.linspace(2, 0.6, 100), at, 2) == []

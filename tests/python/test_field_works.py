@@ -91,7 +91,7 @@ def save_dynamics(folder: Path, small: int, jumps: list[int]) -> None:
         made = polygon_models(n, k, rests)
         path = save(folder, f"dynamics_{name}", {}, made.pop("weights"), **made)
         with np.load(path) as file:
-            np.savez(path, **{**file, "snapshot_steps": np.arange(len(rests)) * 10})
+            np.savez(path, **{**file, "snapshot_steps": np.arange(len(rests)) * 50})
 
 
 def test_dynamics(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 PRESET ?= quick
 OUT ?= out/fig4
 PAPER ?= out/paper
+FIELD ?= out/field
 BUILD ?= build
 JOBS ?= $(shell nproc)
 KILLS ?= 1000
@@ -24,13 +25,15 @@ CONFIGURE = cmake -S . -B $(BUILD) -G Ninja
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps deps-figures build everything fig4 paper test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
+.PHONY: help deps deps-figures build everything fig4 paper field test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
 	@echo "make fig4 PRESET=paper  the same on the paper's full grid (about ten minutes on two cores)"
 	@echo "make paper              reproduce every figure and table at preset paper (under an hour) into $(PAPER)/REPRODUCTION.md"
 	@echo "make paper PRESET=quick the same, small: about two minutes"
+	@echo "make field              other people's works on toy models, trained again, at preset paper into $(FIELD)/FIELD.md, and a site of them"
+	@echo "make field PRESET=quick the same, small: a few minutes"
 	@echo "make test               build, then run every test"
 	@echo "make kill               runs that are ended at $(KILLS) random moments: nothing finished may be lost"
 	@echo "make build              build the library, the program and the tests in $(BUILD)/, for this machine"
@@ -101,6 +104,13 @@ paper: PRESET := $(if $(filter command line environment,$(origin PRESET)),$(PRES
 paper: deps-figures $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
 	$(BUILD)/phasegrid reproduce all --preset $(PRESET) --score $(SCORE) --out $(PAPER) $(if $(REFERENCE),--reference $(REFERENCE))
+
+# Its verdicts are findings; the site is what `phasegrid explore --gallery` makes of them.
+field: PRESET := $(if $(filter command line environment,$(origin PRESET)),$(PRESET),paper)
+field: deps-figures $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
+	$(BUILD)/phasegrid reproduce field --preset $(PRESET) --out $(FIELD)
+	$(BUILD)/phasegrid explore --gallery $(FIELD) --out $(FIELD)/site
 
 test: everything
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --output-junit tests.xml --test-output-size-passed 1000000

@@ -93,6 +93,8 @@ std::map<std::string, Training> read_trainings(const std::vector<Figure>& chosen
 }  // namespace
 
 int command_reproduce(const ReproduceArguments& arguments) {
+  if (arguments.figure == "field") return command_reproduce_field(arguments);
+  if (!arguments.works.empty()) throw InputError("--work goes with `reproduce field` alone");
   const fs::path out = arguments.out.empty() ? fs::path("out") / arguments.figure : fs::path(arguments.out);
   if (!arguments.reference.empty() && !fs::is_directory(arguments.reference)) {
     throw InputError(fmt::format("--reference must be a folder that holds the authors' files (fig4_212.npz or 212.npz, ..); '{}' is none",

@@ -51,6 +51,7 @@ int command_compare(const CompareArguments& arguments);
 struct ExploreArguments {
   std::vector<std::string> files;
   std::string out, title;  // title "": the names of the results
+  std::string gallery;     // a folder of `reproduce field`; "": one page of the files
 };
 int command_explore(const ExploreArguments& arguments);  // by the Python package
 
@@ -64,9 +65,13 @@ struct ReproduceArguments {
   std::string out;
   std::string reference;  // folder of the authors' files; "" for none
   std::string score = "paper";
+  std::vector<std::string> works;  // of the field; none: all
   TrainingArguments training;
 };
 int command_reproduce(const ReproduceArguments& arguments);
+// `reproduce field`: other people's works on toy models, one sweep file of experiments/field each.
+int command_reproduce_field(const ReproduceArguments& arguments);
+const std::vector<std::string>& works_of_the_field();
 
 // Trains one model or two of everything that is compiled, on all that this machine has, and compares the bits: 1 where
 // they differ. `cuda`: a GPU must be there; `cpu`: none is asked for.

@@ -148,21 +148,25 @@ int run(int argc, char** argv) {
 
   ExploreArguments explore_arguments;
   CLI::App* explore = app.add_subcommand("explore", "Write results as one HTML page to explore in a browser");
-  explore->add_option("files", explore_arguments.files, "Results (.npz), ours or the authors'")->required();
-  explore->add_option("--out", explore_arguments.out, "The page (.html); replaced where it exists")->required();
+  explore->add_option("files", explore_arguments.files, "Results (.npz), ours or the authors'");
+  explore->add_option("--out", explore_arguments.out, "The page (.html; replaced where it exists), or the folder of a site")
+      ->required();
   explore->add_option("--title", explore_arguments.title, "Heading of the page; the names of the results without it");
+  explore->add_option("--gallery", explore_arguments.gallery,
+                      "Write the works of this folder, which `phasegrid reproduce field` made, as a static site");
   explore->callback([&] { status = command_explore(explore_arguments); });
 
   ReproduceArguments reproduce_arguments;
   reproduce_arguments.training.preset = "quick";
-  CLI::App* reproduce = app.add_subcommand("reproduce", "Train, check and draw a figure of the paper");
+  CLI::App* reproduce = app.add_subcommand("reproduce", "Train, check and draw a figure of the paper, or works of the field");
   reproduce
       ->add_option("figure", reproduce_arguments.figure,
                    "fig1 to fig8 (fig4 and fig8 are one), table1, a2, a3, findings (readings that differ beyond the "
-                   "figures), or all, which writes REPRODUCTION.md")
+                   "figures), all of these, which writes REPRODUCTION.md, or field: other people's works on toy "
+                   "models, which writes FIELD.md")
       ->required()
       ->check(CLI::IsMember(
-          {"fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all"}));
+          {"fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all", "field"}));
   reproduce->add_option("--preset", reproduce_arguments.training.preset, "quick or paper")
       ->check(CLI::IsMember({"quick", "paper"}))
       ->capture_default_str();
@@ -171,6 +175,9 @@ int run(int argc, char** argv) {
   reproduce->add_option("--score", reproduce_arguments.score, "Superposition score: paper's formula or authors' code")
       ->check(CLI::IsMember({"paper", "authors"}))
       ->capture_default_str();
+  reproduce
+      ->add_option("--work", reproduce_arguments.works, "A work of the field (may be given several times); all without it")
+      ->check(CLI::IsMember(works_of_the_field()));
   add_training_options(*reproduce, reproduce_arguments.training);
   reproduce->callback([&] { status = command_reproduce(reproduce_arguments); });
 

@@ -8,9 +8,12 @@ import os
 import sys
 import unittest
 
+import numpy as np
+
 from command_line import CommandLineCase, phasegrid
 
-FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all")
+FIGURES = ("fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "table1", "a2", "a3", "findings", "all", "field")
+WORKS = ("phases", "geometry", "pairs", "dynamics", "absolute", "memorise", "scaling", "trainability")
 # Figure 5 in a second: what is tested is the way from sweep files to reports.
 SMALL = ("--set", "train.steps=50", "--set", "axes.seed=[0, 1, 2, 3]", "--device", "cpu")
 
@@ -63,6 +66,40 @@ class Reproduce(CommandLineCase):
             other = self.reproduce("fig5", "--out", target, *SMALL, *words)
             self.assertEqual(other.returncode, 0, other.stderr)
             self.assertNotIn("already", other.stdout)
+
+    def test_works_of_the_field(self):
+        target = self.folder / "field"
+        tiny = ("--set", "train.steps=2", "--set", "axes.seed=[0, 1]", "--device", "cpu", "--work")
+        result = self.reproduce("field", "--out", target, "--set", "axes.sparsity=[0.5, 0.9]", *tiny, "pairs")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("anticorrelated pairs lie opposite each other", result.stdout)
+        report = json.loads((target / "pairs.json").read_text())
+        self.assertEqual((report["figure"], report["preset"], report["models"]), ("pairs", "quick", 36))
+        for verdict in report["verdicts"]:
+            self.assertEqual(list(verdict), ["claim", "published", "basis", "ours", "spread", "seeds", "verdict", "note"])
+        # Samples of fixed data sets are drawn by the program; the summary has every work of the folder.
+        small = ("--set", "model.n_features=12", "--set", "data.sparsity=0.7")
+        result = self.reproduce("field", "--out", target, *small, *tiny, "memorise")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        with np.load(target / "memorise_t3.points.npz") as made, np.load(target / "memorise_t3.npz") as models:
+            self.assertEqual(made["points"].shape, (1, 1, 2, 3, 2))  # sparsity, importance, seeds; samples, hidden units
+            norms = np.linalg.norm(models["expert_weights"][0, 0, :, 0], axis=-1)
+            lengths = np.linalg.norm(made["points"][0, 0], axis=-1)
+            self.assertTrue((lengths <= norms.sum(axis=-1, keepdims=True)).all() and (lengths > 0).any())
+            self.assertTrue((made["training_losses"] > 0).all() and (made["training_losses"] < 0.2).all())
+        self.assertEqual([one["figure"] for one in json.loads((target / "field.json").read_text())], ["pairs", "memorise"])
+        self.assertEqual((target / "FIELD.md").read_text().count("!["), 2)
+        site = phasegrid("explore", "--gallery", target, "--out", self.folder / "site",
+                         env={**os.environ, "PHASEGRID_PYTHON": sys.executable})
+        self.assertEqual(site.returncode, 0, site.stderr)
+        self.assertTrue((self.folder / "site" / "explore-memorise.html").exists())
+
+    def test_bad_works(self):
+        self.expect_refused(phasegrid("reproduce", "field", "--work", "tables", "--out", self.out), *WORKS)
+        self.expect_refused(phasegrid("reproduce", "fig5", "--work", "pairs", "--out", self.out), "--work", "field")
+        self.expect_refused(phasegrid("reproduce", "field", "--reference", self.folder, "--out", self.out), "--reference")
+        self.expect_refused(phasegrid("explore", "--out", self.out), "--gallery", "results")
+        self.expect_refused(phasegrid("explore", "x.npz", "--gallery", self.folder, "--out", self.out), "--gallery")
 
     def test_bad_figures_and_options(self):
         for figure in ("fig9", "table2", "Fig1", "", "a1"):

@@ -55,8 +55,9 @@ def safe_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
 
 
-def render(packed: Sequence[Packed], title: str) -> str:
-    """The whole page."""
+def render(packed: Sequence[Packed], title: str, plotly_at: str | None = None) -> str:
+    """The whole page. plotly_at: a file beside it that holds plotly(), for pages that share one; else it is in the
+    page."""
     script = "\n".join(f"// ---- {name}\n{read(name)}" for name in SCRIPTS)
     blocks = "\n".join(
         f'<script type="application/octet-stream" id="block-{at}">{results.block}</script>'
@@ -67,7 +68,8 @@ def render(packed: Sequence[Packed], title: str) -> str:
         "style": read("page.css"),
         "headers": safe_json([results.header for results in packed]),
         "blocks": blocks,
-        "plotly": plotly(),
+        "plotly": f'<script src="{html.escape(plotly_at)}"></script>' if plotly_at else f"<script>{plotly()}</script>",
+        "scripts_from": " 'self' file:" if plotly_at else "",
         "script": f'(() => {{\n"use strict";\n{script}\n}})();',
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))

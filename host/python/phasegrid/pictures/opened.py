@@ -58,7 +58,7 @@ SHORT: Mapping[str, str] = {name: name.replace("_", " ") for name in AXES} | {
     "top_k": "k",
 }
 MODEL_AXES = {"final_losses": 0, "reconstruction_losses": 0, "kept": 0}
-MODEL_AXES |= {"expert_weights": 3, "router_weights": 2, "biases": 2}
+MODEL_AXES |= {"expert_weights": 3, "decoder_weights": 3, "router_weights": 2, "biases": 2}
 MODEL_AXES |= {"snapshot_losses": 2, "snapshot_reconstruction_losses": 2}
 # Why a file has no such array, and what to do.
 NOT_OURS = {"reconstruction_losses": "the authors' files hold training losses alone; ask for those"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phasegrid import explorer as explorer
     from phasegrid import pictures as pictures
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.executors import WorkersLost as WorkersLost
     from phasegrid.health import TrainingWarning as TrainingWarning
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
@@ -45,6 +46,7 @@ _HOMES = {
     "Interrupted": "phasegrid.training",
     "NotSaved": "phasegrid.training",
     "TrainingWarning": "phasegrid.health",
+    "WorkersLost": "phasegrid.executors",
     "train": "phasegrid.training",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.measures",

@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from phasegrid import _core, health
+from phasegrid import _core, executors, health
+from phasegrid.executor_inputs import check as check_executor
+from phasegrid.executors import Executors
 from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
 from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
@@ -70,6 +72,8 @@ def train(
     initial: Initial | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
     **settings: Unpack[Settings],
 ) -> Results: ...
 
@@ -89,6 +93,8 @@ def train(
     initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
 ) -> list[Results]: ...
 
 
@@ -106,6 +112,8 @@ def train(
     initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
     **settings: Unpack[Settings],
 ) -> Results | list[Results]:
     """Trains every restart of every cell of a sweep, and keeps the best model of each cell.
@@ -162,6 +170,14 @@ def train(
         whose G may be left out. With steps=0 nothing is trained: the losses are those of these models.
     shard : str
         "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
+    executor : concurrent.futures.Executor, or a function that makes one, optional
+        Trains on the workers of an engine: ProcessPoolExecutor, Dask's client.get_executor(), mpi4py's
+        MPIPoolExecutor, Ray (experiments/embedding/README.md). The training is cut into pieces; a piece whose worker
+        is lost is trained again; `threads` are those of a piece, 0 for one. Where an executor cannot outlive a worker
+        (ProcessPoolExecutor), give a function, and a new one is made: executor=lambda: ProcessPoolExecutor(8).
+    pieces : int, optional
+        Into how many pieces; without it each is half a second to a minute of one core's work. A GPU is kept busy by
+        pieces of thousands of models.
 
     Returns
     -------
@@ -177,6 +193,8 @@ def train(
         Where `out` could not be written in the end, say because its folder is gone; it has the results.
     RuntimeError
         Where the device fails.
+    WorkersLost
+        Where an executor lost its workers and cannot go on; it has what was finished.
 
     Warns
     -----
@@ -203,6 +221,7 @@ def train(
         raise ValueError(f"fresh must be True or False, not {shown(fresh)}")
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
+    check_executor(executor, pieces, shard)
     earlier = [results.core for results in _earlier(resume, sweeps)]
     starts = starting_models(initial, [s.core for s in sweeps], single)
 
@@ -219,7 +238,8 @@ def train(
         else:
             try:
                 with _progress(progress) as report:
-                    trained, interrupted, unsaved = _core.train(
+                    train_sweeps = _core.train if executor is None else executors.trainer(executor, pieces)
+                    trained, interrupted, unsaved = train_sweeps(
                         cores,
                         device=device,
                         threads=int(threads),
@@ -237,6 +257,9 @@ def train(
                 interrupted = True
         saved = _saved(files, sweeps)
     except Exception as error:
+        if isinstance(error, executors.WorkersLost) and error.results is not None:
+            kept = [Results(core) for core in error.results]
+            error.results = kept[0] if single else kept
         if saved := _saved(files, sweeps):
             error.add_note(f"what was finished is{_also_in(saved).removeprefix(' and')}")
         raise

@@ -12,7 +12,8 @@ REFERENCE ?= $(wildcard ../shared/reference)
 
 APT_FIGURES = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
               nlohmann-json3-dev python3-venv
-APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck openmpi-bin
+APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck openmpi-bin slurmctld slurmd \
+      slurm-client munge
 # What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the
 # GPU that is there; of programs that one alone. The tests build everything.
 HERE = -DPHASEGRID_HERE=ON

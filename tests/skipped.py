@@ -15,7 +15,7 @@ from pathlib import Path
 
 # A part of the test's own sentence, and of the names of tests that CMake disables for the machine at hand.
 ALLOWED = (r"not run on a GPU: ", r"this machine has a GPU", r"no \S*/shared/\S+", r"needs PyTorch \(make peers\)",
-           r"The compiled PTX is not executed: ", r"the engine (dask|ray|mpi) does not install here: ")
+           r"The compiled PTX is not executed: ", r"the engine (dask|ray|mpi|slurm) does not install here: ")
 DISABLED = r"machine_test_(avx2|avx512)"  # this CPU cannot run it
 SKIPPED = re.compile(r"\[  SKIPPED \] \S|^SKIPPED \[|\b\d+ skipped\b|\bskipped=\d", re.MULTILINE)
 

@@ -28,7 +28,7 @@ class Skipped(unittest.TestCase):
 
     def test_any_other_fails(self):
         self.assertEqual(self.verdict("a", "python3 has no NumPy\n[  SKIPPED ] A.B (0 ms)"), [False])
-        self.assertEqual(self.verdict("a", "SKIPPED [1] t.py:3: the engine slurm does not install here: no"), [False])
+        self.assertEqual(self.verdict("a", "SKIPPED [1] t.py:3: the engine flux does not install here: no"), [False])
         self.assertEqual(self.verdict("a", "3 passed, 1 skipped in 0.1s"), [False])
         self.assertEqual(self.verdict("fuzz", "no clang", "notrun", "<skipped/>"), [False])
         self.assertEqual(self.verdict("host_test", status="disabled"), [False])

@@ -15,6 +15,7 @@ import numpy as np
 from phasegrid import _core, executors, health
 from phasegrid.executor_inputs import check as check_executor
 from phasegrid.executors import Executors
+from phasegrid.extending import widened
 from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
 from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
@@ -158,12 +159,14 @@ def train(
         A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. It is written
         when every model is trained. Until then what is finished is saved beside it in NAME.npz.partial, which `load`
         reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an exception in `progress`; the same call
-        goes on from there. A file that has every model of the sweep already is returned, and nothing is trained; one
-        of another sweep is replaced when the new one is whole. Only one training writes a file at a time.
+        goes on from there. A file that has every model of the sweep already is returned, and nothing is trained; of
+        one that has some, of a sweep with fewer restarts or values, only the others are trained. It is replaced when
+        the new one is whole, as is one of another sweep. Only one training writes a file at a time.
     fresh : bool
         True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
-        Of an interrupted training of the same sweeps, whose models are not trained again.
+        Of an interrupted training of the same sweeps, or of sweeps with fewer restarts, other values on their axes or
+        fewer axes: the models that are the same are not trained again, and the results are those of a training at once.
     initial : Results or mapping of arrays, or a sequence of them for a list of sweeps, optional
         Models to start at, in place of random ones: the kept models of results of the same grid or of one cell, or one
         model {"W": (E,n,m), "b": (E,n), "G": (E,n)}, and "D": (E,n,m) of untied weights; without E for one expert,
@@ -222,15 +225,18 @@ def train(
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     check_executor(executor, pieces, shard)
-    earlier = [results.core for results in _earlier(resume, sweeps)]
+    earlier = _earlier(resume, sweeps)
     starts = starting_models(initial, [s.core for s in sweeps], single)
 
     cores = [s.core for s in sweeps]
     trained: Sequence[_core.Results] = []
     interrupted, unsaved = False, ""
-    files = _core.TrainingFiles(cores, _paths(out, sweeps, single), shard, fresh) if out is not None else None
+    paths = _paths(out, sweeps, single) if out is not None else []
+    files = _core.TrainingFiles(cores, paths, shard, fresh) if out is not None else None
     try:
         found = files.take_earlier() if files is not None else []
+        if files is not None and not fresh:
+            found = _of_smaller_sweeps(found, paths, sweeps)
         if earlier and found:
             found = [_core.merge(pair) for pair in zip(earlier, found, strict=True)]
         if files is not None and files.all_finished:
@@ -313,7 +319,7 @@ def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any
     return list(sweep)
 
 
-def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[Results]:
+def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[_core.Results]:
     if resume is None:
         return []
     parts = [resume] if isinstance(resume, Results) else resume
@@ -321,7 +327,20 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must be Results, or a sequence of them for a sequence of sweeps, not {shown(resume)}")
     if len(parts) != len(sweeps):
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
-    return list(parts)
+    return [widened(sweep, part.core) for sweep, part in zip(sweeps, parts, strict=True)]
+
+
+def _of_smaller_sweeps(
+    found: Sequence[_core.Results], paths: Sequence[str], sweeps: Sequence[Sweep]
+) -> list[_core.Results]:
+    """What `out` has already, of the same sweeps or of smaller ones, whose files a whole new one replaces."""
+    begun = []
+    for results, path, sweep in zip(found, paths, sweeps, strict=True):
+        begun.append(results)
+        if os.path.isfile(path) and not np.any(results.status >= 0):
+            with contextlib.suppress(ValueError):  # no results of ours, or of another sweep
+                begun[-1] = widened(sweep, _core.load(path))
+    return begun
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from phasegrid.machine import devices as devices
     from phasegrid.measures import boundary_sharpness as boundary_sharpness
     from phasegrid.measures import draw_inputs as draw_inputs
+    from phasegrid.refining import refine as refine
     from phasegrid.results import Results as Results
     from phasegrid.results import load as load
     from phasegrid.results import merge as merge
@@ -48,6 +49,7 @@ _HOMES = {
     "TrainingWarning": "phasegrid.health",
     "WorkersLost": "phasegrid.executors",
     "train": "phasegrid.training",
+    "refine": "phasegrid.refining",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.measures",
     "draw_inputs": "phasegrid.measures",

@@ -77,7 +77,7 @@ def empty(sweep: phasegrid.Sweep) -> dict[str, Any]:
 
 def test_pieces_are_of_equal_work_and_have_every_cell_once() -> None:
     sweep = SWEEP.replace(sparsity=np.linspace(0, 0.9, 40), steps=[100, 1000])
-    cut = pieces.split([sweep.core], [empty(sweep)], 16)
+    cut = pieces.split([sweep.core], [empty(sweep)["status"]], 16)
     assert len(cut) == 16
     works = [piece.work for piece in cut]
     assert max(works) < 1.5 * np.mean(works)
@@ -87,7 +87,7 @@ def test_pieces_are_of_equal_work_and_have_every_cell_once() -> None:
 
 def test_many_small_sweeps_are_few_pieces() -> None:
     every = [SWEEP.replace(sparsity=s, last_importance=1, name=f"s{i}") for i, s in enumerate(np.linspace(0, 0.9, 60))]
-    cut = pieces.split([s.core for s in every], [empty(s) for s in every], 4)
+    cut = pieces.split([s.core for s in every], [empty(s)["status"] for s in every], 4)
     assert len(cut) == 4
     assert sum(len(piece.parts) for piece in cut) == 60
 

@@ -14,19 +14,20 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import __version__, _core, pieces
-from phasegrid.executor_inputs import joined, same_training, starting
-from phasegrid.grid_parts import arrays_of
+from phasegrid.executor_inputs import starting
 from phasegrid.pieces import Answer, Piece
 from phasegrid.sentences import sentence
+from phasegrid.stores import InMemory, Store
 from phasegrid.text import shown
+from phasegrid.zarr_store import ZarrStore
 
 # What pieces are handed to: an executor, or a function that makes one, which is asked again where one broke.
 Executors: TypeAlias = Executor | Callable[[], Executor]
@@ -48,48 +49,32 @@ class WorkersLost(RuntimeError):
 
 
 class PiecedTraining:
-    """One training of some sweeps on an executor. `results()` has what is finished, at any time."""
+    """One training of some sweeps on an executor; the store has what is finished, at any time."""
 
     def __init__(
         self,
         executor: Executors,
-        sweeps: Sequence[_core.Sweep],
-        earlier: Sequence[_core.Results],
+        store: Store,
         initial: Sequence[NDArray[np.float32]],
         count: int | None,
         options: dict[str, Any],
     ) -> None:
         self._make = None if isinstance(executor, Executor) else executor
         self._executor: Executor | None = executor if isinstance(executor, Executor) else None
-        self._sweeps = sweeps
-        empty = [_core.Results(sweep) for sweep in sweeps]
-        begun = [
-            one if not earlier else same_training(one, earlier[s]) for s, one in enumerate(empty)
-        ]  # checked as a training's `resume` is
-        self._whole = [{name: np.array(array) for name, array in arrays_of(one).items()} for one in begun]
-        self._devices = [{one.device} if one.device and np.any(one.status >= 0) else set() for one in begun]
-        self._config = [json.loads(one.config) for one in empty]
+        self._store = store
         self._initial = initial
         self._options = options
-        self._waiting = deque(pieces.split(sweeps, self._whole, count))
+        self._waiting = deque(store.pieces(count))
         self._out: dict[Future[Answer], Piece] = {}
         self._returned: queue.SimpleQueue[Future[Answer]] = queue.SimpleQueue()
         self._breaks = 0  # executors that broke since the last piece was done
-        self._work = sum(float(sweep.work().sum()) for sweep in sweeps)
+        self._models = sum(sweep.models for sweep in store.sweeps)
+        self._work = sum(float(sweep.work().sum()) for sweep in store.sweeps)
         self._work_left = sum(piece.work for piece in self._waiting)
 
-    # ---------------------------------------------------------------- what is there
-    def results(self) -> list[_core.Results]:
-        made = []
-        for config, devices, arrays in zip(self._config, self._devices, self._whole, strict=True):
-            described = json.dumps(config | {"device": joined(devices)})
-            made.append(_core.results_from(described, arrays))
-        return made
-
     def _progress(self, seconds: float) -> tuple[int, int, float, float]:
-        done = sum(int(np.count_nonzero(arrays["status"] >= 0)) for arrays in self._whole)
-        total = sum(sweep.models for sweep in self._sweeps)
-        return done, total, 1 - self._work_left / self._work if self._work_left > 0 else 1.0, seconds
+        share = 1 - self._work_left / self._work if self._work_left > 0 else 1.0
+        return self._store.models_done, self._models, share, seconds
 
     # ---------------------------------------------------------------- training
     def train(self, report: Report | None, save: Callable[[], None] | None, save_seconds: float) -> bool:
@@ -137,7 +122,8 @@ class PiecedTraining:
                 return
             piece = self._waiting.popleft()
             try:
-                order = piece.order(self._whole, self._initial, **self._options)
+                begun = [self._store.begun(s, part) for s, part in piece.parts]
+                order = piece.order(begun, self._initial, self._options)
                 future = self._executor.submit(pieces.train_order, order)
             except BrokenExecutor as error:
                 self._waiting.appendleft(piece)
@@ -179,21 +165,22 @@ class PiecedTraining:
     def _keep(self, piece: Piece, answer: Answer) -> None:
         if answer.failure is not None:
             raise answer.failure
-        for (s, part), arrays, made_by in zip(piece.parts, answer.results, answer.made_by, strict=True):
-            made = json.loads(made_by)
-            if made["bits"] != self._config[s]["bits"]:
-                raise WorkersLost(
-                    f"a worker has phasegrid {made['phasegrid']}, whose numbers are others than those of "
-                    f"{__version__}, which is here; install the same everywhere"
-                )
-            part.put(arrays, self._whole[s])
-            if np.any(arrays["status"] >= 0):
-                self._devices[s].add(made["device"])
+        self._put(piece, answer)
         if answer.complete:
             self._work_left -= piece.work
             self._breaks = 0
         else:  # the worker was asked to stop, as by a Ctrl-C that this process did not get
             self._lost(piece, RuntimeError("its worker was interrupted"))
+
+    def _put(self, piece: Piece, answer: Answer) -> None:
+        for (s, part), arrays, made_by in zip(piece.parts, answer.results, answer.made_by, strict=True):
+            made = json.loads(made_by)
+            if made["bits"] != self._store.bits:
+                raise WorkersLost(
+                    f"a worker has phasegrid {made['phasegrid']}, whose numbers are others than those of "
+                    f"{__version__}, which is here; install the same everywhere"
+                )
+            self._store.put(s, part, arrays, made)
 
     def _lost(self, piece: Piece, error: BaseException) -> None:
         """Has a piece trained again."""
@@ -237,9 +224,9 @@ class PiecedTraining:
         if seconds > 0:
             for future in wait(self._out, timeout=seconds).done:
                 piece = self._out.pop(future)
-                if not future.cancelled() and future.exception() is None and future.result().failure is None:
-                    for (s, part), arrays in zip(piece.parts, future.result().results, strict=True):
-                        part.put(arrays, self._whole[s])
+                answer = None if future.cancelled() or future.exception() is not None else future.result()
+                if answer is not None and answer.failure is None:
+                    self._put(piece, answer)
         self._out.clear()
 
 
@@ -291,17 +278,18 @@ def _train_on(
     """(results, interrupted, why they are not in the files or '')."""
     assert shard == "1/1"
     of_a_piece = {**options, "threads": threads or 1}
-    training = PiecedTraining(executor, sweeps, resume, starting(initial, sweeps), count, of_a_piece)
-    save = None if files is None else _checkpoint(files, training)
+    store = InMemory(sweeps, resume)
+    training = PiecedTraining(executor, store, starting(initial, sweeps), count, of_a_piece)
+    save = None if files is None else _checkpoint(files, store)
     try:
         complete = training.train(progress, save, checkpoint_seconds)
     except BaseException as error:
         if isinstance(error, WorkersLost):
-            error.results = training.results()
+            error.results = store.results()
         if save is not None:
             save()
         raise
-    results = training.results()
+    results = store.results()
     unsaved = ""
     if files is not None:
         try:
@@ -311,10 +299,25 @@ def _train_on(
     return results, not complete, unsaved
 
 
-def _checkpoint(files: _core.TrainingFiles, training: PiecedTraining) -> Callable[[], None]:
+def train_into(
+    executor: Executors | None, store: ZarrStore, progress: Report | None, options: Mapping[str, Any]
+) -> bool:
+    """Trains what a store lacks, a block at a time: on an executor, or on all threads of this machine. False where
+    Ctrl-C ended it.
+    """
+    threads = options["threads"] or (1 if executor is not None else 0)
+    of_a_piece = {**options, "threads": threads}
+    initial = starting([], store.sweeps)
+    with ThreadPoolExecutor(1) as here:
+        complete = PiecedTraining(executor or here, store, initial, None, of_a_piece).train(progress, None, 0)
+    store.finish()
+    return complete
+
+
+def _checkpoint(files: _core.TrainingFiles, store: InMemory) -> Callable[[], None]:
     def save() -> None:
         try:
-            files.save(training.results())
+            files.save(store.results())
         except ValueError as error:  # the training is worth more than its checkpoint
             warnings.warn(f"no checkpoint: {error}", RuntimeWarning, stacklevel=2)
 

@@ -96,15 +96,11 @@ class Piece:
     size: int  # bytes of results
     lost: int = 0  # how often the engine lost it
 
-    def order(self, whole: Sequence[Arrays], initial: Sequence[NDArray[np.float32]], **options: Any) -> Order:
-        """whole: the arrays of the sweeps so far. initial: models that they start at, [1 or cells][P] each."""
-        resume: list[Arrays | None] = []
-        starts: list[NDArray[np.float32]] = []
-        for s, part in self.parts:
-            begun = bool(np.any(whole[s]["status"][part.cells] >= 0))
-            resume.append(part.take(whole[s]) if begun else None)
-            if initial:
-                starts.append(_starts_of(part, initial[s]))
+    def order(
+        self, resume: list[Arrays | None], initial: Sequence[NDArray[np.float32]], options: dict[str, Any]
+    ) -> Order:
+        """resume: of each part, where a part of it is there. initial: models that sweeps start at, [1 or cells][P]."""
+        starts = [_starts_of(part, initial[s]) for s, part in self.parts] if initial else []
         return Order([part.config for _, part in self.parts], resume, starts, **options)
 
 
@@ -119,12 +115,12 @@ def _starts_of(part: GridPart, models: NDArray[np.float32]) -> NDArray[np.float3
     return np.ascontiguousarray(models.reshape(-1, largest)[part.cells, :mine]).ravel()
 
 
-def split(sweeps: Sequence[_core.Sweep], whole: Sequence[Arrays], pieces: int | None) -> list[Piece]:
+def split(sweeps: Sequence[_core.Sweep], status: Sequence[NDArray[np.int32]], pieces: int | None) -> list[Piece]:
     """What is not trained yet, in pieces of about equal work, the heaviest first.
 
-    pieces: about how many; None for pieces of half a second to a minute on one core.
+    status: (cells, restarts) of each sweep. pieces: about how many; None for half a second to a minute on one core.
     """
-    works = [_missing_work(sweep, arrays) for sweep, arrays in zip(sweeps, whole, strict=True)]
+    works = [_missing_work(sweep, of) for sweep, of in zip(sweeps, status, strict=True)]
     total = sum(float(work.sum()) for work in works)
     if total == 0:
         return []
@@ -145,9 +141,9 @@ def split(sweeps: Sequence[_core.Sweep], whole: Sequence[Arrays], pieces: int | 
     return sorted(_bundled(parts, target, most_bytes), key=lambda piece: -piece.work)
 
 
-def _missing_work(sweep: _core.Sweep, arrays: Arrays) -> NDArray[np.float64]:
+def _missing_work(sweep: _core.Sweep, status: NDArray[np.int32]) -> NDArray[np.float64]:
     """Of each cell's restarts that are not trained."""
-    return np.asarray(sweep.work() * np.mean(arrays["status"] == -1, axis=1))
+    return np.asarray(sweep.work() * np.mean(status == -1, axis=1))
 
 
 def _cut(part: GridPart, work: NDArray[np.float64], count: int) -> Iterator[GridPart]:

@@ -91,7 +91,7 @@ def refine(
         return Results(_core.results_from(json.dumps(described | {"device": ", ".join(sorted(devices))}), arrays))
 
     def differ(box: tuple[slice, ...]) -> bool:
-        places = np.ravel_multi_index(np.mgrid[box].reshape(len(box), -1), sweep.shape)
+        places = np.atleast_1d(np.ravel_multi_index(tuple(np.mgrid[box].reshape(len(box), -1)), sweep.shape))
         return apart(np.array([measured[cell] for cell in places.tolist() if cell in measured]))
 
     for round_ in range(1, 10**6):

@@ -18,6 +18,7 @@ from phasegrid.executors import Executors
 from phasegrid.extending import widened
 from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
+from phasegrid.stored import Stored
 from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
 from phasegrid.text import file_to_write, path_text, shown
 
@@ -32,9 +33,9 @@ class Interrupted(KeyboardInterrupt):
     `saved` names the files that have it too, where there was an `out`: the same call goes on from them.
     """
 
-    def __init__(self, results: Results | list[Results], saved: Sequence[str] = ()) -> None:
+    def __init__(self, results: Results | list[Results] | Stored, saved: Sequence[str] = ()) -> None:
         super().__init__()
-        self.results = results
+        self.results: Any = results
         self.saved = list(saved)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -156,12 +157,14 @@ def train(
         True for a bar, False for none, None for a bar in a notebook or terminal, or a function that is called with
         (models done, models, share of the work done, seconds).
     out : path, optional
-        A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. It is written
-        when every model is trained. Until then what is finished is saved beside it in NAME.npz.partial, which `load`
-        reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an exception in `progress`; the same call
-        goes on from there. A file that has every model of the sweep already is returned, and nothing is trained; of
-        one that has some, of a sweep with fewer restarts or values, only the others are trained. It is replaced when
-        the new one is whole, as is one of another sweep. Only one training writes a file at a time.
+        NAME.zarr for results that need not fit in memory, a block of cells at a time: then `open`'s `Stored` comes
+        back, `Results` of any part. Else a results file, NAME.npz, or for a list of sweeps a folder of them; its folder
+        must be there. It is written when every model is trained. Until then what is finished is saved beside it in
+        NAME.npz.partial, which `load` reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an
+        exception in `progress`; the same call goes on from there. A file that has every model of the sweep already is
+        returned, and nothing is trained; of one that has some, of a sweep with fewer restarts or values, only the
+        others are trained. It is replaced when the new one is whole, as is one of another sweep. Only one training
+        writes a file at a time.
     fresh : bool
         True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
@@ -225,6 +228,17 @@ def train(
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     check_executor(executor, pieces, shard)
+    if out is not None and os.fspath(out).endswith(".zarr"):
+        return _train_into_store(  # type: ignore[return-value]
+            sweeps,
+            single,
+            out,
+            fresh,
+            {"resume": resume, "initial": initial, "shard": None if shard == "1/1" else shard, "pieces": pieces},
+            executor,
+            progress,
+            {"device": device, "threads": int(threads), "instruction_set": instruction_set},
+        )
     earlier = _earlier(resume, sweeps)
     starts = starting_models(initial, [s.core for s in sweeps], single)
 
@@ -281,6 +295,35 @@ def train(
     if unhealthy := health.sentence(results):
         warnings.warn(unhealthy, health.TrainingWarning, stacklevel=2)
     return answer
+
+
+def _train_into_store(
+    sweeps: Sequence[Sweep],
+    single: bool,
+    out: str | os.PathLike[str],
+    fresh: bool,
+    others: Mapping[str, object],
+    executor: Executors | None,
+    progress: bool | ProgressCall | None,
+    options: Mapping[str, Any],
+) -> Stored:
+    """train(out="NAME.zarr"): in blocks, each written when it is trained."""
+    from phasegrid.stored import open as open_stored
+    from phasegrid.zarr_store import ZarrStore
+
+    if not single:
+        raise ValueError("out must be a folder for a list of sweeps; a .zarr store holds one sweep")
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} cannot be used with a .zarr store, which is trained block by block")
+    path = path_text("out", out)
+    store = ZarrStore(sweeps[0].core, path, fresh)
+    with _progress(progress) as report:
+        complete = executors.train_into(executor, store, report, options)
+    stored = open_stored(path)
+    if not complete:
+        raise Interrupted(stored, [path])
+    return stored
 
 
 _SETTINGS = "which makes them an axis of the grid.\n"

@@ -13,7 +13,8 @@ REFERENCE ?= $(wildcard ../shared/reference)
 
 APT_FIGURES = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
               nlohmann-json3-dev python3-venv
-APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck
+APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck openmpi-bin slurmctld slurmd \
+      slurm-client munge
 # What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the
 # GPU that is there; of programs that one alone. The tests build everything.
 HERE = -DPHASEGRID_HERE=ON
@@ -28,7 +29,8 @@ CONFIGURE = cmake -S . -B $(BUILD) -G Ninja
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: help deps deps-figures build everything fig4 paper field test kill wheel bench sanitize sanitize-host coverage fuzz ptx ptx-mutations ptx-counts peers clean
+.PHONY: help deps deps-figures build everything fig4 paper field test kill kill-workers wheel bench sanitize sanitize-host \
+  coverage fuzz ptx ptx-mutations ptx-counts peers clean
 
 help:
 	@echo "make fig4               train Figure 4's eight architectures (preset quick, about a minute) and draw them to $(OUT)"
@@ -39,6 +41,7 @@ help:
 	@echo "make field PRESET=quick the same, small: a few minutes"
 	@echo "make test               build, then run every test"
 	@echo "make kill               runs that are ended at $(KILLS) random moments: nothing finished may be lost"
+	@echo "make kill-workers       $(WORKERS) workers of every engine (Dask, Ray, MPI, processes) are killed: the bytes stay"
 	@echo "make build              build the library, the program and the tests in $(BUILD)/, for this machine"
 	@echo "make everything         the same for every instruction set, and CUDA where there is nvcc, as make test does"
 	@echo "make wheel              the Python package for this platform, in out/wheel/"
@@ -81,8 +84,9 @@ $(VENV)/figures-installed: experiments/requirements.txt
 	$(PIP) -r experiments/requirements.txt
 	@touch $@
 
-$(VENV)/tests-installed: tests/requirements.txt $(VENV)/figures-installed
+$(VENV)/tests-installed: tests/requirements.txt tests/engines.txt $(VENV)/figures-installed
 	$(PIP) -r tests/requirements.txt
+	@grep -v '^#' tests/engines.txt | while read -r engine; do $(PIP) "$$engine" || echo "$$engine does not install here"; done
 	@touch $@
 
 # Where there is a build already, it is used as it is.
@@ -123,6 +127,11 @@ test: everything
 kill: deps $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS) --target phasegrid_cli
 	$(PYTHON) tests/program/kill_test.py $(BUILD)/phasegrid --rounds $(KILLS)
+
+# The same of workers: Dask's, Ray's, MPI's and a pool's, 25 of each.
+WORKERS ?= 25
+kill-workers: build
+	PYTHONPATH=$(BUILD)/python $(PYTHON) tests/embedding/engine_kills.py --kills $(WORKERS)
 
 # For this platform alone: it needs the shared libraries that `auditwheel show` lists.
 wheel: deps

@@ -1,5 +1,5 @@
-"""What a run of ctest skipped, and whether it may: only for want of a GPU, of an instruction set, of the authors' files or
-of PyTorch, whose five gigabytes are no part of the tests' environment.
+"""What a run of ctest skipped, and whether it may: only for want of a GPU, of an instruction set, of the authors' files, of
+PyTorch, whose five gigabytes are no part of the tests' environment, or of an engine that does not install here.
 
     ctest --output-junit FILE --test-output-size-passed 1000000 ..; python tests/skipped.py FILE
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 # A part of the test's own sentence, and of the names of tests that CMake disables for the machine at hand.
 ALLOWED = (r"not run on a GPU: ", r"this machine has a GPU", r"no \S*/shared/\S+", r"needs PyTorch \(make peers\)",
-           r"The compiled PTX is not executed: ")
+           r"The compiled PTX is not executed: ", r"the engine (dask|ray|mpi|slurm) does not install here: ")
 DISABLED = r"machine_test_(avx2|avx512)"  # this CPU cannot run it
 SKIPPED = re.compile(r"\[  SKIPPED \] \S|^SKIPPED \[|\b\d+ skipped\b|\bskipped=\d", re.MULTILINE)
 

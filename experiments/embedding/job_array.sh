@@ -9,10 +9,13 @@
 #   job=$(sbatch --parsable job_array.sh sweep.toml results)
 #   sbatch --dependency=afterok:$job --wrap 'phasegrid merge results/*.shard-*.npz --out results'
 #
-# The merged file has the bytes of the unsharded run. A task that is killed or preempted goes on from its last checkpoint
-# (every 30 s) when it is queued again. Other schedulers: anything that gives each task its number and how many there are.
+# The merged file has the bytes of the unsharded run. Words behind the folder go to `phasegrid run`. A task that is
+# preempted gets SIGTERM and saves what is finished; one that is killed, or whose node dies, has what it saved last (every
+# 30 s, or --checkpoint-seconds 5). When Slurm queues it again it goes on from there. A task that failed is queued again by
+# hand, `scontrol requeue JOB_3`: in a new array it would be another share. Other schedulers: anything that gives each task
+# its number and how many there are.
 set -euo pipefail
 sweep=$1 out=$2
 mkdir -p "$out"
 exec phasegrid run "$sweep" --out "$out" --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
-  --threads "${SLURM_CPUS_PER_TASK:-0}"
+  --threads "${SLURM_CPUS_PER_TASK:-0}" "${@:3}"

@@ -55,6 +55,9 @@ struct ExploreArguments {
 };
 int command_explore(const ExploreArguments& arguments);  // by the Python package
 
+// Trains a grid where it changes, by the Python package, which reads the words itself.
+int command_refine(const std::vector<std::string>& words);
+
 struct SettingsArguments {
   bool json = false, markdown = false;
 };

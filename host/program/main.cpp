@@ -156,6 +156,12 @@ int run(int argc, char** argv) {
                       "Write the works of this folder, which `phasegrid reproduce field` made, as a static site");
   explore->callback([&] { status = command_explore(explore_arguments); });
 
+  CLI::App* refine = app.add_subcommand(
+      "refine", "Train a coarse grid, then cells between cells that differ: SWEEP.toml --out FILE.npz (refine --help)");
+  refine->prefix_command();  // the Python package reads the words
+  refine->set_help_flag();
+  refine->callback([&] { status = command_refine(refine->remaining()); });
+
   ReproduceArguments reproduce_arguments;
   reproduce_arguments.training.preset = "quick";
   CLI::App* reproduce = app.add_subcommand("reproduce", "Train, check and draw a figure of the paper, or works of the field");

@@ -111,4 +111,12 @@ std::vector<std::vector<bool>> shard_cells(std::span<const Sweep> sweeps, std::s
   return mine;
 }
 
+std::vector<double> cell_work(const Sweep& sweep) {
+  std::vector<double> work(count_cells(sweep));
+  for (const PlannedSweep& part : plan_sweeps(std::span(&sweep, 1))) {
+    for (std::size_t c = 0; c < part.grid.cells(); ++c) work[part.cell_in_sweep(c)] = part.restarts * part.work(c);
+  }
+  return work;
+}
+
 }  // namespace phasegrid

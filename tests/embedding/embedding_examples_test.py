@@ -21,8 +21,9 @@ axes = { sparsity = [0.1, 0.5, 0.9], last_importance = { start = 0.5, stop = 1.5
 """
 
 
-def run_python(name: str, *words: str) -> str:
-    result = subprocess.run([sys.executable, EMBEDDING / name, *words], capture_output=True, text=True, check=False)
+def run_python(name: str, *words: str, folder: str | None = None) -> str:
+    result = subprocess.run([sys.executable, EMBEDDING / name, *words], cwd=folder, capture_output=True, text=True,
+                            check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -75,6 +76,19 @@ class Python(unittest.TestCase):
         self.assertEqual(best, sorted(best, reverse=True))
         self.assertIn("of 90 trials", output)
         self.assertIn("learning_rate", output)
+
+    def test_adaptive(self):
+        output = run_python("adaptive_boundary.py", "240")
+        self.assertIn("240 points", output)
+        near, elsewhere = (float(number) for number in re.findall(r"^(?:distance.*: )?(0\.\d+) ", output, re.MULTILINE))
+        self.assertLess(near, elsewhere)
+
+    def test_refined_boundary(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            words = ["211", "--size", "33", "--steps", "500", "--restarts", "5", "--budget", "0.5", "--full"]
+            output = run_python("refined_boundary.py", *words, folder=scratch)
+        self.assertLess(float(re.search(r"models \(([\d.]+) %\)", output)[1]), 50.1)
+        self.assertGreater(float(re.search(r"trained and at a boundary: ([\d.]+) %", output)[1]), 80)
 
 
 if __name__ == "__main__":

@@ -53,12 +53,17 @@ std::string python() {
   return "python3";
 }
 
-// This process's environment, with the source tree's package in front of what PYTHONPATH has. An empty entry there would
-// be the current folder; it comes from `PYTHONPATH=$PYTHONPATH:..`, and nobody means it.
+// This process's environment, with the package of this build, which has the compiled part, or else that of the source tree
+// in front of what PYTHONPATH has. An empty entry there would be the current folder; it comes from
+// `PYTHONPATH=$PYTHONPATH:..`, and nobody means it.
 std::vector<std::string> environment() {
   std::vector<std::string> variables;
-  const fs::path package = fs::path(PHASEGRID_SOURCE_DIR) / "host" / "python";
-  std::string path = fs::is_directory(package) ? package.string() : "";
+  std::string path;
+  for (const fs::path& folder : {program_folder() / "python", fs::path(PHASEGRID_SOURCE_DIR) / "host" / "python"}) {
+    std::error_code unknown;
+    if (!path.empty() || !fs::is_directory(folder / "phasegrid", unknown)) continue;
+    path = folder.string();
+  }
   constexpr std::string_view kKey = "PYTHONPATH=";
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;

@@ -35,6 +35,13 @@ void bind_sweep(nb::module_& module) {
           "Whether cells have models of different shapes.")
       .def_prop_ro("parts", &parts_of, nb::sig("def parts(self) -> dict[str, tuple[int, tuple[int, ...]]]"),
                    "Name -> (first parameter, extents) of each part of the largest model's parameters.")
+      .def(
+          "work",
+          [](const Sweep& s) {
+            const std::vector<double> work = cell_work(s);
+            return array_of(work, {work.size()});
+          },
+          "(cells,): about what each costs, in tenths of a nanosecond on one core; 0 where there is no model.")
       .def_prop_ro("snapshots", [](const Sweep& s) { return s.train.snapshots; })
       .def_prop_ro(
           "config", [](const Sweep& s) { return config_of(s); },

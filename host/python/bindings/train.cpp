@@ -150,6 +150,15 @@ void bind_train(nb::module_& module) {
       .def("take_earlier", &TrainingFiles::take_earlier, nb::call_guard<nb::gil_scoped_release>(),
            "What earlier trainings of the same sweeps left, one entry a sweep; once.")
       .def_prop_ro("all_finished", &TrainingFiles::all_finished)
+      .def(
+          "save",
+          [](TrainingFiles& self, const std::vector<const Results*>& so_far) {
+            std::vector<Results> results;
+            for (const Results* one : so_far) results.push_back(*one);
+            const nb::gil_scoped_release release;
+            self.save(results);
+          },
+          nb::arg("so_far"), "Saves what is finished, one entry a sweep.")
       .def("place", &TrainingFiles::place, nb::arg("sweep"), "The file that has a sweep's models now; '' where none has.")
       .def("close", &TrainingFiles::close, "Lets go of the files, for another training.");
   module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from phasegrid import explorer as explorer
     from phasegrid import pictures as pictures
     from phasegrid.arrays import open_arrays as open_arrays
+    from phasegrid.executors import WorkersLost as WorkersLost
     from phasegrid.health import TrainingWarning as TrainingWarning
     from phasegrid.machine import __version__ as __version__
     from phasegrid.machine import devices as devices
     from phasegrid.measures import boundary_sharpness as boundary_sharpness
     from phasegrid.measures import draw_inputs as draw_inputs
+    from phasegrid.merging import merge_files as merge_files
+    from phasegrid.refining import refine as refine
     from phasegrid.results import Results as Results
     from phasegrid.results import load as load
     from phasegrid.results import merge as merge
+    from phasegrid.stored import Stored as Stored
+    from phasegrid.stored import open as open
     from phasegrid.sweep import Settings as Settings
     from phasegrid.sweep import Sweep as Sweep
     from phasegrid.sweep import read_sweeps as read_sweeps
@@ -45,12 +50,17 @@ _HOMES = {
     "Interrupted": "phasegrid.training",
     "NotSaved": "phasegrid.training",
     "TrainingWarning": "phasegrid.health",
+    "WorkersLost": "phasegrid.executors",
     "train": "phasegrid.training",
+    "refine": "phasegrid.refining",
     "Results": "phasegrid.results",
     "boundary_sharpness": "phasegrid.measures",
     "draw_inputs": "phasegrid.measures",
+    "Stored": "phasegrid.stored",
+    "open": "phasegrid.stored",
     "load": "phasegrid.results",
     "merge": "phasegrid.results",
+    "merge_files": "phasegrid.merging",
     "devices": "phasegrid.machine",
     "__version__": "phasegrid.machine",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from phasegrid import _core, health
 from phasegrid.arrays import Arrays
 from phasegrid.cells import Cell, Place, Value, cell_index, check_axis, places, places_of_values
+from phasegrid.grid_parts import GridPart, arrays_of
 from phasegrid.measures import DoubleArray
 from phasegrid.models import Models
 from phasegrid.sweep import Settings, Sweep
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from phasegrid.torch_module import ToyModel
-
-# The arrays of the compiled part; each begins with the cells.
-_ARRAYS = (
-    *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
-    *("status", "kept", "parameters", "all_parameters"),
-    *("snapshot_reconstruction_losses", "snapshot_losses", "snapshot_parameters"),
-)
-_MODELS = ("parameters", "all_parameters", "snapshot_parameters")
 
 
 class Results(Models):
@@ -121,20 +113,13 @@ class Results(Models):
     def _part_of_grid(
         self, wanted: Mapping[str, Any], find: Callable[[str, DoubleArray, Any], NDArray[np.intp]]
     ) -> Results:
-        axes, config = self.axes, self.config
+        axes = self.axes
         chosen = [np.arange(extent) for extent in self._extents]
         for name, value in wanted.items():
             check_axis(axes, name)
-            chosen[list(axes).index(name)] = at = find(name, axes[name], value)
-            if name in config["axes"]:
-                config["axes"][name] = axes[name][at].tolist()
-        cells = np.ravel_multi_index(np.ix_(*chosen), self._extents).ravel()
-        part = json.dumps(config)
-        room = sum(math.prod(extents) for _, extents in _core.parse_config(part).parts.values())
-        arrays = {name: getattr(self.core, name)[cells] for name in _ARRAYS}
-        for name in _MODELS:  # the part's largest model may be smaller
-            arrays[name] = np.ascontiguousarray(arrays[name][..., :room])
-        return _restored(part, arrays)
+            chosen[list(axes).index(name)] = find(name, axes[name], value)
+        part = GridPart(self.core.sweep, chosen)
+        return _restored(part.config_in(self.core.config), part.take(arrays_of(self.core)))
 
     # ---------------------------------------------------------------- the kept models elsewhere
     def evaluate(self, **settings: Unpack[Settings]) -> Results:
@@ -293,7 +278,7 @@ class Results(Models):
         return explorer.explore([self], file_to_write("path", path, [".html"]))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.core.config, {name: getattr(self.core, name) for name in _ARRAYS})
+        return _restored, (self.core.config, arrays_of(self.core))
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else f"{self.models_done} of {self.sweep.models} models"

@@ -12,9 +12,13 @@ from typing import Any, Literal, TypeAlias, Unpack, overload
 
 import numpy as np
 
-from phasegrid import _core, health
+from phasegrid import _core, executors, health
+from phasegrid.executor_inputs import check as check_executor
+from phasegrid.executors import Executors
+from phasegrid.extending import widened
 from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
+from phasegrid.stored import Stored
 from phasegrid.sweep import SETTINGS, Settings, Sweep, table_of_settings, unknown
 from phasegrid.text import file_to_write, path_text, shown
 
@@ -29,9 +33,9 @@ class Interrupted(KeyboardInterrupt):
     `saved` names the files that have it too, where there was an `out`: the same call goes on from them.
     """
 
-    def __init__(self, results: Results | list[Results], saved: Sequence[str] = ()) -> None:
+    def __init__(self, results: Results | list[Results] | Stored, saved: Sequence[str] = ()) -> None:
         super().__init__()
-        self.results = results
+        self.results: Any = results
         self.saved = list(saved)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -70,6 +74,8 @@ def train(
     initial: Initial | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
     **settings: Unpack[Settings],
 ) -> Results: ...
 
@@ -89,6 +95,8 @@ def train(
     initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
 ) -> list[Results]: ...
 
 
@@ -106,6 +114,8 @@ def train(
     initial: Initial | Sequence[Initial] | None = None,
     shard: str = "1/1",
     checkpoint_seconds: float = 30,
+    executor: Executors | None = None,
+    pieces: int | None = None,
     **settings: Unpack[Settings],
 ) -> Results | list[Results]:
     """Trains every restart of every cell of a sweep, and keeps the best model of each cell.
@@ -147,21 +157,33 @@ def train(
         True for a bar, False for none, None for a bar in a notebook or terminal, or a function that is called with
         (models done, models, share of the work done, seconds).
     out : path, optional
-        A results file, NAME.npz, or for a list of sweeps a folder of them; its folder must be there. It is written
-        when every model is trained. Until then what is finished is saved beside it in NAME.npz.partial, which `load`
-        reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an exception in `progress`; the same call
-        goes on from there. A file that has every model of the sweep already is returned, and nothing is trained; one
-        of another sweep is replaced when the new one is whole. Only one training writes a file at a time.
+        NAME.zarr for results that need not fit in memory, a block of cells at a time: then `open`'s `Stored` comes
+        back, `Results` of any part. Else a results file, NAME.npz, or for a list of sweeps a folder of them; its folder
+        must be there. It is written when every model is trained. Until then what is finished is saved beside it in
+        NAME.npz.partial, which `load` reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an
+        exception in `progress`; the same call goes on from there. A file that has every model of the sweep already is
+        returned, and nothing is trained; of one that has some, of a sweep with fewer restarts or values, only the
+        others are trained. It is replaced when the new one is whole, as is one of another sweep. Only one training
+        writes a file at a time.
     fresh : bool
         True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
-        Of an interrupted training of the same sweeps, whose models are not trained again.
+        Of an interrupted training of the same sweeps, or of sweeps with fewer restarts, other values on their axes or
+        fewer axes: the models that are the same are not trained again, and the results are those of a training at once.
     initial : Results or mapping of arrays, or a sequence of them for a list of sweeps, optional
         Models to start at, in place of random ones: the kept models of results of the same grid or of one cell, or one
         model {"W": (E,n,m), "b": (E,n), "G": (E,n)}, and "D": (E,n,m) of untied weights; without E for one expert,
         whose G may be left out. With steps=0 nothing is trained: the losses are those of these models.
     shard : str
         "3/8" trains the third of eight shares of the cells, of equal work; `merge` puts their results together.
+    executor : concurrent.futures.Executor, or a function that makes one, optional
+        Trains on the workers of an engine: ProcessPoolExecutor, Dask's client.get_executor(), mpi4py's
+        MPIPoolExecutor, Ray (experiments/embedding/README.md). The training is cut into pieces; a piece whose worker
+        is lost is trained again; `threads` are those of a piece, 0 for one. Where an executor cannot outlive a worker
+        (ProcessPoolExecutor), give a function, and a new one is made: executor=lambda: ProcessPoolExecutor(8).
+    pieces : int, optional
+        Into how many pieces; without it each is half a second to a minute of one core's work. A GPU is kept busy by
+        pieces of thousands of models.
 
     Returns
     -------
@@ -177,6 +199,8 @@ def train(
         Where `out` could not be written in the end, say because its folder is gone; it has the results.
     RuntimeError
         Where the device fails.
+    WorkersLost
+        Where an executor lost its workers and cannot go on; it has what was finished.
 
     Warns
     -----
@@ -203,15 +227,30 @@ def train(
         raise ValueError(f"fresh must be True or False, not {shown(fresh)}")
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
-    earlier = [results.core for results in _earlier(resume, sweeps)]
+    check_executor(executor, pieces, shard)
+    if out is not None and os.fspath(out).endswith(".zarr"):
+        return _train_into_store(  # type: ignore[return-value]
+            sweeps,
+            single,
+            out,
+            fresh,
+            {"resume": resume, "initial": initial, "shard": None if shard == "1/1" else shard, "pieces": pieces},
+            executor,
+            progress,
+            {"device": device, "threads": int(threads), "instruction_set": instruction_set},
+        )
+    earlier = _earlier(resume, sweeps)
     starts = starting_models(initial, [s.core for s in sweeps], single)
 
     cores = [s.core for s in sweeps]
     trained: Sequence[_core.Results] = []
     interrupted, unsaved = False, ""
-    files = _core.TrainingFiles(cores, _paths(out, sweeps, single), shard, fresh) if out is not None else None
+    paths = _paths(out, sweeps, single) if out is not None else []
+    files = _core.TrainingFiles(cores, paths, shard, fresh) if out is not None else None
     try:
         found = files.take_earlier() if files is not None else []
+        if files is not None and not fresh:
+            found = _of_smaller_sweeps(found, paths, sweeps)
         if earlier and found:
             found = [_core.merge(pair) for pair in zip(earlier, found, strict=True)]
         if files is not None and files.all_finished:
@@ -219,7 +258,8 @@ def train(
         else:
             try:
                 with _progress(progress) as report:
-                    trained, interrupted, unsaved = _core.train(
+                    train_sweeps = _core.train if executor is None else executors.trainer(executor, pieces)
+                    trained, interrupted, unsaved = train_sweeps(
                         cores,
                         device=device,
                         threads=int(threads),
@@ -237,6 +277,9 @@ def train(
                 interrupted = True
         saved = _saved(files, sweeps)
     except Exception as error:
+        if isinstance(error, executors.WorkersLost) and error.results is not None:
+            kept = [Results(core) for core in error.results]
+            error.results = kept[0] if single else kept
         if saved := _saved(files, sweeps):
             error.add_note(f"what was finished is{_also_in(saved).removeprefix(' and')}")
         raise
@@ -252,6 +295,35 @@ def train(
     if unhealthy := health.sentence(results):
         warnings.warn(unhealthy, health.TrainingWarning, stacklevel=2)
     return answer
+
+
+def _train_into_store(
+    sweeps: Sequence[Sweep],
+    single: bool,
+    out: str | os.PathLike[str],
+    fresh: bool,
+    others: Mapping[str, object],
+    executor: Executors | None,
+    progress: bool | ProgressCall | None,
+    options: Mapping[str, Any],
+) -> Stored:
+    """train(out="NAME.zarr"): in blocks, each written when it is trained."""
+    from phasegrid.stored import open as open_stored
+    from phasegrid.zarr_store import ZarrStore
+
+    if not single:
+        raise ValueError("out must be a folder for a list of sweeps; a .zarr store holds one sweep")
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{name} cannot be used with a .zarr store, which is trained block by block")
+    path = path_text("out", out)
+    store = ZarrStore(sweeps[0].core, path, fresh)
+    with _progress(progress) as report:
+        complete = executors.train_into(executor, store, report, options)
+    stored = open_stored(path)
+    if not complete:
+        raise Interrupted(stored, [path])
+    return stored
 
 
 _SETTINGS = "which makes them an axis of the grid.\n"
@@ -290,7 +362,7 @@ def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any
     return list(sweep)
 
 
-def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[Results]:
+def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[_core.Results]:
     if resume is None:
         return []
     parts = [resume] if isinstance(resume, Results) else resume
@@ -298,7 +370,20 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must be Results, or a sequence of them for a sequence of sweeps, not {shown(resume)}")
     if len(parts) != len(sweeps):
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
-    return list(parts)
+    return [widened(sweep, part.core) for sweep, part in zip(sweeps, parts, strict=True)]
+
+
+def _of_smaller_sweeps(
+    found: Sequence[_core.Results], paths: Sequence[str], sweeps: Sequence[Sweep]
+) -> list[_core.Results]:
+    """What `out` has already, of the same sweeps or of smaller ones, whose files a whole new one replaces."""
+    begun = []
+    for results, path, sweep in zip(found, paths, sweeps, strict=True):
+        begun.append(results)
+        if os.path.isfile(path) and not np.any(results.status >= 0):
+            with contextlib.suppress(ValueError):  # no results of ours, or of another sweep
+                begun[-1] = widened(sweep, _core.load(path))
+    return begun
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:

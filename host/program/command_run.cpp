@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "interrupt.hpp"
 #include "program/io/output.hpp"
+#include "program/io/python_module.hpp"
 #include "phasegrid/metrics.hpp"
 #include "train/training_files.hpp"
 
@@ -134,7 +135,36 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
   return 130;
 }
 
+namespace {
+
+// Results that need not fit in memory are written by the Python package.
+int run_into_store(const RunArguments& arguments) {
+  const TrainingArguments& training = arguments.training;
+  if (arguments.sweeps.size() != 1) throw InputError("--out: a .zarr store holds one sweep; give one sweep file");
+  if (training.shard != Shard{}) {
+    throw InputError("--shard cannot be used with a .zarr store; split the sweep's axes, or write .npz");
+  }
+  if (training.layout == Layout::authors) throw InputError("--layout authors cannot be used with a .zarr store");
+  static constexpr const char* kDevices[] = {"auto", "cpu", "cuda"};
+  static constexpr const char* kProgress[] = {"auto", "on", "off"};
+  std::vector<std::string> words = {arguments.sweeps.front(), "--out", arguments.out};
+  auto add = [&](const char* flag, const std::string& value) { words.push_back(fmt::format("{}={}", flag, value)); };
+  for (const std::string& change : training.set) add("--set", change);
+  if (training.seed) add("--seed", std::to_string(*training.seed));
+  add("--preset", training.preset);
+  add("--variant", training.variant);
+  add("--device", kDevices[static_cast<int>(training.device)]);
+  add("--threads", std::to_string(training.threads));
+  add("--isa", std::string(to_string(training.instruction_set)));
+  add("--progress", kProgress[static_cast<int>(training.progress)]);
+  if (training.fresh) words.emplace_back("--fresh");
+  return run_module("phasegrid.store_command", words);
+}
+
+}  // namespace
+
 int command_run(const RunArguments& arguments) {
+  if (arguments.out.ends_with(".zarr")) return run_into_store(arguments);
   std::vector<Sweep> sweeps;
   std::vector<std::string> paths;
   std::set<std::string> names;

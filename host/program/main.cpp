@@ -114,7 +114,8 @@ int run(int argc, char** argv) {
   CLI::App* run = app.add_subcommand("run", "Train sweeps and write their results (.npz)");
   run->add_option("sweeps", run_arguments.sweeps, "Sweep files (TOML)")->required();
   run->add_option("--out", run_arguments.out,
-                  "Results file, written when every model is trained; a folder when there are several sweeps")
+                  "Results file, written when every model is trained; a folder when there are several sweeps; NAME.zarr for "
+                  "results larger than memory")
       ->required();
   add_choice<Layout>(*run, "--layout", run_arguments.training.layout, "Keys of the results file: ours, or the authors'",
                      {{"phasegrid", Layout::phasegrid}, {"authors", Layout::authors}});

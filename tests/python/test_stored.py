@@ -136,3 +136,40 @@ def test_a_million_models_in_little_memory(tmp_path: Path) -> None:
         took[cells] = megabytes
         print(f"{models} models: {megabytes} MB, {time.monotonic() - start:.1f} s")
     assert took[1000] - took[10] < 100 and took[1000] < 400
+
+
+TOML = """
+name = "small"
+restarts = 2
+model = { n_features = 2, n_hidden = 1 }
+train = { steps = 20, batch = 64 }
+axes = { sparsity = [0.1, 0.5], last_importance = [0.5, 1] }
+"""
+
+
+def test_the_command(tmp_path: Path, program: str) -> None:
+    (tmp_path / "sweep.toml").write_text(TOML)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PHASEGRID_PYTHON": sys.executable}
+        return subprocess.run(
+            [program, "run", "sweep.toml", "--out", "out.zarr", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run("--set", "restarts=3", "--seed", "4")
+    assert (done.returncode, done.stdout) == (0, "out.zarr: 12 of 12 models\n"), done.stderr
+    expected = phasegrid.read_sweeps(tmp_path / "sweep.toml", set=["restarts=3", "seed=4"])[0]
+    same(phasegrid.open(tmp_path / "out.zarr").load(), phasegrid.train(expected, progress=False))
+    for words, said in (
+        (("--shard", "1/2"), "--shard cannot be used with a .zarr store"),
+        (("--layout", "authors"), "--layout authors cannot be used with a .zarr store"),
+        (("sweep.toml",), "a .zarr store holds one sweep"),
+        ((), "out.zarr: holds another sweep, whose"),
+    ):
+        bad = run(*words)
+        assert bad.returncode == 2 and said in bad.stderr and bad.stderr.count("\n") == 1, bad.stderr

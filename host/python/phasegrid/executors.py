@@ -33,7 +33,8 @@ from phasegrid.zarr_store import ZarrStore
 Executors: TypeAlias = Executor | Callable[[], Executor]
 Report: TypeAlias = Callable[[int, int, float, float], object]
 
-_MOST_LOSSES = 3  # of one piece, or of executors one after the other without a piece done between them
+_MOST_LOSSES = 3  # of one piece
+_MOST_BREAKS = 10  # executors that break one after the other without a piece done between them
 _MOST_OUT, _MOST_BYTES_OUT = 20_000, 2**30  # pieces handed out at a time, and the bytes of their results
 _LOOK_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 1.0  # that workers have after Ctrl-C, which reaches those of the same terminal too
@@ -210,9 +211,9 @@ class PiecedTraining:
             ) from error
         if broken is not None:
             broken.shutdown(wait=False, cancel_futures=True)
-        if self._breaks >= _MOST_LOSSES:
+        if self._breaks >= _MOST_BREAKS:
             raise WorkersLost(
-                sentence(f"{_MOST_LOSSES} executors broke one after the other and no piece was done: {error}")
+                sentence(f"{_MOST_BREAKS} executors broke one after the other and no piece was done: {error}")
             ) from error
 
     def _stop(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ from phasegrid.grid_parts import Arrays, GridPart, arrays_of, bytes_of_cell
 _SECOND = 1e10  # of work, about, on one core
 # A piece is short, so that little is lost with a worker and the last ones end together, and long beside what it costs
 # to send it (experiments/scale.md compares sizes).
-_LEAST_SECONDS, _MOST_SECONDS, _USUAL_PIECES = 0.5, 60.0, 200
+_LEAST_SECONDS, _MOST_SECONDS, _USUAL_PIECES = 0.5, 60.0, 2000
 _MOST_BYTES = 2**20  # of a piece's results, where a cell allows it: engines carry small messages best
 
 

@@ -103,7 +103,8 @@ class Stored:
         layout = _layout(sweep, self.config["train"]["keep"] == "all")
         taken = region_of(self._arrays, config, part.chosen, list(layout))
         for key, (inner, *_) in layout.items():  # models of a part may be smaller than the largest of all
-            taken[key] = taken[key][(..., *(slice(extent) for extent in inner))]
+            within: Any = (..., *(slice(extent) for extent in inner))
+            taken[key] = taken[key][within]
         for name, values in sweep.dimensions:
             taken["importance_values" if name == "last_importance" else f"{name}_values"] = values
         if sweep.snapshots:
@@ -141,7 +142,7 @@ def open(path: str | os.PathLike[str]) -> Stored:
     return Stored(text, arrays, str(config[()]))
 
 
-def mapped(path: str, mode: str = "r") -> dict[str, Any]:
+def mapped(path: str) -> dict[str, Any]:
     """The arrays of an .npz that is stored as phasegrid stores it, each mapped into memory: read where it is used."""
     arrays: dict[str, Any] = {}
     try:
@@ -152,7 +153,7 @@ def mapped(path: str, mode: str = "r") -> dict[str, Any]:
                 start, dtype, shape = header_of(file, entry.header_offset)
                 size = dtype.itemsize * math.prod(shape)
                 key = entry.filename.removesuffix(".npy")
-                data = np.memmap(path, np.uint8, mode, start, (size,)) if size else np.empty(0, np.uint8)
+                data = np.memmap(path, np.uint8, "r", start, (size,)) if size else np.empty(0, np.uint8)
                 arrays[key] = data.view(dtype).reshape(shape)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; give a results file") from None

@@ -17,8 +17,10 @@ from phasegrid.pieces import Piece
 class Store(Protocol):
     """Results of some sweeps, a part of a grid at a time."""
 
-    sweeps: Sequence[_core.Sweep]
     bits: int  # which numbers they are
+
+    @property
+    def sweeps(self) -> Sequence[_core.Sweep]: ...
 
     @property
     def models_done(self) -> int: ...

@@ -228,7 +228,7 @@ def train(
     if progress is not None and not isinstance(progress, bool) and not callable(progress):
         raise ValueError(f"progress must be True, False, None or a function, not {shown(progress)}")
     check_executor(executor, pieces, shard)
-    if out is not None and os.fspath(out).endswith(".zarr"):
+    if out is not None and path_text("out", out).endswith(".zarr"):
         return _train_into_store(  # type: ignore[return-value]
             sweeps,
             single,

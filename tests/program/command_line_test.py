@@ -174,7 +174,7 @@ class CommandLine(CommandLineCase):
             ("run", self.sweep, "--output", self.out): "there is no option '--output'; did you mean --out",
             ("run", self.sweep, "--out", self.out, "--n-jobs=2"): "there is no option '--n-jobs'; did you mean --threads",
             ("--verson",): "there is no option '--verson'; did you mean --version",
-            ("fly",): "there is no command 'fly'; there are run, merge, compare, explore, reproduce, selftest, settings, devices",
+            ("fly",): "there is no command 'fly'; there are run, merge, compare, explore, refine, reproduce, selftest, settings, devices",
             (): "a command must be given: run, merge,",
             ("run", self.sweep, "--out", self.out, "--set", "lr=0.1"): "unknown key 'lr'; did you mean train.learning_rate;",
         }.items():

@@ -1,0 +1,189 @@
+"""The text, README.md: all its numbers and verdicts are those of summary.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- written by study.py --write-readme -->\n", "<!-- end -->\n"
+COMMAND = "python experiments/network_sparsity/study.py --preset paper --out out/network_sparsity"
+Summary = Mapping[str, Any]
+
+
+def shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """0.12 (0.10 to 0.14)"""
+    return f"{shown(row['mean'])} ({shown(row['low'])} to {shown(row['high'])})"
+
+
+def cell(claim: Mapping[str, Any]) -> str:
+    return f"{interval(claim)} {claim['verdict']}"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def by_key(summary: Summary) -> dict[str, dict[str, Any]]:
+    return {claim["key"]: claim for claim in summary["claims"]}
+
+
+# ---------------------------------------------------------------- answers
+def answer(summary: Summary) -> str:
+    """What decides: words that follow from the verdicts."""
+    claims = by_key(summary)
+    words = []
+    for part, what in (("total", "At equal E m"), ("width", "At equal m")):
+        decides = claims[f"{part}_correlated_decides"]
+        who = {
+            "holds": "the match explains more than network sparsity does",
+            "reversed": "network sparsity explains more than the match does",
+            "open": "neither explains more than the other beyond chance",
+        }[decides["verdict"]]
+        alone, fit = (claims[f"{part}_correlated_unique_{name}"] for name in ("sparsity", "match"))
+        words.append(
+            f"{what}, {who}: of the variance of mean D_i between models of one sparsity, network sparsity alone "
+            f"explains {interval(alone)}, the match alone {interval(fit)}, difference {interval(decides)}."
+        )
+    matched = [claims[f"{part}_correlated_match_dimensionality"] for part in ("total", "width")]
+    effect = {
+        "holds": "raises it",
+        "reversed": "lowers it",
+        "open": "does not change it beyond chance",
+    }
+    words.append(
+        f"A matched router instead of a mixed one, with all else alike (k = 1), {effect[matched[0]['verdict']]} at equal "
+        f"E m, by {interval(matched[0])}, and {effect[matched[1]['verdict']]} at equal m, by {interval(matched[1])}."
+    )
+    losses = [claims[f"{part}_correlated_match_loss"] for part in ("total", "width")]
+    better = {"holds": "lower", "reversed": "higher", "open": "no different beyond chance"}
+    words.append(
+        f"Its log loss is {better[losses[0]['verdict']]} at equal E m, {interval(losses[0])}, and "
+        f"{better[losses[1]['verdict']]} at equal m, {interval(losses[1])}."
+    )
+    return "\n".join(words)
+
+
+def wrong(summary: Summary) -> str:
+    """The claims of ours that did not hold."""
+    lost = [
+        claim
+        for claim in summary["claims"]
+        if claim["source"].startswith("ours") and claim["verdict"] == "reversed" and "_shapes_" not in claim["key"]
+    ]
+    if not lost:
+        return "No claim of ours turned out reversed."
+    rows = [[claim["statement"], claim["where"], f"{claim['claimed']}", interval(claim)] for claim in lost]
+    return table(["our claim, reversed", "where", "claimed", "found"], rows)
+
+
+# ---------------------------------------------------------------- tables
+def map_section(summary: Summary) -> str:
+    claims = by_key(summary)
+
+    def rows(keys: Mapping[str, str], data: tuple[str, ...]) -> list[list[str]]:
+        return [
+            [label, *(cell(claims[f"{part}_{kind}_{key}"]) for part in ("total", "width") for kind in data)]
+            for key, label in keys.items()
+        ]
+
+    sparsity = {
+        "experts_dimensionality": "mean D_i rises with E (k = 1)",
+        "experts_monosemantic": "share of monosemantic features rises with E (k = 1)",
+        "active_dimensionality": "mean D_i rises as k falls (E = 16)",
+        "active_monosemantic": "share of monosemantic features rises as k falls (E = 16)",
+        "quarter_dimensionality": "mean D_i rises with E (k / E = 1/4)",
+        "quarter_per_dimension_k": "features per dimension fall with E (k / E = 1/4)",
+        "quarter_per_dimension": "the same without the authors' 1 / k",
+        "quarter_loss": "log loss falls with E (k / E = 1/4)",
+        "experts_loss": "log loss rises with E (k = 1)",
+    }
+    match = {
+        "match_dimensionality": "mean D_i, k = 1, all E",
+        "match_monosemantic": "share of monosemantic features, k = 1, all E",
+        "match_all_k_dimensionality": "mean D_i, all E and k",
+        "match_all_k_monosemantic": "share of monosemantic features, all E and k",
+        **{f"match_E{E}": f"mean D_i, k = 1, E = {E}" for E in (2, 4, 8, 16)},
+        "match_loss": "log loss (lower is claimed), k = 1, all E",
+    }
+    data = ("independent", "correlated")
+    head = [f"equal {part}, {kind}" for part in ("E m", "m") for kind in data]
+    return "\n\n".join(
+        [
+            "**Network sparsity** (random routers; change per doubling; the paper's claims but for the last row):",
+            table(["claim", *head], rows(sparsity, data)),
+            "**The match** (correlated features; matched less mixed; ours, before the run):",
+            table(["difference in", "equal E m", "equal m"], rows(match, ("correlated",))),
+        ]
+    )
+
+
+def figure4_section(summary: Summary) -> str:
+    claims = by_key(summary)
+    rows = []
+    for row in summary["statements"]:
+        pooled = [claims[f"fig4_{row['key']}_shapes_{over}"] for over in ("all", "nonzero")]
+        counts = [f"{row[f'holds_{over}']} of {row['mixtures']}" for over in ("all", "nonzero")]
+        side = pooled[0]["claimed"]
+        rows.append([f"{row['text']} ({row['source'].split(',')[0]})", side,
+                     *(f"{count}: {interval(e)}" for count, e in zip(counts, pooled, strict=True)), row["word"]])  # fmt: skip
+    return table(["statement", "claimed", "balance over all: holds in", "over non-zero: holds in", "now"], rows)
+
+
+def convergence_section(summary: Summary) -> str:
+    found = summary["convergence"]
+    diagrams = [row["mean"] for name, row in found.items() if name.startswith("fig4_")]
+    return (
+        f"Half-way losses are above those at the end by a share of {interval(found['total_loss'])} at equal E m and "
+        f"{interval(found['width_loss'])} at equal m, where mean D_i still changes by "
+        f"{interval(found['total_dimensionality'])} and {interval(found['width_dimensionality'])}; in Figure 4's diagrams "
+        f"by {shown(min(diagrams))} to {shown(max(diagrams))}."
+    )
+
+
+SECTIONS: tuple[Callable[[Summary], str], ...] = (answer, map_section, figure4_section, convergence_section, wrong)
+
+
+def settings(summary: Summary) -> str:
+    sparsities = ", ".join(str(S) for S in summary["sparsities_of_the_map"])
+    return (
+        f"{summary['models']:,} models: {summary['models_of_the_map']:,} of the map ({summary['seeds_of_the_map']} seeds; "
+        f"S = {sparsities}) and {summary['models_of_figure4']:,} of Figure 4 ({summary['seeds_of_figure4']} seeds, "
+        f"{summary['cells_of_figure4']} cells, the best of {summary['restarts_of_figure4']} restarts on a fresh batch). "
+        f"{summary['steps']:,} steps, batch {summary['batch']}, learning rate {summary['learning_rate']}; preset "
+        f"{summary['preset']}, {summary['device']}."
+    )
+
+
+def render(summary: Summary) -> str:
+    """What stands between the markers."""
+    return "\n\n".join(
+        [
+            settings(summary),
+            "## What decides monosemanticity?",
+            answer(summary),
+            "![The map](network_sparsity.png)",
+            map_section(summary),
+            "![Over sparsity](over_sparsity.png)",
+            "## Figure 4 when all experts live",
+            "![Figure 4, balance over non-zero inputs beside balance over all](fig4_nonzero.png)",
+            figure4_section(summary),
+            "![How abrupt changes are](phase_changes.png)",
+            "## What does not hold, and what is open",
+            wrong(summary),
+            convergence_section(summary),
+        ]
+    )
+
+
+def write_page(folder: Path) -> None:
+    """README.md of the folder, from its summary.json."""
+    page = folder / "README.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(before + BEGIN + render(json.loads((folder / "summary.json").read_text())) + "\n" + END + after)

@@ -11,12 +11,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-
 from claims import DATA, PARTS
 from map_table import Table
-from phasegrid import Results, pictures
+from matplotlib.axes import Axes
 from statements import MIXTURES
+
+from phasegrid import Results, pictures
 
 # Of every kind of colour vision (Okabe and Ito), with a marker each.
 LOOKS = {

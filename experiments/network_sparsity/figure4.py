@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
+from estimates import Array
+from map_table import ALONE, LIVE, REPRESENTED, mean
 from numpy.typing import NDArray
 
 import phasegrid
-from estimates import Array
-from map_table import ALONE, LIVE, REPRESENTED, mean
 from phasegrid import Results
 
 SAMPLES = 2048  # inputs that usage is measured on
@@ -80,7 +80,7 @@ def mixing(diagram: Diagram, inside: bool) -> float:
 
 
 def local_deviation(losses: Array) -> float:
-    """As Figure 8's "localized variance" is read: what varies from cell to cell, without the course over the diagram."""
+    """Figure 8's "localized variance": what varies from cell to cell, without the course over the diagram."""
     around = losses[:-2, 1:-1] + losses[2:, 1:-1] + losses[1:-1, :-2] + losses[1:-1, 2:]
     return math.sqrt(mean((losses[1:-1, 1:-1] - around / 4) ** 2))
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from estimates import Array, Estimate, over_seeds
 from match import represented_share, routing_match
+from numpy.typing import NDArray
+
 from phasegrid import Results
 
 GROUP = 4  # neighbouring features; independent features have these groups in name alone
@@ -49,7 +49,10 @@ class Table:
         """The rows whose columns have the values, or one of a tuple of them."""
         keep = np.ones(len(self.columns["seed"]), bool)
         for name, value in wanted.items():
-            keep &= np.isin(self.columns[name], list(value) if isinstance(value, tuple) else [value])
+            keep &= np.isin(self.columns[name], np.array(value if isinstance(value, tuple) else [value]))
+        return self.pick(keep)
+
+    def pick(self, keep: NDArray[np.bool_]) -> Table:
         return Table({name: column[keep] for name, column in self.columns.items()})
 
     def numbers(self, name: str) -> Array:
@@ -135,7 +138,7 @@ def matches(routers: NDArray[np.floating], E: NDArray[np.int64], k: NDArray[np.i
     """(models,): the routing match, of routers (models, largest E, n)."""
     found = np.full(len(routers), math.nan)
     for experts, top_k in {*zip(E.tolist(), k.tolist(), strict=True)}:
-        rows = (E == experts) & (k == top_k)
+        rows = np.equal(E, experts) & np.equal(k, top_k)
         found[rows] = routing_match(routers[rows, :experts].astype(np.float32), top_k, size)
     return found
 

@@ -1,12 +1,12 @@
-"""How well experts and groups of features match, from a router or from weights. A group is `size` neighbouring features.
+"""How well experts and groups of features match, from a router or from weights. A group: `size` neighbouring features.
 
 routing match: inputs hold one group alone, each equally often, with values in [0, 1). With p(e | g) the mean gate of
 expert e over the inputs of group g, and p(e) its mean over groups, it is the mutual information
 
     I(G; E) = mean over g of  sum over e of  p(e | g) log(p(e | g) / p(e))
 
-as a share of the most it can be, log of the smaller of the numbers of groups and experts. 1: the group tells the expert,
-or the expert the group; 0: every group goes to all experts alike. Without a second expert or group there is none (NaN).
+as a share of the most it can be, log of the smaller of the numbers of groups and experts. 1: the group tells the
+expert, or the expert the group; 0: every group goes to all experts alike. NaN where there is only one of either.
 
 represented share: of the features of a group that any expert represents, the share that one expert represents, the best
 one; the mean over the groups of which anything is represented. 1: no group is torn apart.
@@ -17,9 +17,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
-
 from estimates import Array
+from numpy.typing import NDArray
 
 SAMPLES = 256  # inputs of a group
 _MODELS = 64  # whose gates are in memory at once

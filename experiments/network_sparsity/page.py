@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,27 @@ def answer(summary: Summary) -> str:
         "reversed": "lowers it",
         "open": "does not change it beyond chance",
     }
+    at = [f"{effect[claim['verdict']]}, by {interval(claim)}, at" for claim in matched]
     words.append(
-        f"A matched router instead of a mixed one, with all else alike (k = 1), {effect[matched[0]['verdict']]} at equal "
-        f"E m, by {interval(matched[0])}, and {effect[matched[1]['verdict']]} at equal m, by {interval(matched[1])}."
+        f"A matched router instead of a mixed one, with all else alike (k = 1), {at[0]} equal E m, and {at[1]} equal m."
+    )
+    both = [claims[f"{part}_correlated_both"] for part in ("total", "width")]
+    less = {"holds": "less than half", "reversed": "more than half", "open": "about half"}
+    words.append(
+        f"Both together explain {less[both[0]['verdict']]} at equal E m (the share less 0.5: {interval(both[0])}) and "
+        f"{less[both[1]['verdict']]} at equal m ({interval(both[1])})."
+    )
+    data = [claims[f"{part}_correlated_data"] for part in ("total", "width")]
+    below = {"holds": "below", "reversed": "above", "open": "not beyond chance away from"}
+    words.append(
+        f"What the features are matters beside it: that they are correlated puts mean D_i {below[data[0]['verdict']]} "
+        f"that of independent ones at equal E m, by {interval(data[0])}, and {below[data[1]['verdict']]} it at equal "
+        f"m, by {interval(data[1])}."
     )
     losses = [claims[f"{part}_correlated_match_loss"] for part in ("total", "width")]
     better = {"holds": "lower", "reversed": "higher", "open": "no different beyond chance"}
     words.append(
-        f"Its log loss is {better[losses[0]['verdict']]} at equal E m, {interval(losses[0])}, and "
+        f"The log loss of matched models is {better[losses[0]['verdict']]} at equal E m, {interval(losses[0])}, and "
         f"{better[losses[1]['verdict']]} at equal m, {interval(losses[1])}."
     )
     return "\n".join(words)
@@ -101,7 +114,8 @@ def map_section(summary: Summary) -> str:
         "quarter_per_dimension_k": "features per dimension fall with E (k / E = 1/4)",
         "quarter_per_dimension": "the same without the authors' 1 / k",
         "quarter_loss": "log loss falls with E (k / E = 1/4)",
-        "experts_loss": "log loss rises with E (k = 1)",
+        "experts_loss": "log loss rises with E (k = 1; ours)",
+        "active_met": "D_i that an input with the feature meets falls as k falls (E = 16; ours)",
     }
     match = {
         "match_dimensionality": "mean D_i, k = 1, all E",
@@ -115,7 +129,7 @@ def map_section(summary: Summary) -> str:
     head = [f"equal {part}, {kind}" for part in ("E m", "m") for kind in data]
     return "\n\n".join(
         [
-            "**Network sparsity** (random routers; change per doubling; the paper's claims but for the last row):",
+            "**Network sparsity** (random routers; change per doubling; the paper's claims but for the last two):",
             table(["claim", *head], rows(sparsity, data)),
             "**The match** (correlated features; matched less mixed; ours, before the run):",
             table(["difference in", "equal E m", "equal m"], rows(match, ("correlated",))),
@@ -130,31 +144,30 @@ def figure4_section(summary: Summary) -> str:
         pooled = [claims[f"fig4_{row['key']}_shapes_{over}"] for over in ("all", "nonzero")]
         counts = [f"{row[f'holds_{over}']} of {row['mixtures']}" for over in ("all", "nonzero")]
         side = pooled[0]["claimed"]
-        rows.append([f"{row['text']} ({row['source'].split(',')[0]})", side,
-                     *(f"{count}: {interval(e)}" for count, e in zip(counts, pooled, strict=True)), row["word"]])  # fmt: skip
+        both = [f"{count}: {interval(e)}" for count, e in zip(counts, pooled, strict=True)]
+        rows.append([f"{row['text']} ({row['source'].split(',')[0]})", side, *both, row["word"]])
     return table(["statement", "claimed", "balance over all: holds in", "over non-zero: holds in", "now"], rows)
 
 
 def convergence_section(summary: Summary) -> str:
     found = summary["convergence"]
     diagrams = [row["mean"] for name, row in found.items() if name.startswith("fig4_")]
+    parts = {name: interval(row) for name, row in found.items()}
     return (
-        f"Half-way losses are above those at the end by a share of {interval(found['total_loss'])} at equal E m and "
-        f"{interval(found['width_loss'])} at equal m, where mean D_i still changes by "
-        f"{interval(found['total_dimensionality'])} and {interval(found['width_dimensionality'])}; in Figure 4's diagrams "
-        f"by {shown(min(diagrams))} to {shown(max(diagrams))}."
+        f"Is it trained? Half-way losses are above those at the end by a share of {parts['total_loss']} at equal E m, "
+        f"{parts['width_loss']} at equal m and {shown(min(diagrams))} to {shown(max(diagrams))} in Figure 4. "
+        f"Over the second half, mean D_i of the map's models changes by {parts['total_dimensionality']} and "
+        f"{parts['width_dimensionality']}."
     )
-
-
-SECTIONS: tuple[Callable[[Summary], str], ...] = (answer, map_section, figure4_section, convergence_section, wrong)
 
 
 def settings(summary: Summary) -> str:
     sparsities = ", ".join(str(S) for S in summary["sparsities_of_the_map"])
     return (
-        f"{summary['models']:,} models: {summary['models_of_the_map']:,} of the map ({summary['seeds_of_the_map']} seeds; "
-        f"S = {sparsities}) and {summary['models_of_figure4']:,} of Figure 4 ({summary['seeds_of_figure4']} seeds, "
-        f"{summary['cells_of_figure4']} cells, the best of {summary['restarts_of_figure4']} restarts on a fresh batch). "
+        f"{summary['models']:,} models: {summary['models_of_the_map']:,} of the map (S = {sparsities}; "
+        f"{summary['seeds_of_the_map']} seeds) and {summary['models_of_figure4']:,} of Figure 4 "
+        f"({summary['cells_of_figure4']} cells, {summary['seeds_of_figure4']} seeds, the best of "
+        f"{summary['restarts_of_figure4']} restarts on a fresh batch). "
         f"{summary['steps']:,} steps, batch {summary['batch']}, learning rate {summary['learning_rate']}; preset "
         f"{summary['preset']}, {summary['device']}."
     )

@@ -1,5 +1,5 @@
-"""The paper's statements on phase changes in mixtures, and two of ours, each tried on every mixture of Figure 4 with both
-ways to take the load balance. A number above 0 (side 1) or below 0 (side -1) is what a statement claims."""
+"""The paper's statements on phase changes in mixtures, and two of ours, each tried on every mixture of Figure 4 with
+both ways to take the load balance. A number above 0 (side 1) or below 0 (side -1) is what a statement claims."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from claims import OURS, PAPER, Claim
 from estimates import Array, over_seeds
 from figure4 import DENSE

@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-import phasegrid
 from claims import Claim, map_claims
 from drawing import draw_all
 from estimates import over_seeds, rounded
 from figure4 import NUMBERS, numbers_by_seed
 from map_table import MEASURES, Table, map_table
 from page import write_page
-from phasegrid import Results
 from statements import STATEMENTS, figure4_claims, survival
+
+import phasegrid
+from phasegrid import Results
 
 HERE = Path(__file__).resolve().parent
 SWEEP = HERE / "network_sparsity.toml"

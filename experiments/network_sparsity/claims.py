@@ -49,7 +49,7 @@ def by_seed(table: Table, number: Number, measure: str) -> Array:
 
 
 def slope(table: Table, measure: str) -> float:
-    """Of a measure's mean over sparsities, per doubling of E / k; NaN where all shapes have one E / k."""
+    """Of a measure per doubling of E / k, within each sparsity; NaN where all shapes have one E / k."""
     return _slope(table, measure, np.log2(table.numbers("E") / table.numbers("k")))
 
 
@@ -59,38 +59,53 @@ def slope_over_experts(table: Table, measure: str) -> float:
 
 
 def _slope(table: Table, measure: str, x: Array) -> float:
-    y = table.numbers(measure)
-    levels = [level for level in np.unique(x) if np.isfinite(y[x == level]).any()]
-    if len(levels) < 2:
-        return math.nan
-    return float(np.polyfit(levels, [mean(y[x == level]) for level in levels], 1)[0])
+    y, x = within_sparsities(table, table.numbers(measure), x)
+    return float(x @ y / (x @ x)) if x.any() else math.nan
+
+
+def within_sparsities(table: Table, *columns: Array) -> list[Array]:
+    """Columns less their means over the models of the same sparsity, for the models that have a number in each: where
+    no feature is represented there is none, which must not shift what is compared between sparsities."""
+    there = np.all(np.isfinite(columns), axis=0)
+    chosen, levels = [column[there].copy() for column in columns], table.numbers("S")[there]
+    for level in np.unique(levels):
+        for column in chosen:
+            column[levels == level] -= column[levels == level].mean()
+    return chosen
 
 
 def above_mixed(table: Table, measure: str) -> float:
-    """Mean of the models of matched routers less that of mixed ones."""
-    return _difference(table, measure, "mixed")
+    """Models of matched routers less those of mixed ones."""
+    return _difference(table, measure, "router", "matched", "mixed")
 
 
 def above_random(table: Table, measure: str) -> float:
-    """The same against random routers."""
-    return _difference(table, measure, "xavier")
+    """Models of matched routers less those of random ones."""
+    return _difference(table, measure, "router", "matched", "xavier")
 
 
-def _difference(table: Table, measure: str, router: str) -> float:
-    return mean(table.where(router="matched").numbers(measure)) - mean(table.where(router=router).numbers(measure))
+def above_independent(table: Table, measure: str) -> float:
+    """Models of correlated features less those of independent ones."""
+    return _difference(table, measure, "data", "correlated", "independent")
+
+
+def _difference(table: Table, measure: str, column: str, one: str, other: str) -> float:
+    """The mean over all E, k and S of which both have a number."""
+    cells = list(zip(*(table.columns[name].tolist() for name in ("E", "k", "S")), strict=True))
+    values, kinds = table.numbers(measure), table.columns[column]
+    sides = [{c: v for c, v, kind in zip(cells, values, kinds, strict=True) if kind == side} for side in (one, other)]
+    return mean(np.array([sides[0][cell] - sides[1][cell] for cell in sides[0].keys() & sides[1].keys()]))
 
 
 def unique_shares(table: Table, measure: str) -> tuple[float, float, float]:
     """Of the variance of a measure within each sparsity: what log2(E / k) explains beyond the match, the match beyond
     it (R^2 of a linear fit on both, less that on the other one alone), and both together."""
-    columns = [table.numbers(measure), np.log2(table.numbers("E") / table.numbers("k")), table.numbers("routing_match")]
-    there = np.all(np.isfinite(columns), axis=0)
-    columns = [column[there] for column in columns]
-    levels = table.numbers("S")[there]
-    for level in np.unique(levels):
-        for column in columns:
-            column[levels == level] -= column[levels == level].mean()
-    y, sparsity, fit = columns
+    y, sparsity, fit = within_sparsities(
+        table,
+        table.numbers(measure),
+        np.log2(table.numbers("E") / table.numbers("k")),
+        table.numbers("routing_match"),
+    )
     if y.size < 4 or not y.any():
         return math.nan, math.nan, math.nan
 
@@ -117,12 +132,6 @@ def match_above_sparsity(table: Table, measure: str) -> float:
 
 def explained_less_half(table: Table, measure: str) -> float:
     return unique_shares(table, measure)[2] - 0.5
-
-
-def above_independent(table: Table, measure: str) -> float:
-    """Mean of the models of correlated features less that of independent ones."""
-    correlated, independent = (mean(table.where(data=data).numbers(measure)) for data in ("correlated", "independent"))
-    return correlated - independent
 
 
 # ---------------------------------------------------------------- the claims

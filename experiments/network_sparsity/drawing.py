@@ -117,9 +117,8 @@ def draw_changes(summary: Mapping[str, Any], path: Path) -> None:
         for over, shift, colour in (("", 0.0, "#999999"), ("all", -0.15, "#D55E00"), ("nonzero", 0.15, "#0072B2")):
             at = [i for i, shape in enumerate(shapes) if (f"{shape}_{over}".rstrip("_"), number) in found]
             rows = [found[f"{shapes[i]}_{over}".rstrip("_"), number] for i in at]
-            rows = [row if row["low"] is not None else {**row, "low": row["mean"], "high": row["mean"]} for row in rows]
-            means = np.array([row["mean"] for row in rows], float)
-            errors = np.abs([means - [row["low"] for row in rows], means - [row["high"] for row in rows]])
+            means, low, high = (np.array([row[end] for row in rows], float) for end in ("mean", "low", "high"))
+            errors = np.abs([means - low, means - high])
             label = {"": "dense", "all": SIDES[1], "nonzero": SIDES[0]}[over]
             axes.errorbar(np.array(at) + shift, means, errors, color=colour, marker="o", ms=4, ls="", capsize=2,
                           label=label)  # fmt: skip

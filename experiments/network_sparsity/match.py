@@ -20,16 +20,17 @@ import numpy as np
 from estimates import Array
 from numpy.typing import NDArray
 
-SAMPLES = 256  # inputs of a group
+SAMPLES = 2048  # inputs of all groups together
 _MODELS = 64  # whose gates are in memory at once
 
 
 def one_group_inputs(n: int, size: int, seed: int = 0) -> NDArray[np.float32]:
     """(groups, samples, n): inputs that hold one group alone."""
     rng = np.random.default_rng(seed)
-    inputs = np.zeros((n // size, SAMPLES, n), np.float32)
-    for group in range(n // size):
-        inputs[group, :, group * size : (group + 1) * size] = rng.random((SAMPLES, size), np.float32)
+    groups, samples = n // size, SAMPLES // (n // size)
+    inputs = np.zeros((groups, samples, n), np.float32)
+    for group in range(groups):
+        inputs[group, :, group * size : (group + 1) * size] = rng.random((samples, size), np.float32)
     return inputs
 
 

@@ -34,52 +34,60 @@ def by_key(summary: Summary) -> dict[str, dict[str, Any]]:
 
 
 # ---------------------------------------------------------------- answers
+CHANGE = {"holds": "higher", "reversed": "lower", "open": "no different beyond chance"}
+OPPOSITE = CHANGE | {"holds": "lower", "reversed": "higher"}
+# Key of a claim at equal E m and at equal m -> the question, and the word for each verdict.
+QUESTIONS = {
+    "correlated_decides": (
+        "Of the variance of mean D_i between models of one sparsity (correlated features), which explains more, each "
+        "without what it shares with the other? (The share of the match less that of network sparsity)",
+        {"holds": "the match", "reversed": "network sparsity", "open": "neither, beyond chance"},
+    ),
+    "correlated_both": (
+        "Do both together explain half of it? (The share, less 0.5)",
+        {"holds": "no, less", "reversed": "yes, more", "open": "about half"},
+    ),
+    "correlated_match_dimensionality": ("Mean D_i with matched routers in place of mixed ones (k = 1)", CHANGE),
+    "correlated_match_loss": ("Log loss with them", OPPOSITE),
+    "correlated_experts_dimensionality": ("Mean D_i with twice as many experts (k = 1, correlated features)", CHANGE),
+    "independent_experts_dimensionality": ("The same with independent features", CHANGE),
+    "correlated_data": ("Mean D_i where features are correlated, with routers, E, k and S alike", OPPOSITE),
+}
+
+
 def answer(summary: Summary) -> str:
     """What decides: words that follow from the verdicts."""
     claims = by_key(summary)
-    words = []
-    for part, what in (("total", "At equal E m"), ("width", "At equal m")):
-        decides = claims[f"{part}_correlated_decides"]
-        who = {
-            "holds": "the match explains more than network sparsity does",
-            "reversed": "network sparsity explains more than the match does",
-            "open": "neither explains more than the other beyond chance",
-        }[decides["verdict"]]
-        alone, fit = (claims[f"{part}_correlated_unique_{name}"] for name in ("sparsity", "match"))
-        words.append(
-            f"{what}, {who}: of the variance of mean D_i between models of one sparsity, network sparsity alone "
-            f"explains {interval(alone)}, the match alone {interval(fit)}, difference {interval(decides)}."
-        )
-    matched = [claims[f"{part}_correlated_match_dimensionality"] for part in ("total", "width")]
-    effect = {
-        "holds": "raises it",
-        "reversed": "lowers it",
-        "open": "does not change it beyond chance",
-    }
-    at = [f"{effect[claim['verdict']]}, by {interval(claim)}, at" for claim in matched]
-    words.append(
-        f"A matched router instead of a mixed one, with all else alike (k = 1), {at[0]} equal E m, and {at[1]} equal m."
+    lines = []
+    for key, (question, words) in QUESTIONS.items():
+        found = {place: claims[f"{part}_{key}"] for part, place in (("total", "equal E m"), ("width", "equal m"))}
+        said = [f"at {place} **{words[claim['verdict']]}**, {interval(claim)}" for place, claim in found.items()]
+        lines.append(f"- {question}: {'; '.join(said)}.")
+    most = summary["most_monosemantic"]
+    lines.append(
+        f"- The largest share of represented features that are monosemantic: {interval(most)}, {most['where']}."
     )
-    both = [claims[f"{part}_correlated_both"] for part in ("total", "width")]
-    less = {"holds": "less than half", "reversed": "more than half", "open": "about half"}
-    words.append(
-        f"Both together explain {less[both[0]['verdict']]} at equal E m (the share less 0.5: {interval(both[0])}) and "
-        f"{less[both[1]['verdict']]} at equal m ({interval(both[1])})."
+    return "\n".join(lines)
+
+
+def survivors(summary: Summary) -> str:
+    """The paper's statements counted by what becomes of them."""
+    rows = [row for row in summary["statements"] if row["source"] == "paper"]
+
+    def counts(over: str) -> str:
+        whole = sum(row[f"holds_{over}"] == row["mixtures"] for row in rows)
+        none = sum(row[f"holds_{over}"] == 0 for row in rows)
+        return f"{whole} hold in all mixtures that they are made for, and {none} in none"
+
+    claims = by_key(summary)
+    starved = [interval(claims[f"fig4_living_shapes_{over}"]) for over in ("all", "nonzero")]
+    whole = [row["text"] for row in rows if row["holds_nonzero"] == row["mixtures"]]
+    return (
+        f"The share of starved experts, less 0.01, is {starved[0]} where the balance loss counts all inputs and "
+        f"{starved[1]} where it leaves all-zero ones out. Of the paper's {len(rows)} statements, as they are read "
+        f"below, {counts('all')} with the former; {counts('nonzero')} with the latter. Those that hold in all with the "
+        f"latter: {'; '.join(whole) or 'none'}."
     )
-    data = [claims[f"{part}_correlated_data"] for part in ("total", "width")]
-    below = {"holds": "below", "reversed": "above", "open": "not beyond chance away from"}
-    words.append(
-        f"What the features are matters beside it: that they are correlated puts mean D_i {below[data[0]['verdict']]} "
-        f"that of independent ones at equal E m, by {interval(data[0])}, and {below[data[1]['verdict']]} it at equal "
-        f"m, by {interval(data[1])}."
-    )
-    losses = [claims[f"{part}_correlated_match_loss"] for part in ("total", "width")]
-    better = {"holds": "lower", "reversed": "higher", "open": "no different beyond chance"}
-    words.append(
-        f"The log loss of matched models is {better[losses[0]['verdict']]} at equal E m, {interval(losses[0])}, and "
-        f"{better[losses[1]['verdict']]} at equal m, {interval(losses[1])}."
-    )
-    return "\n".join(words)
 
 
 def wrong(summary: Summary) -> str:
@@ -185,6 +193,7 @@ def render(summary: Summary) -> str:
             "![Over sparsity](over_sparsity.png)",
             "## Figure 4 when all experts live",
             "![Figure 4, balance over non-zero inputs beside balance over all](fig4_nonzero.png)",
+            survivors(summary),
             figure4_section(summary),
             "![How abrupt changes are](phase_changes.png)",
             "## What does not hold, and what is open",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claims import Claim, map_claims
+from claims import PARTS, Claim, map_claims
 from drawing import draw_all
 from estimates import over_seeds, rounded
 from figure4 import NUMBERS, numbers_by_seed
@@ -37,6 +37,8 @@ SWEEP = HERE / "network_sparsity.toml"
 # What a variant sets stands above what a preset does, so these come last.
 QUICK = ("axes.seed=[0, 1]", "axes.sparsity=[0.25, 0.5, 0.6, 0.85, 0.93]")
 
+AT_EACH_SPARSITY = ("monosemantic", "dimensionality", "covered", "log_loss", "routing_match")  # of the map
+
 
 def train(preset: str, folder: Path, threads: int, changes: list[str]) -> dict[str, Results]:
     """Variant -> results, from the folder's files as far as they are there."""
@@ -49,7 +51,7 @@ def train(preset: str, folder: Path, threads: int, changes: list[str]) -> dict[s
 
 
 def map_rows(table: Table) -> list[dict[str, Any]]:
-    """Estimates of every shape, data and router, over all sparsities (S: null) and for each."""
+    """Estimates of every shape, data and router: [mean, low, high] over all sparsities (S: null), and some for each."""
     found = []
     settings = ("part", "data", "router", "E", "k", "m")
     for values in sorted({*zip(*(table.columns[name].tolist() for name in settings), strict=True)}):
@@ -58,11 +60,18 @@ def map_rows(table: Table) -> list[dict[str, Any]]:
             rows = models if S is None else models.where(S=S)
             row: dict[str, Any] = dict(zip(settings, values, strict=True)) | {"S": S}
             row |= {"models": len(rows.columns["seed"]), "seeds": len(np.unique(rows.columns["seed"]))}
-            for measure in MEASURES:
+            for measure in MEASURES if S is None else AT_EACH_SPARSITY:
                 e = rows.estimate(measure)
                 row[measure] = [rounded(e.mean), rounded(e.low), rounded(e.high)]
             found.append(row)
     return found
+
+
+def most_monosemantic(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The shape in which most of the represented features are monosemantic, over all sparsities."""
+    best = max((row for row in rows if row["S"] is None), key=lambda row: row["monosemantic"][0] or 0)
+    shape = f"{PARTS[best['part']]}, {best['data']}, {best['router']}, E = {best['E']}, k = {best['k']}"
+    return dict(zip(("mean", "low", "high"), best["monosemantic"], strict=True)) | {"where": shape}
 
 
 def peer_curve(table: Table) -> list[dict[str, Any]]:
@@ -102,6 +111,7 @@ def analyse(trained: dict[str, Results], preset: str) -> tuple[dict[str, Any], T
     claims: list[Claim] = [*map_claims(table), *figure4_claims(diagrams)]
     verdicts = {claim.key: claim.verdict for claim in claims}
     models = {name: int(np.isfinite(r.all_reconstruction_losses).sum()) for name, r in trained.items()}
+    rows = map_rows(table)
     one_map, one_diagram = trained["total_independent_dense"], trained["fig4_212_nonzero"]
     summary = {
         "preset": preset,
@@ -121,9 +131,10 @@ def analyse(trained: dict[str, Results], preset: str) -> tuple[dict[str, Any], T
         "convergence": convergence(table, diagrams),
         "statements": [survival(statement, verdicts) for statement in STATEMENTS],
         "claims": [claim.as_json() for claim in claims],
+        "most_monosemantic": most_monosemantic(rows),
         "peer_curve": peer_curve(table),
         "measures": MEASURES,
-        "map": map_rows(table),
+        "map": rows,
         "figure4_numbers": NUMBERS,
         "figure4": [
             {"diagram": name, "number": number, **over_seeds(values).as_json()}

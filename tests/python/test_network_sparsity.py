@@ -40,7 +40,7 @@ def test_experts_on_groups_match(experts: int) -> None:
     blocks = np.arange(N).reshape(experts, -1).tolist()
     found = match.routing_match(own_features(blocks), 1, SIZE)
     # Two experts of one group get halves of its inputs up to chance; which group it is says nothing else.
-    assert found[0] == pytest.approx(1, abs=1e-9 if experts <= N // SIZE else 1e-2)
+    assert found[0] == pytest.approx(1, abs=1e-9 if experts <= N // SIZE else 2e-2)
     assert match.represented_share(own_features(blocks) > 0, SIZE)[0] == (1 if experts <= N // SIZE else 0.5)
 
 
@@ -50,7 +50,7 @@ def test_experts_on_a_feature_of_each_group_do_not_match() -> None:
     assert match.represented_share(across > 0, SIZE)[0] == 1 / SIZE
     assert match.routing_match(np.zeros((1, 4, N), np.float32), 4, SIZE)[0] == 0
     # The information of chance counts is about (groups - 1)(experts - 1) / 2 over the inputs there are.
-    chance = 3 * 3 / (2 * match.SAMPLES * N / SIZE) / np.log(4)
+    chance = 3 * 3 / (2 * match.SAMPLES) / np.log(4)
     assert 0 < match.routing_match(across, 1, SIZE)[0] < 4 * chance
 
 
@@ -104,13 +104,8 @@ def test_intervals() -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study in which nothing is learned, but everything is done; its folder."""
     out = tmp_path_factory.mktemp("study")
-    sets: tuple[str, ...] = (
-        "train.steps=4",
-        "train.snapshots=[2, 4]",
-        "axes.last_importance=[0.5, 1.0, 2.0]",
-        "restarts=1",
-    )
-    sets += ("axes.sparsity=[0.25, 0.5, 0.6, 0.9]", "train.batch=64")
+    sets = ["train.steps=4", "train.snapshots=[2, 4]", "train.batch=64", "restarts=1"]
+    sets += ["axes.sparsity=[0.3, 0.6, 0.9]", "axes.last_importance=[0.5, 2.0]"]
     command = [sys.executable, STUDY / "study.py", "--preset", "quick", "--out", out, "--threads", "1"]
     done = subprocess.run(
         [*map(str, command), *(part for change in sets for part in ("--set", change))], capture_output=True, text=True

@@ -1,14 +1,11 @@
 #include "cell_inputs.hpp"
 
-#include <Random123/philox.h>
-
 #include <algorithm>
-#include <cmath>
 
-#include "common/job.hpp"
 #include "phasegrid/error.hpp"
 #include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
+#include "train/workspace.hpp"
 
 namespace phasegrid {
 
@@ -42,8 +39,7 @@ std::vector<float> draw_cell_inputs(const Shape& shape, const Cell& cell, int sa
   return inputs;
 }
 
-// As kernels/common/inputs.hpp draws the samples of a data set: word f % 4 of call f / 4 of Philox with 7 rounds is
-// feature f's, and says both whether it is present and what it is.
+// A training batch of as many samples as the set has is the set, in order; its law alone matters, and not the model.
 std::vector<float> draw_data_set(const Shape& shape, const Cell& cell) {
   const InputSettings& law = cell.inputs;
   if (law.samples == 0) throw InputError("data.samples must be given: there is no data set without it");
@@ -51,23 +47,15 @@ std::vector<float> draw_data_set(const Shape& shape, const Cell& cell) {
     throw InputError("a data set can be drawn of independent, uniform features alone, not with data.groups, "
                      "data.active or another kind of data.values");
   }
-  using Philox = r123::Philox4x32_R<7>;
-  const CellSettings settings = cell_settings(shape, cell);
+  CellSettings settings = cell_settings(shape, cell);
+  settings.batch = law.samples;
   const std::vector<FeatureSettings> features = feature_settings(shape, cell);
-  const Philox::ukey_type key = {{settings.key[0], settings.key[1]}};
-  const auto n = static_cast<std::uint32_t>(shape.n_features);
-  std::vector<float> inputs;
-  inputs.reserve(static_cast<std::size_t>(law.samples) * n);
-  for (std::uint32_t sample = 0; sample < static_cast<std::uint32_t>(law.samples); ++sample) {
-    Philox::ctr_type words{};
-    for (std::uint32_t f = 0; f < n; ++f) {
-      if (f % 4 == 0) words = Philox()({{f / 4, sample, 0u, static_cast<std::uint32_t>(kStreamData)}}, key);
-      const auto word = static_cast<std::int32_t>(words[f % 4]);
-      const FeatureLaw& feature = features[f].law;
-      inputs.push_back(word <= feature.present_limit ? std::fma(static_cast<float>(word), feature.scale, feature.offset)
-                                                     : 0.0f);
-    }
-  }
+  const Shape dense{.n_features = shape.n_features, .n_hidden = 1, .n_experts = 1, .top_k = 1};
+  const BlockLayout layout = cpu_layout(dense, law.samples, Keep::last_batch, false);
+  const Workspace workspace = make_workspace(workspace_floats(layout));
+  std::vector<float> inputs(static_cast<std::size_t>(law.samples) * static_cast<std::size_t>(shape.n_features));
+  block_kernels(best_instruction_set())
+      .draw_batch({dense, &settings, features.data(), &layout, workspace.get()}, 0, 1, inputs.data());
   return inputs;
 }
 

@@ -10,7 +10,6 @@
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -18,15 +17,10 @@
 #include "backend.hpp"
 #include "instruction_sets.hpp"
 #include "job_arrays.hpp"
+#include "workspace.hpp"
 
 namespace phasegrid {
 namespace {
-
-struct AlignedFree {
-  void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
-};
-
-using Workspace = std::unique_ptr<float[], AlignedFree>;
 
 // One sweep, and how a thread trains a model of it.
 struct Training {
@@ -58,9 +52,7 @@ struct Bench {
   std::atomic<std::size_t> position{std::numeric_limits<std::size_t>::max()};  // of the model in training
 
   Bench(std::size_t floats, const ModelSize& largest)
-      : workspace(static_cast<float*>(
-            ::operator new (std::max<std::size_t>(floats, 1) * sizeof(float), std::align_val_t{64}))),
-        outputs(1, largest) {}
+      : workspace(make_workspace(floats)), outputs(1, largest) {}
 
   std::atomic_ref<std::int32_t> steps_done() { return std::atomic_ref<std::int32_t>(outputs.steps_done[0]); }
 

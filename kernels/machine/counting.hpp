@@ -186,7 +186,6 @@ inline Floats load(const float* p) {
   ledger.count(&Calls::load);
   return loaded;
 }
-// A number of all lanes that is used several times was read from memory, unless it is 0, which takes no reading.
 inline Floats divide_by_positive(Floats a, Floats b) { return a / b; }
 constexpr int kSideBySide = 1;
 template <int kCount>
@@ -198,6 +197,7 @@ class Numbers {
  private:
   const float* p_;
 };
+// A number of all lanes that is used several times was read from memory, unless it is 0, which takes no reading.
 inline Floats in_register(Floats a) {
   if (is_shared(a.number) && a.number != 0) ledger.count(&Calls::broadcast);
   return a;

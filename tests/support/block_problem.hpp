@@ -1,8 +1,6 @@
 // A random model, cell and batch for tests of the block mapping, and its memory.
 #pragma once
 
-#include <memory>
-#include <new>
 #include <random>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include "common/cpu_kernels.hpp"
 #include "train/instruction_sets.hpp"
 #include "train/plan.hpp"
+#include "train/workspace.hpp"
 #include "reference_model.hpp"
 
 namespace phasegrid::testing {
@@ -54,8 +53,7 @@ class BlockTrial {
   CpuProblem problem(int tile = 0) {
     const int batch = std::max(cell.train.batch, cell.train.keep == Keep::evaluation ? kEvaluationSamples : 1);
     layout_ = block_layout(shape, tile > 0 ? tile : cpu_tile(shape, batch), cell.train.load_balance != 0, 16, true);
-    memory_.reset(static_cast<float*>(
-        ::operator new (workspace_floats(layout_) * sizeof(float), std::align_val_t{64})));
+    memory_ = make_workspace(workspace_floats(layout_));
     return {shape, &settings, features.data(), &layout_, memory_.get()};
   }
 
@@ -94,11 +92,8 @@ class BlockTrial {
   }
 
  private:
-  struct Free {
-    void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
   BlockLayout layout_{};
-  std::unique_ptr<float, Free> memory_;
+  Workspace memory_;
 };
 
 inline std::vector<InstructionSet> machines() {

@@ -264,7 +264,7 @@ class Stopping(CommandLineCase):
 class TimeLeft(CommandLineCase):
     def test_it_falls_while_few_long_models_train(self):
         words = ("--set", "restarts=1", "--set", "axes.sparsity=[0.5]", "--set", "axes.last_importance=[0.5, 1, 2]",
-                 "--set", "train.steps=3000000", "--threads", "1", "--device", "cpu")
+                 "--set", "train.steps=5000000", "--threads", "1", "--device", "cpu")
         status, seen = on_a_terminal("run", self.sweep, "--out", self.out, *words)
         self.assertEqual(status, 0)
         shares = [int(share) for share in re.findall(rb"(\d+) %", seen)]

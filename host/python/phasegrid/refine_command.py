@@ -6,16 +6,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from phasegrid.sentences import sentence
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a bad command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")
+from phasegrid.command_line import Parser, exit_status
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -40,43 +32,36 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def work(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    import numpy as np
+
+    import phasegrid
+
+    sweeps = phasegrid.read_sweeps(options.sweep, set=options.set, preset=options.preset, variant=options.variant)
+    if len(sweeps) != 1:
+        raise ValueError(f"{options.sweep}: has {len(sweeps)} sweeps; name one of them with --variant")
+    results = phasegrid.refine(
+        sweeps[0],
+        by=options.by,
+        tolerance=options.tolerance,
+        coarse=options.coarse,
+        budget=options.budget,
+        out=options.out,
+        device=options.device,
+        threads=options.threads,
+        report=lambda batch, new, so_far, cells: print(
+            f"round {batch}: {new} cells more, {so_far} of {cells} ({100 * so_far / cells:.1f} %)", flush=True
+        ),
+    )
+    done = int(np.count_nonzero(results.status >= 0))
+    print(f"{options.out}: {done} of {sweeps[0].models} models ({100 * done / sweeps[0].models:.1f} %)")
+
+
 def main(arguments: Sequence[str]) -> int:
-    try:
-        options = parse(arguments)
-        import numpy as np
-
-        import phasegrid
-
-        sweeps = phasegrid.read_sweeps(options.sweep, set=options.set, preset=options.preset, variant=options.variant)
-        if len(sweeps) != 1:
-            raise ValueError(f"{options.sweep}: has {len(sweeps)} sweeps; name one of them with --variant")
-        results = phasegrid.refine(
-            sweeps[0],
-            by=options.by,
-            tolerance=options.tolerance,
-            coarse=options.coarse,
-            budget=options.budget,
-            out=options.out,
-            device=options.device,
-            threads=options.threads,
-            report=lambda batch, new, so_far, cells: print(
-                f"round {batch}: {new} cells more, {so_far} of {cells} ({100 * so_far / cells:.1f} %)", flush=True
-            ),
-        )
-        done = int(np.count_nonzero(results.status >= 0))
-        print(f"{options.out}: {done} of {sweeps[0].models} models ({100 * done / sweeps[0].models:.1f} %)")
-    except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("numpy", "tqdm"):
-            raise
-        print(f"phasegrid refine: {error.name} is missing: pip install numpy tqdm", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"phasegrid refine: {sentence(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("phasegrid refine: interrupted; the same command goes on from what is saved", file=sys.stderr)
-        return 130
-    return 0
+    missing = "{name} is missing: pip install numpy tqdm"
+    interrupted = "interrupted; the same command goes on from what is saved"
+    return exit_status("phasegrid refine", lambda: work(arguments), ("numpy", "tqdm"), missing, interrupted)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from phasegrid.sentences import sentence
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a bad command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(message)
+from phasegrid.command_line import Parser, exit_status
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -34,41 +26,30 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        options = parse(arguments)
-        import phasegrid
+def work(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    import phasegrid
 
-        sweeps = phasegrid.read_sweeps(options.sweep, set=options.set, preset=options.preset, variant=options.variant)
-        if len(sweeps) != 1:
-            raise ValueError(
-                f"{options.sweep}: has {len(sweeps)} sweeps; a .zarr store holds one: name it by --variant"
-            )
-        sweep = sweeps[0] if options.seed is None else sweeps[0].replace(seed=options.seed)
-        stored = phasegrid.train(
-            sweep,
-            out=options.out,
-            device=options.device,
-            threads=options.threads,
-            instruction_set=options.isa,
-            progress={"on": True, "off": False}.get(options.progress),
-            fresh=options.fresh,
-        )
-        print(f"{options.out}: {stored.models_done} of {sweep.models} models")
-    except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("numpy", "tqdm", "zarr"):
-            raise
-        print(
-            "phasegrid: a .zarr store needs Python's numpy, tqdm and zarr: pip install numpy tqdm zarr", file=sys.stderr
-        )
-        return 2
-    except ValueError as error:
-        print(f"phasegrid: {sentence(str(error))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("phasegrid: interrupted; the same command goes on from what is stored", file=sys.stderr)
-        return 130
-    return 0
+    sweeps = phasegrid.read_sweeps(options.sweep, set=options.set, preset=options.preset, variant=options.variant)
+    if len(sweeps) != 1:
+        raise ValueError(f"{options.sweep}: has {len(sweeps)} sweeps; a .zarr store holds one: name it by --variant")
+    sweep = sweeps[0] if options.seed is None else sweeps[0].replace(seed=options.seed)
+    stored = phasegrid.train(
+        sweep,
+        out=options.out,
+        device=options.device,
+        threads=options.threads,
+        instruction_set=options.isa,
+        progress={"on": True, "off": False}.get(options.progress),
+        fresh=options.fresh,
+    )
+    print(f"{options.out}: {stored.models_done} of {sweep.models} models")
+
+
+def main(arguments: Sequence[str]) -> int:
+    missing = "a .zarr store needs Python's numpy, tqdm and zarr: pip install numpy tqdm zarr"
+    interrupted = "interrupted; the same command goes on from what is stored"
+    return exit_status("phasegrid", lambda: work(arguments), ("numpy", "tqdm", "zarr"), missing, interrupted)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from phasegrid.sentences import sentence
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a bad command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")
+from phasegrid.command_line import Parser, exit_status
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -26,21 +18,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        options = parse(arguments)
-        from phasegrid import explorer  # after parsing: --help works without NumPy
+def work(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    from phasegrid import explorer  # after parsing: --help works without NumPy
 
-        print(explorer.explore(options.files, options.out, title=options.title))
-    except ImportError as error:
-        if (error.name or "").split(".")[0] != "numpy":
-            raise
-        print("phasegrid explore: numpy is missing: pip install numpy plotly", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"phasegrid explore: {sentence(str(error))}", file=sys.stderr)
-        return 2
-    return 0
+    print(explorer.explore(options.files, options.out, title=options.title))
+
+
+def main(arguments: Sequence[str]) -> int:
+    missing = "numpy is missing: pip install numpy plotly"
+    return exit_status("phasegrid explore", lambda: work(arguments), ("numpy",), missing)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from phasegrid.sentences import sentence
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a bad command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")
+from phasegrid.command_line import Parser, exit_status
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -37,26 +29,21 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> int:
-    try:
-        options = parse(arguments)
-        from phasegrid.field import report, site  # after parsing: --help works without NumPy
+def work(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    from phasegrid.field import report, site  # after parsing: --help works without NumPy
 
-        if options.command == "work":
-            print(report.write_work(options.name, Path(options.folder), options.preset, options.seconds), end="")
-        elif options.command == "summary":
-            print(report.write_summary(Path(options.folder)))
-        else:
-            print(site.write_site(Path(options.folder), Path(options.out)))
-    except ImportError as error:
-        if (error.name or "").split(".")[0] not in ("numpy", "matplotlib"):
-            raise
-        print(f"phasegrid field: {error.name} is missing: pip install numpy matplotlib", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"phasegrid field: {sentence(str(error))}", file=sys.stderr)
-        return 2
-    return 0
+    if options.command == "work":
+        print(report.write_work(options.name, Path(options.folder), options.preset, options.seconds), end="")
+    elif options.command == "summary":
+        print(report.write_summary(Path(options.folder)))
+    else:
+        print(site.write_site(Path(options.folder), Path(options.out)))
+
+
+def main(arguments: Sequence[str]) -> int:
+    missing = "{name} is missing: pip install numpy matplotlib"
+    return exit_status("phasegrid field", lambda: work(arguments), ("numpy", "matplotlib"), missing)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phasegrid.field.base import SAFE, Claim, Trained, Work, of_share, over_seeds, verdict
-from phasegrid.field.drawing import band, log_ticks, plain, sheet
+from phasegrid.field.drawing import band, legend_of, log_ticks, plain, sheet
 from phasegrid.pictures.measures import Array
-from phasegrid.pictures.style import bare, legend_above
+from phasegrid.pictures.style import bare
 
 SWEEPS = ("absolute_n3_m6", "absolute_n20_m8")
 PROBE, RIGHT = 0.8, 0.2  # a feature counts as computed when +-PROBE alone gives PROBE, within that share
@@ -135,8 +135,7 @@ def draw(trained: Trained) -> Figure:
         axes.set_yticks([0, n - 1], ["1", str(n)])
         bare(axes)
     units[0].set_ylabel("feature")
-    handles, labels = left.get_legend_handles_labels()
-    legend_above(figure, *[[entry] for entry in zip(handles, labels, strict=True)])
+    legend_of(figure, left)
     return figure
 
 

@@ -14,7 +14,7 @@ from phasegrid.field.base import SAFE
 from phasegrid.pictures.diagrams import FAINT, FRAME, INK, QUIET
 from phasegrid.pictures.feature_panels import IGNORED
 from phasegrid.pictures.measures import Array
-from phasegrid.pictures.style import bare, constrained, grid_lines
+from phasegrid.pictures.style import bare, constrained, grid_lines, legend_above
 
 
 def sheet(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
@@ -107,3 +107,9 @@ def log_ticks(axes: Axes, ticks: list[float]) -> None:
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
+
+
+def legend_of(figure: Figure, *panels: Axes) -> None:
+    """One legend above the figure of what curves of these panels are labelled."""
+    entries = [entry for axes in panels for entry in zip(*axes.get_legend_handles_labels(), strict=True)]
+    legend_above(figure, *[[entry] for entry in entries])

@@ -11,10 +11,9 @@ from matplotlib.patches import Polygon
 
 from phasegrid.arrays import open_arrays
 from phasegrid.field.base import SAFE, Bools, Claim, Trained, Work, by_seed, of_share, over_seeds, verdict
-from phasegrid.field.drawing import arrows, band, hull, log_ticks, plain, sheet
+from phasegrid.field.drawing import arrows, band, hull, legend_of, log_ticks, plain, sheet
 from phasegrid.pictures.diagrams import FAINT, QUIET
 from phasegrid.pictures.measures import Array
-from phasegrid.pictures.style import legend_above
 
 SIZES = (3, 4, 5, 6, 8, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 SWEEPS = tuple(f"memorise_t{size}" for size in SIZES)
@@ -190,8 +189,7 @@ def draw(trained: Trained) -> Figure:
     plain(right, xlabel="samples T", ylabel="mean loss", ylim=(0, None))
     for axes in (left, right):
         log_ticks(axes, [3, 10, 100, 1000, 10000])
-    entries = [entry for axes in (left, right) for entry in zip(*axes.get_legend_handles_labels(), strict=True)]
-    legend_above(figure, *[[entry] for entry in entries])
+    legend_of(figure, left, right)
     return figure
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phasegrid.field.base import SAFE, Claim, Trained, Work, over_seeds, verdict
-from phasegrid.field.drawing import plain, sheet
+from phasegrid.field.drawing import legend_of, plain, sheet
 from phasegrid.pictures.measures import Array
-from phasegrid.pictures.style import MARKERS, legend_above
+from phasegrid.pictures.style import MARKERS
 
 POWERS = (0.8, 1.2)
 SWEEPS = tuple(f"scaling_{kind}_{int(10 * power):02d}" for power in POWERS for kind in ("weak", "strong"))
@@ -121,8 +121,7 @@ def draw(trained: Trained) -> Figure:
         axes.set_xticks(m, [f"{value:.0f}" for value in m])
         axes.minorticks_off()
     grid[0, 0].set_ylabel("loss of a sample")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    legend_above(figure, *[[entry] for entry in zip(handles, labels, strict=True)])
+    legend_of(figure, grid[0, 0])
     return figure
 
 

@@ -8,19 +8,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
 
+from phasegrid.command_line import Parser
 from phasegrid.pictures.diagrams import FORMATS
 from phasegrid.pictures.errors import InputError
 from phasegrid.pictures.sizes import inches
 from phasegrid.sentences import sentence
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a bad command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see --help)")
 
 
 def formats(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from phasegrid.command_line import Parser
 from phasegrid.pictures import boxes, command_line, diagrams, grids, measures, paper, reports, style
 from phasegrid.pictures.errors import InputError
 
@@ -23,10 +24,10 @@ python -m phasegrid.pictures paper out/paper/fig6.json --out pictures --format p
 """
 
 
-def parser(name: str, text: str, dpi: int) -> command_line.Parser:
+def parser(name: str, text: str, dpi: int) -> Parser:
     """With the options of both programs."""
     layout = argparse.RawDescriptionHelpFormatter
-    made = command_line.Parser(prog=f"python -m phasegrid.pictures {name}", description=text, formatter_class=layout)
+    made = Parser(prog=f"python -m phasegrid.pictures {name}", description=text, formatter_class=layout)
     command_line.add_output_options(made, dpi)
     made.add_argument(
         "--colours",

@@ -20,7 +20,7 @@ int32_t train(const Job& job, int index, const CpuProblem& place) {
   const int count = shape.parameter_count();
   const Outcome outcome = train_model(job, index, cell, id.restart, count, model);
   if (outcome.stopped) return kNotTrained;
-  model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(count));
+  write_model(job, index, count, model);
   job.losses[index] = outcome.loss;
   return outcome.status;
 }

@@ -27,7 +27,7 @@ PG_INLINE int take_model(const Job& job, BlockTeam team) {
 template <class Model>
 PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, int parameter_count, BlockTeam team,
                        const Model& model) {
-  model.write_parameters(job.parameters + static_cast<size_t>(index) * static_cast<size_t>(parameter_count));
+  write_model(job, index, parameter_count, model);
   team.barrier();
   if (team.thread() != 0) return;
   job.losses[index] = outcome.loss;

@@ -55,6 +55,8 @@ class BasicBlockModel {
 
   // Parameter p, counted as Shape says. W is kept by columns.
   PG_INLINE float* parameter(int p) const { return at(s_.parameter_row(0, 0), p); }
+  // The optimiser's state i of it.
+  PG_INLINE float* state(int i, int p) const { return at(s_.states + i * s_.l.parameter_floats, p); }
   PG_INLINE float* gradient_of(int p) const { return at(s_.gradient_row(0, 0), p); }
 
   // With parameters this large, products may leave the range of a float and comparisons of scores their meaning.
@@ -100,6 +102,16 @@ class BasicBlockModel {
 
   PG_INLINE void write_parameters(float* to) const {
     for (int p = team_.thread(); p < shape_.parameter_count(); p += team_.threads()) to[p] = *parameter(p);
+  }
+
+  PG_INLINE void write_states(float* to) const {
+    const int count = shape_.parameter_count();
+    for (int p = team_.thread(); p < kOptimiserStates * count; p += team_.threads()) to[p] = *state(p / count, p % count);
+  }
+  PG_INLINE void load_states(const float* from) {
+    const int count = shape_.parameter_count();
+    for (int p = team_.thread(); p < kOptimiserStates * count; p += team_.threads()) *state(p / count, p % count) = from[p];
+    team_.barrier();  // an update reads them by vectors
   }
 
   PG_INLINE bool any(bool a) const { return team_.any(a); }

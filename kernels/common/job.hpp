@@ -137,6 +137,8 @@ struct Job {
   const BiasCorrection* corrections;   // [pairs of betas][n_corrections], step t at index t - 1; later ones use the last
   int32_t n_corrections;
   const float* initial;                // [cells][parameter_count] that models start at; null: at random numbers
+  const int32_t* first_steps;          // [n_models] steps that a model has behind it; null: none has any
+  const float* begun;                  // [n_models][1 + kOptimiserStates][parameter_count]: where those go on, parameters first
   const int32_t* snapshots;            // [n_snapshots] steps, ascending
   int32_t n_snapshots;
   const int32_t* stop;                 // becomes non-zero when training should end early
@@ -145,6 +147,7 @@ struct Job {
   // Results, by position in `models`.
   Losses* losses;                      // [n_models]
   float* parameters;                   // [n_models][parameter_count]
+  float* final_states;                 // [n_models][kOptimiserStates][parameter_count] of the optimiser; null: not kept
   Losses* snapshot_losses;             // [n_models][n_snapshots]
   float* snapshot_parameters;          // [n_models][n_snapshots][parameter_count]
   int32_t* status;                     // [n_models], CUDA only: written last; 0 or the step of divergence

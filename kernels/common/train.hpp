@@ -4,7 +4,9 @@
 //   loss(batch, scale)              the losses of a batch; NaN where a parameter is not finite
 //   gradient(batch)                 the gradient of a batch, kept inside
 //   update(step)                    of the optimiser; whether a parameter left the range where losses surely are finite
+//   load_states(from)               the optimiser's states [kOptimiserStates][parameter_count], in place of zeros
 //   write_parameters(to)            [parameter_count] as Shape orders them
+//   write_states(to)                what load_states takes
 //   any(a), is_writer()             whether any thread says so; whether this thread writes single numbers
 #pragma once
 
@@ -38,6 +40,27 @@ PG_INLINE void take_snapshot(const Job& job, int index, int s, Losses loss, int 
   model.write_parameters(job.snapshot_parameters + at * static_cast<size_t>(parameter_count));
 }
 
+// Keeps what model `index` became.
+template <class Model>
+PG_INLINE void write_model(const Job& job, int index, int parameter_count, const Model& model) {
+  const size_t at = static_cast<size_t>(index) * static_cast<size_t>(parameter_count);
+  model.write_parameters(job.parameters + at);
+  if (job.final_states != nullptr) model.write_states(job.final_states + kOptimiserStates * at);
+}
+
+// Puts a model where its training begins, and returns the steps that it has behind it.
+template <class Model>
+PG_INLINE int begin_model(const Job& job, int index, Key key, int parameter_count, Model& model) {
+  const size_t size = static_cast<size_t>(parameter_count);
+  const int behind = job.first_steps == nullptr ? 0 : job.first_steps[index];
+  const float* from = behind > 0 ? job.begun + static_cast<size_t>(index) * (1 + kOptimiserStates) * size
+                      : job.initial != nullptr ? job.initial + static_cast<size_t>(job.models[index].cell) * size
+                                               : nullptr;
+  model.initialise(key, from);
+  if (behind > 0) model.load_states(from + size);
+  return behind;
+}
+
 // The batch of a step, from 1; and the evaluation batch, always of fresh inputs.
 PG_INLINE Batch training_batch(const CellSettings& cell, int restart, int step, const int32_t* stop = nullptr) {
   const Key of_cell{cell.key[0], cell.key[1]};
@@ -56,19 +79,18 @@ PG_INLINE Batch evaluation_batch(const CellSettings& cell, const int32_t* stop) 
 template <class Model>
 PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cell, int restart, int parameter_count,
                               Model& model) {
-  const Key key = model_key(cell, restart);
-  model.initialise(key, job.initial == nullptr ? nullptr : job.initial + static_cast<size_t>(job.models[index].cell) *
-                                                                           static_cast<size_t>(parameter_count));
+  const int behind = begin_model(job, index, model_key(cell, restart), parameter_count, model);
   const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
   Losses loss{0.0f, 0.0f};
-  bool large = false, dropped = false, ended = false;
+  // Whether a model that goes on had large parameters is not known.
+  bool large = behind > 0, dropped = false, ended = false;
   int snapshots = 0, next_look = 0;
   // Whether a batch of so many samples, just summed, may have been left off for a stop.
   const auto left_off = [&](int samples) PG_INLINE_LAMBDA {
     return samples > samples_between_looks(parameter_count) && model.any(read_flag(job.stop) != 0);
   };
   PG_NO_UNROLL
-  for (int step = 1; step <= cell.steps; ++step) {
+  for (int step = behind + 1; step <= cell.steps; ++step) {
     if (step >= next_look) {
       if (model.any(read_flag(job.stop) != 0)) return {loss, 0, true};
       if (model.is_writer()) write_number(job.steps_done + index, step - 1);

@@ -62,6 +62,24 @@ class TinyModel {
     for (int p = team_.rank(); p < S::kParameters; p += team_.size()) to[p] = model_.parameters[p];
   }
 
+  PG_INLINE void write_states(float* to) const {
+    for (int p = team_.rank(); p < S::kParameters; p += team_.size()) {
+      PG_UNROLL
+      for (int i = 0; i < kOptimiserStates; ++i) {
+        to[i * S::kParameters + p] = model_.states[i * ModelStorage<S>::kPadded + p];
+      }
+    }
+  }
+  PG_INLINE void load_states(const float* from) {
+    for (int p = team_.rank(); p < S::kParameters; p += team_.size()) {
+      PG_UNROLL
+      for (int i = 0; i < kOptimiserStates; ++i) {
+        model_.states[i * ModelStorage<S>::kPadded + p] = from[i * S::kParameters + p];
+      }
+    }
+    team_.barrier();  // an update reads them by vectors
+  }
+
   PG_INLINE bool any(bool a) const { return team_.any(a); }
   PG_INLINE bool is_writer() const { return team_.rank() == 0; }
 

@@ -16,7 +16,7 @@ int32_t train(const Job& job, int index, const CpuProblem&) {
   TinyModel<S> model(cell, job.top_k, Team{}, storage);
   const Outcome outcome = train_model(job, index, cell, id.restart, S::kParameters, model);
   if (outcome.stopped) return kNotTrained;
-  model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
+  write_model(job, index, S::kParameters, model);
   job.losses[index] = outcome.loss;
   return outcome.status;
 }

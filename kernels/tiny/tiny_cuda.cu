@@ -42,7 +42,7 @@ PG_INLINE void load_cell(const CellSettings& from, Team team, CellSettings& to) 
 // parameters before the fence, and the fence, which passes on what it has seen, before the status.
 template <class S>
 PG_INLINE void publish(const Job& job, int index, const Outcome& outcome, Team team, const TinyModel<S>& model) {
-  model.write_parameters(job.parameters + static_cast<size_t>(index) * S::kParameters);
+  write_model(job, index, S::kParameters, model);
   team.barrier();
   if (team.rank() != 0) return;
   job.losses[index] = outcome.loss;

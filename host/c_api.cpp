@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "results/restart_arrays.hpp"
 #include "sweep/config_json.hpp"
 #include "phasegrid/phasegrid.h"
 #include "phasegrid/phasegrid.hpp"
@@ -175,8 +176,8 @@ phasegrid_results::phasegrid_results(Results trained)
                       view(results.all_reconstruction_losses.data(), with(cells, {restarts})));
   arrays.emplace_back("status", view(results.status.data(), with(cells, {restarts})));
   arrays.emplace_back("kept", view(results.kept.data(), cells));
-  if (results.sweep.train.keep == phasegrid::Keep::all) {
-    add_parameters("all_", results.all_parameters, with(cells, {restarts}));
+  for (const auto& [prefix, numbers] : phasegrid::restart_arrays(results.sweep.train.keep)) {
+    add_parameters(std::string(prefix), results.*numbers, with(cells, {restarts}));
   }
   if (snapshot_steps.empty()) return;
   const int T = static_cast<int>(snapshot_steps.size());

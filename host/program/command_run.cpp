@@ -137,14 +137,24 @@ int train_into_files(const std::vector<Sweep>& sweeps, const std::vector<std::st
 
 namespace {
 
-// Results that need not fit in memory are written by the Python package.
-int run_into_store(const RunArguments& arguments) {
+// Results that need not fit in memory, and those that begin with a smaller sweep's, are made by the Python package.
+int run_in_python(const RunArguments& arguments) {
   const TrainingArguments& training = arguments.training;
-  if (arguments.sweeps.size() != 1) throw InputError("--out: a .zarr store holds one sweep; give one sweep file");
-  if (training.shard != Shard{}) {
-    throw InputError("--shard cannot be used with a .zarr store; split the sweep's axes, or write .npz");
+  const bool resumes = !arguments.resume.empty();
+  if (resumes && arguments.out.ends_with(".zarr")) {
+    throw InputError("--resume cannot be used with a .zarr store, which goes on from what it holds itself; write .npz");
   }
-  if (training.layout == Layout::authors) throw InputError("--layout authors cannot be used with a .zarr store");
+  const std::string with = resumes ? "--resume" : "a .zarr store";
+  if (arguments.sweeps.size() != 1) {
+    throw InputError(fmt::format("{} one sweep; give one sweep file",
+                                 resumes ? "--resume goes on with" : "--out: a .zarr store holds"));
+  }
+  if (training.shard != Shard{}) {
+    throw InputError(fmt::format("--shard cannot be used with {}{}", with,
+                                 resumes ? "" : "; split the sweep's axes, or write .npz"));
+  }
+  if (training.layout == Layout::authors) throw InputError(fmt::format("--layout authors cannot be used with {}", with));
+  if (resumes) check_results_name(arguments.out);
   static constexpr const char* kDevices[] = {"auto", "cpu", "cuda"};
   static constexpr const char* kProgress[] = {"auto", "on", "off"};
   std::vector<std::string> words = {arguments.sweeps.front(), "--out", arguments.out};
@@ -157,14 +167,16 @@ int run_into_store(const RunArguments& arguments) {
   add("--threads", std::to_string(training.threads));
   add("--isa", std::string(to_string(training.instruction_set)));
   add("--progress", kProgress[static_cast<int>(training.progress)]);
+  add("--checkpoint-seconds", fmt::format("{}", training.checkpoint_seconds));
   if (training.fresh) words.emplace_back("--fresh");
-  return run_module("phasegrid.store_command", words);
+  if (resumes) add("--resume", arguments.resume);
+  return run_module("phasegrid.run_command", words);
 }
 
 }  // namespace
 
 int command_run(const RunArguments& arguments) {
-  if (arguments.out.ends_with(".zarr")) return run_into_store(arguments);
+  if (arguments.out.ends_with(".zarr") || !arguments.resume.empty()) return run_in_python(arguments);
   std::vector<Sweep> sweeps;
   std::vector<std::string> paths;
   std::set<std::string> names;

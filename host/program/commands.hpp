@@ -30,6 +30,7 @@ struct TrainingArguments {
 struct RunArguments {
   std::vector<std::string> sweeps;
   std::string out;
+  std::string resume;  // results of a smaller sweep, of which models are taken over; "": none
   TrainingArguments training;
 };
 int command_run(const RunArguments& arguments);

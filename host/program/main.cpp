@@ -126,6 +126,9 @@ int run(int argc, char** argv) {
          "--shard", [&](const std::string& text) { run_arguments.training.shard = parse_shard(text); },
          "Train share I of N (1/N .. N/N) into NAME.shard-I-of-N.npz; `phasegrid merge` puts the files together")
       ->type_name("I/N");
+  run->add_option("--resume", run_arguments.resume,
+                  "Results file of a smaller sweep: fewer restarts, other values on axes, or fewer steps with train.keep "
+                  "\"training-state\". What it has is not trained again");
   add_training_options(*run, run_arguments.training);
   run->callback([&] { status = command_run(run_arguments); });
 

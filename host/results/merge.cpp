@@ -9,6 +9,7 @@
 
 #include "sweep/config_json.hpp"
 #include "phasegrid/error.hpp"
+#include "restart_arrays.hpp"
 #include "results_check.hpp"
 
 namespace phasegrid {
@@ -30,12 +31,10 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 // What every cell and model of a sweep takes in the arrays.
 struct Sizes {
   std::size_t restarts, parameters, shots;
-  std::size_t all_parameters;  // of a restart, where those of every one are kept
   explicit Sizes(const Sweep& sweep)
       : restarts(static_cast<std::size_t>(sweep.restarts)),
         parameters(static_cast<std::size_t>(sweep.shape.parameter_count())),
-        shots(sweep.train.snapshots.size()),
-        all_parameters(sweep.train.keep == Keep::all ? parameters : 0) {}
+        shots(sweep.train.snapshots.size()) {}
 };
 
 // One name as it stands; several as a list of all, each once, which merging again does not change.
@@ -74,7 +73,10 @@ void Merger::check(const Results& part, const std::string& name) const {
     if (part.status[model] == merged_.status[model] && same(&Results::all_losses, 1) &&
         same(&Results::all_reconstruction_losses, 1) && same(&Results::snapshot_losses, sizes.shots) &&
         same(&Results::snapshot_reconstruction_losses, sizes.shots)) {
-      if (same(&Results::all_parameters, sizes.all_parameters)) continue;
+      const bool of_model = std::ranges::all_of(restart_arrays(part.sweep.train.keep), [&](const RestartArray& array) {
+        return same(array.numbers, sizes.parameters);
+      });
+      if (of_model) continue;
       throw InputError(fmt::format("{}: contradicts what was merged before it: restart {} of {} has other parameters",
                                    name, model % sizes.restarts, cell_name(part.sweep, model / sizes.restarts)));
     }
@@ -110,7 +112,9 @@ void Merger::add(const Results& part, const std::string& name) {
     merged_.status[model] = part.status[model];
     merged_.all_losses[model] = part.all_losses[model];
     merged_.all_reconstruction_losses[model] = part.all_reconstruction_losses[model];
-    copy_row(part.all_parameters, merged_.all_parameters, model, sizes.all_parameters);
+    for (const auto& [prefix, numbers] : restart_arrays(part.sweep.train.keep)) {
+      copy_row(part.*numbers, merged_.*numbers, model, sizes.parameters);
+    }
     copy_row(part.snapshot_losses, merged_.snapshot_losses, model, sizes.shots);
     copy_row(part.snapshot_reconstruction_losses, merged_.snapshot_reconstruction_losses, model, sizes.shots);
   }

@@ -26,7 +26,10 @@ Results::Results(const Sweep& given) : sweep(with_largest_shape(given)) {
   kept.assign(cells, -1);
   const auto size = static_cast<std::size_t>(described.shape.parameter_count());
   parameters.assign(cells * size, kNan);
-  if (described.train.keep == Keep::all) all_parameters.assign(models * size, kNan);
+  if (keeps_all(described.train.keep)) all_parameters.assign(models * size, kNan);
+  if (keeps_moments(described.train.keep)) {
+    for (auto* moments : {&first_moments, &second_moments}) moments->assign(models * size, kNan);
+  }
   for (auto* losses : {&snapshot_reconstruction_losses, &snapshot_losses}) {
     losses->assign(models * described.train.snapshots.size(), kNan);
   }
@@ -68,13 +71,14 @@ std::span<const float> Results::snapshot(std::size_t cell, std::size_t t) const 
 
 void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t model_status,
                    std::span<const float> model, std::span<const Losses> shot_losses,
-                   std::span<const float> snapshots) {
+                   std::span<const float> snapshots, std::span<const float> moments) {
   const auto room = static_cast<std::size_t>(sweep.shape.parameter_count());
   const std::size_t shots = sweep.train.snapshots.size();
   const Shape own = cell < cells() ? shape(cell) : sweep.shape;
   const auto size = static_cast<std::size_t>(own.parameter_count());
   if (cell >= cells() || restart < 0 || restart >= sweep.restarts || !has_models(own) || model.size() != size ||
-      shot_losses.size() != shots || snapshots.size() != shots * size) {
+      shot_losses.size() != shots || snapshots.size() != shots * size ||
+      moments.size() != (keeps_moments(sweep.train.keep) ? 2 * size : 0)) {
     throw InputError("Results::take: cell, restart or sizes are not those of a model of this sweep");
   }
   const std::size_t index = cell * static_cast<std::size_t>(sweep.restarts) + static_cast<std::size_t>(restart);
@@ -91,8 +95,11 @@ void Results::take(std::size_t cell, int restart, Losses losses, std::int32_t mo
     snapshot_reconstruction_losses[index * shots + t] = shot_losses[t].reconstruction;
   }
   if (model_status != kTrained || !std::isfinite(loss)) return;
-  if (sweep.train.keep == Keep::all) {
-    std::ranges::copy(model, all_parameters.begin() + static_cast<std::ptrdiff_t>(index * room));
+  const auto place = static_cast<std::ptrdiff_t>(index * room);
+  if (keeps_all(sweep.train.keep)) std::ranges::copy(model, all_parameters.begin() + place);
+  if (keeps_moments(sweep.train.keep)) {
+    std::ranges::copy(moments.first(size), first_moments.begin() + place);
+    std::ranges::copy(moments.last(size), second_moments.begin() + place);
   }
   const bool first = kept[cell] < 0;
   const bool better = first || loss < final_losses[cell] || (loss == final_losses[cell] && restart < kept[cell]);

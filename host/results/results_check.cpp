@@ -30,7 +30,8 @@ class Check {
         shape_(results.sweep.shape),
         restarts_(static_cast<std::size_t>(results.sweep.restarts)),
         parameters_(static_cast<std::size_t>(results.sweep.shape.parameter_count())),
-        keeps_all_(results.sweep.train.keep == Keep::all),
+        keeps_all_(keeps_all(results.sweep.train.keep)),
+        keeps_moments_(keeps_moments(results.sweep.train.keep)),
         steps_(results.sweep.train.snapshots) {}
 
   void sizes() const {
@@ -41,6 +42,8 @@ class Check {
         results_.all_reconstruction_losses.size() == models && results_.status.size() == models &&
         results_.parameters.size() == cells * parameters_ &&
         results_.all_parameters.size() == (keeps_all_ ? models * parameters_ : 0) &&
+        results_.first_moments.size() == (keeps_moments_ ? models * parameters_ : 0) &&
+        results_.second_moments.size() == results_.first_moments.size() &&
         results_.snapshot_losses.size() == models * shots &&
         results_.snapshot_reconstruction_losses.size() == models * shots &&
         results_.snapshot_parameters.size() == cells * shots * parameters_;
@@ -149,11 +152,16 @@ class Check {
     }
   }
 
-  // With keep "all": the parameters of every restart that was trained to the end, the kept one's among them.
+  // With keep "all" or "training-state": the parameters of every restart that was trained to the end, the kept one's among
+  // them, and their moments.
   void every_restart(std::size_t cell) const {
     for (std::size_t restart = 0; restart < restarts_; ++restart) {
       const std::size_t at = cell * restarts_ + restart;
       expect_model(cell, results_.status[at] == kTrained, results_.all_parameters, at, fmt::format("restart {}", restart));
+      for (const auto* moments : {&results_.first_moments, &results_.second_moments}) {
+        if (!keeps_moments_) break;
+        expect_model(cell, results_.status[at] == kTrained, *moments, at, fmt::format("a moment of restart {}", restart));
+      }
       if (results_.kept[cell] != static_cast<std::int32_t>(restart)) continue;
       const auto size = static_cast<std::size_t>(shape_.parameter_count());
       const auto ours = std::span(results_.all_parameters).subspan(at * parameters_, size);
@@ -182,7 +190,7 @@ class Check {
   Grid grid_;
   Shape shape_;  // of the cell that is looked at
   std::size_t restarts_, parameters_;
-  bool keeps_all_;
+  bool keeps_all_, keeps_moments_;
   const std::vector<int>& steps_;
 };
 

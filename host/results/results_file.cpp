@@ -14,6 +14,7 @@
 #include "npz.hpp"
 #include "output_file.hpp"
 #include "phasegrid/error.hpp"
+#include "restart_arrays.hpp"
 #include "results_check.hpp"
 
 namespace phasegrid {
@@ -36,7 +37,6 @@ std::string values_key(AxisName name) {
   return fmt::format("{}_values", to_string(name));
 }
 
-constexpr std::string_view kAll = "all_";            // begins the keys of every restart's parameters, with Keep::all
 constexpr std::string_view kSnapshot = "snapshot_";  // begins the keys of what is kept of every snapshot
 
 Extents with_part(Extents outer, const Part& part) {
@@ -104,7 +104,9 @@ NpzArrays arrays_of(const Results& results, Layout layout) {
   add_losses("all_reconstruction_losses", results.all_reconstruction_losses, models);
   arrays.emplace_back("status", make_array(std::span<const std::int32_t>(results.status), models));
   arrays.emplace_back("kept", make_array(std::span<const std::int32_t>(results.kept), cells));
-  if (sweep.train.keep == Keep::all) append_parts(sweep, results.all_parameters, restarts, kAll, models, arrays);
+  for (const auto& [prefix, numbers] : restart_arrays(sweep.train.keep)) {
+    append_parts(sweep, results.*numbers, restarts, prefix, models, arrays);
+  }
   if (const std::vector<std::int32_t> steps = snapshot_steps(sweep); !steps.empty()) {
     const int T = static_cast<int>(steps.size());
     arrays.emplace_back("snapshot_steps", make_array(std::span<const std::int32_t>(steps), {steps.size()}));
@@ -127,12 +129,12 @@ std::size_t most_bytes(const Sweep& sweep, Layout layout) {
   if (layout == Layout::phasegrid) {
     const auto parameters = static_cast<std::size_t>(sweep.shape.parameter_count());
     numbers = cells * (3 + (1 + shots) * parameters) + models * (3 + 2 * shots) + shots;
-    if (sweep.train.keep == Keep::all) numbers += models * parameters;
+    numbers += models * parameters * restart_arrays(sweep.train.keep).size();
     numbers += config_of(sweep).size() + kForDevice;  // four bytes a character
   }
   std::size_t values = 0;
   for (const Grid::Dimension& dimension : grid.dimensions()) values += dimension.values.size();
-  return npz_size_bound(24 + grid.dimensions().size(), numbers * sizeof(float) + values * sizeof(double));
+  return npz_size_bound(32 + grid.dimensions().size(), numbers * sizeof(float) + values * sizeof(double));
 }
 
 void check_layout(const Sweep& sweep, Layout layout) {
@@ -198,7 +200,7 @@ Results load_results(const std::string& path) {
   for (const char* key : {"all_losses", "all_reconstruction_losses"}) file.expect_shape(key, models);
   file.expect_shape("status", models);
   expect_parts(file, parts, "", cells);
-  if (sweep.train.keep == Keep::all) expect_parts(file, parts, kAll, models);
+  for (const auto& [prefix, numbers] : restart_arrays(sweep.train.keep)) expect_parts(file, parts, prefix, models);
   const std::vector<std::int32_t> steps = snapshot_steps(sweep);
   const Extents shots = with(cells, static_cast<int>(steps.size()));
   if (!steps.empty()) {
@@ -222,7 +224,9 @@ Results load_results(const std::string& path) {
   results.all_reconstruction_losses = file.floats("all_reconstruction_losses");
   results.status = file.integers("status");
   load_parts(file, sweep, "", 1, results.parameters);
-  if (sweep.train.keep == Keep::all) load_parts(file, sweep, kAll, static_cast<std::size_t>(sweep.restarts), results.all_parameters);
+  for (const auto& [prefix, numbers] : restart_arrays(sweep.train.keep)) {
+    load_parts(file, sweep, prefix, static_cast<std::size_t>(sweep.restarts), results.*numbers);
+  }
   if (!steps.empty()) {
     results.snapshot_losses = file.floats("snapshot_losses");
     results.snapshot_reconstruction_losses = file.floats("snapshot_reconstruction_losses");

@@ -97,10 +97,11 @@ std::vector<Setting> make_rows() {
       {"train.load_balance", number(&TrainSettings::load_balance),
        "alpha, weight of the load-balance term in the loss of mixtures; the paper has 0.01", load_balance, always},
       {"train.loss", words(&TrainSettings::loss, {"mean", "sum"}), "over the features of a sample", {}, always},
-      {"train.keep", words(&TrainSettings::keep, {"last-batch", "evaluation", "all"}),
+      {"train.keep", words(&TrainSettings::keep, {"last-batch", "evaluation", "all", "training-state"}),
        "which restart is kept: that of the lowest loss on one fresh batch of 16,384 samples; \"last-batch\": on its last "
        "training batch, the paper's choice, by which the luckiest wins, often with fewer features; \"all\": as "
-       "\"evaluation\", and results have the parameters of every restart"},
+       "\"evaluation\", and results have the parameters of every restart; \"training-state\": and the optimizer's moments, so "
+       "that more steps can follow"},
       {"train.schedule", words(&TrainSettings::schedule, {"constant", "linear", "cosine", "quarter-cosine"}),
        "factor of the learning rate at step t: 1, 1 - t / steps, (1 + cos(pi t / steps)) / 2, cos(pi t / (2 steps))", {}, no, 1},
       {"train.drop_below", number(&TrainSettings::drop_below),

@@ -18,6 +18,7 @@ struct FinishedModel {
   std::span<const float> parameters;           // [parameter_count]
   std::span<const Losses> snapshot_losses;     // [snapshots]
   std::span<const float> snapshot_parameters;  // [snapshots][parameter_count]
+  std::span<const float> moments;              // [kOptimiserStates][parameter_count], where they are kept
 };
 
 // Who asked for a training, as a backend sees it.

@@ -77,6 +77,7 @@ class Queue {
       workspace_ = std::max(workspace_, sweep.workspace);
       largest_.parameters = std::max(largest_.parameters, trainings_.back().size.parameters);
       largest_.snapshots = std::max(largest_.snapshots, trainings_.back().size.snapshots);
+      largest_.moments = std::max(largest_.moments, trainings_.back().size.moments);
     }
   }
 
@@ -94,6 +95,10 @@ class Queue {
     bench.begin(position);
     Job job = job_of(training.inputs, bench.outputs, &stop_);
     job.models += model;
+    if (job.first_steps != nullptr) {
+      job.first_steps += model;
+      job.begun += model * (1 + kOptimiserStates) * training.size.parameters;
+    }
     job.n_models = 1;
     const std::int32_t status = training.train(job, bench.workspace.get());
     if (status == kNotTrained) return false;  // it was stopped

@@ -167,7 +167,9 @@ void train_on_cuda(const Gpus& gpus, std::span<const PlannedSweep> sweeps, Sink&
     const std::size_t parts = std::min(fitting.size(), plan.models.size());
     for (std::size_t part = 0; part < parts; ++part) {
       const CurrentDevice current(fitting[part]);
-      launches.push_back(std::make_unique<Launch>(fitting[part], part_of(plan, part, parts)));
+      LaunchPlan mine = part_of(plan, part, parts);
+      go_on(sweeps, mine);
+      launches.push_back(std::make_unique<Launch>(fitting[part], std::move(mine)));
     }
   }
   const auto hand_over = [&] {

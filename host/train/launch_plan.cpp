@@ -11,7 +11,7 @@ constexpr std::size_t kMostModels = std::numeric_limits<std::int32_t>::max();  /
 
 bool fits(const LaunchPlan& plan, const PlannedSweep& sweep) {
   return plan.shape == sweep.shape && plan.mapping == sweep.mapping && plan.snapshots == sweep.snapshots &&
-         plan.initial.empty() == sweep.initial.empty() &&
+         plan.initial.empty() == sweep.initial.empty() && plan.keeps_moments == sweep.keeps_moments &&
          plan.models.size() + sweep.models.size() <= kMostModels;
 }
 
@@ -71,12 +71,29 @@ std::vector<LaunchPlan> plan_launches(std::span<const PlannedSweep> sweeps) {
       plan->shape = sweeps[s].shape;
       plan->mapping = sweeps[s].mapping;
       plan->snapshots = sweeps[s].snapshots;
+      plan->keeps_moments = sweeps[s].keeps_moments;
     }
     append(sweeps[s], s, *plan);
   }
   for (LaunchPlan& plan : plans) sort_longest_first(plan);
   std::ranges::stable_sort(plans, std::greater{}, work);
   return plans;
+}
+
+void go_on(std::span<const PlannedSweep> sweeps, LaunchPlan& plan) {
+  const auto has_begun = [&](const ModelOrigin& origin) { return !sweeps[origin.sweep].first_steps.empty(); };
+  if (std::ranges::none_of(plan.origins, has_begun)) return;
+  const std::size_t size = (1 + kOptimiserStates) * static_cast<std::size_t>(plan.shape.parameter_count());
+  plan.first_steps.assign(plan.models.size(), 0);
+  plan.begun.assign(plan.models.size() * size, 0.0f);
+  for (std::size_t i = 0; i < plan.models.size(); ++i) {
+    const ModelOrigin& origin = plan.origins[i];
+    if (!has_begun(origin)) continue;
+    const PlannedSweep& sweep = sweeps[origin.sweep];
+    plan.first_steps[i] = sweep.first_steps[origin.model];
+    std::ranges::copy(std::span(sweep.begun).subspan(origin.model * size, size),
+                      plan.begun.begin() + static_cast<std::ptrdiff_t>(i * size));
+  }
 }
 
 LaunchPlan part_of(const LaunchPlan& plan, std::size_t index, std::size_t count) {

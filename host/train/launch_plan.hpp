@@ -31,4 +31,7 @@ std::vector<LaunchPlan> plan_launches(std::span<const PlannedSweep> sweeps);
 // Part `index` of `count`: every count-th model, so that each GPU gets as many long trainings as the others.
 LaunchPlan part_of(const LaunchPlan& plan, std::size_t index, std::size_t count);
 
+// Gives the models of a plan, or of a part, the steps that they have behind them in their sweeps.
+void go_on(std::span<const PlannedSweep> sweeps, LaunchPlan& plan);
+
 }  // namespace phasegrid

@@ -20,10 +20,12 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
   const auto cells = static_cast<double>(sweep.grid.cells());
   const double models = cells * sweep.restarts, shots = static_cast<double>(sweep.snapshots.size());
   const double parameters = sweep.shape.parameter_count(), stored = static_cast<double>(sweep.stored);
-  const double one = sizeof(Losses) + shots * (sizeof(Losses) + 4 * parameters) + 4 * parameters;  // a model
+  const double moments = keeps_moments(sweep.keep) ? 4 * kOptimiserStates * parameters : 0;
+  const double one = sizeof(Losses) + shots * (sizeof(Losses) + 4 * parameters) + 4 * parameters + moments;  // a model
   SweepMemory memory;
   memory.results = 4 * (cells * (3 + (1 + shots) * stored) + models * (3 + 2 * shots));
-  if (sweep.keep == Keep::all) memory.results += 4 * models * stored;
+  if (keeps_all(sweep.keep)) memory.results += 4 * models * stored;
+  if (keeps_moments(sweep.keep)) memory.results += 8 * models * stored;
   const double features = sweep.mapping == Mapping::block ? sweep.shape.n_features * sizeof(FeatureSettings) : 0;
   memory.planned = cells * (sizeof(CellSettings) + features) + models * sizeof(ModelId);
   if (sweep.starts_given) memory.planned += 4 * cells * (parameters + stored);

@@ -246,6 +246,7 @@ PlannedSweep::PlannedSweep(const Sweep& given)
   most_steps = static_cast<int>(std::ranges::max(values_of(grid, AxisName::steps, steps_)));
   load_balance = std::ranges::max(values_of(grid, AxisName::load_balance, given.train.load_balance)) != 0;
   snapshots.assign(given.train.snapshots.begin(), given.train.snapshots.end());
+  keeps_moments = phasegrid::keeps_moments(keep);
   if (mapping == Mapping::tiny) return;
   layout = cpu_layout(shape, largest_batch, keep, load_balance);
   workspace = workspace_floats(layout);
@@ -284,6 +285,22 @@ void PlannedSweep::choose_models(std::span<const std::int32_t> status, const std
     for (int restart = 0; restart < restarts && mine[whole]; ++restart) {
       const auto at = whole * static_cast<std::size_t>(restarts) + static_cast<std::size_t>(restart);
       if (status[at] == kNotTrained) models.push_back({static_cast<std::int32_t>(cell), restart});
+    }
+  }
+}
+
+void PlannedSweep::go_on_from(const Results& shorter) {
+  const auto size = static_cast<std::size_t>(shape.parameter_count());
+  first_steps.assign(models.size(), 0);
+  begun.assign(models.size() * (1 + kOptimiserStates) * size, 0.0f);
+  auto to = begun.begin();
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const std::size_t at = cell_in_sweep(static_cast<std::size_t>(models[i].cell)) * static_cast<std::size_t>(restarts) +
+                           static_cast<std::size_t>(models[i].restart);
+    if (shorter.status[at] == kTrained) first_steps[i] = shorter.sweep.train.steps;
+    for (const auto* numbers : {&shorter.all_parameters, &shorter.first_moments, &shorter.second_moments}) {
+      const auto model = std::span(*numbers).subspan(at * stored, size);
+      to = std::ranges::copy(model, to).out;
     }
   }
 }

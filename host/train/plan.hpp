@@ -39,6 +39,11 @@ struct PlannedModels {
   std::vector<float> initial;             // [cells][parameter_count] that models start at; empty: at random numbers
   std::vector<std::int32_t> snapshots;    // steps, ascending
   std::vector<ModelId> models;            // those still to train
+  // Steps that each of `models` has behind it (0: none), and [1 + kOptimiserStates][parameter_count] of where it goes on;
+  // both empty where none has any.
+  std::vector<std::int32_t> first_steps;
+  std::vector<float> begun;
+  bool keeps_moments = false;             // results have the optimiser's states
 };
 
 // A sweep, or its part of one shape, on its way to a backend. It is made once; shares, the memory check and backends read
@@ -55,6 +60,8 @@ struct PlannedSweep : PlannedModels {
   // Lists in `models` those that have no `status` yet ([cell][restart]) and whose cell is `mine` ([cell]), both of the
   // whole sweep.
   void choose_models(std::span<const std::int32_t> status, const std::vector<bool>& mine);
+  // Lets those models go on that are trained in results of the same sweep with fewer steps.
+  void go_on_from(const Results& shorter);
 
   // About what a model of a cell costs; before expand(), too.
   double work(std::size_t cell) const;

@@ -51,7 +51,7 @@ class Collector : public Sink {
     const double work = planned.work(cell);
     const std::lock_guard lock(mutex_);
     results_[planned.sweep].take(planned.cell_in_sweep(cell), id.restart, result.losses, result.status,
-                                 result.parameters, result.snapshot_losses, result.snapshot_parameters);
+                                 result.parameters, result.snapshot_losses, result.snapshot_parameters, result.moments);
     add_done(work);
   }
 
@@ -166,11 +166,47 @@ std::string devices_of(std::span<const PlannedSweep> parts, const Gpus& gpus, In
                      cpu ? fmt::format("cpu {}", to_string(set)) : "");
 }
 
+// Refuses results from which a training of the sweep cannot go on.
+void check_shorter(const Sweep& sweep, const Results& shorter) {
+  const std::string name = fmt::format("shorter: the results for sweep '{}'", sweep.name);
+  const TrainSettings& train = sweep.train;
+  const bool can = keeps_moments(train.keep) && train.schedule == Schedule::constant && train.drop_below == 0 &&
+                   train.stop_below == 0 && train.snapshots.empty() && !Grid(sweep).value(0, AxisName::steps);
+  if (!can) {
+    throw InputError(fmt::format("{}: a training can go on with train.keep = \"training-state\", a constant schedule, no axis "
+                                 "of steps, and neither drop_below, stop_below nor snapshots",
+                                 name));
+  }
+  Sweep same = sweep;
+  same.train.steps = shorter.sweep.train.steps;
+  if (const std::string other = training_difference(same, shorter.sweep); !other.empty()) {
+    throw InputError(fmt::format("{} are of other settings: {}", name, other));
+  }
+  const bool longer = same.train.steps < train.steps && shorter.sweep.restarts == sweep.restarts;
+  if (!longer) throw InputError(fmt::format("{} must be of fewer steps and as many restarts", name));
+  if (const std::string other = other_bits(shorter); !other.empty()) throw InputError(fmt::format("{}: {}", name, other));
+  check_results(shorter, name);
+}
+
+// What had diverged stays as it was; at its last step alone, the longer training would have seen it a step later.
+void take_diverged(const Results& shorter, Results& results) {
+  for (std::size_t i = 0; i < results.status.size(); ++i) {
+    const std::int32_t status = shorter.status[i];
+    if (results.status[i] != kNotTrained || status <= kTrained || status >= shorter.sweep.train.steps) continue;
+    results.status[i] = status;
+    results.all_losses[i] = shorter.all_losses[i];
+    results.all_reconstruction_losses[i] = shorter.all_reconstruction_losses[i];
+  }
+}
+
 }  // namespace
 
 std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& options) {
   if (!options.resume.empty() && options.resume.size() != given.size()) {
     throw InputError("resume must be empty or have one entry a sweep");
+  }
+  if (!options.shorter.empty() && options.shorter.size() != given.size()) {
+    throw InputError("shorter must be empty or have one entry a sweep");
   }
   if (!options.initial.empty() && options.initial.size() != given.size()) {
     throw InputError("initial must be empty or have one entry a sweep");
@@ -213,6 +249,11 @@ std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& opt
       results[s].sweep = sweeps[s];
       check_results(results[s], name);
     }
+    const Results* shorter = !options.shorter.empty() && options.shorter[s].cells() > 0 ? &options.shorter[s] : nullptr;
+    if (shorter != nullptr) {
+      check_shorter(sweeps[s], *shorter);
+      take_diverged(*shorter, results[s]);
+    }
     const std::vector<float> starts =
         initial_models(sweeps[s], options.initial.empty() ? std::span<const float>() : options.initial[s]);
     const auto first = next;
@@ -223,6 +264,7 @@ std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& opt
       part.expand();
       part.start_at(starts);
       part.choose_models(results[s].status, mine[s]);
+      if (shorter != nullptr) part.go_on_from(*shorter);
       models += part.models.size();
     }
     // Unless another run trained all of it.

@@ -114,8 +114,8 @@ typedef struct phasegrid_array {
  * .npz files: reconstruction_losses (how well the kept models do), final_losses (what training minimised: a mixture's
  * holds the load balance too), all_reconstruction_losses and all_losses of every restart, status, kept, expert_weights,
  * router_weights, biases, sparsity_values ..; with keep = "all" all_expert_weights, all_router_weights and all_biases of
- * every restart; with snapshots snapshot_steps, snapshot_reconstruction_losses,
- * snapshot_losses, snapshot_expert_weights .. Where axes change the models' shape, arrays have the extents of the largest
+ * every restart; with "training-state" those and first_moment_expert_weights .., second_moment_expert_weights .. of the
+ * optimiser; with snapshots snapshot_steps, snapshot_reconstruction_losses, snapshot_losses, snapshot_expert_weights .. Where axes change the models' shape, arrays have the extents of the largest
  * and NaN where a model has no such expert or hidden unit; status is -2 where top_k is above n_experts. */
 PHASEGRID_API const char* phasegrid_results_array_name(const phasegrid_results* results, size_t i);
 PHASEGRID_API phasegrid_status phasegrid_results_array(const phasegrid_results* results, const char* name,

@@ -34,8 +34,12 @@ struct Results {
   std::vector<std::int32_t> kept;    // [cell]: restart kept, -1 where none
   std::vector<float> parameters;     // [cell][P] of the kept model, laid out as its shape(cell) says; else NaN
 
-  // With Keep::all, the parameters of every restart; empty otherwise. NaN where it was not trained or diverged.
+  // With Keep::all and Keep::training_state, the parameters of every restart; empty otherwise. NaN where it was not trained or diverged.
   std::vector<float> all_parameters;  // [cell][restart][P]
+
+  // With Keep::training_state, what the optimiser remembers of each of those numbers, so that training can go on: the two
+  // moments of AdamW and Adam; SGD's velocity, and zeros.
+  std::vector<float> first_moments, second_moments;  // [cell][restart][P]
 
   // With train.snapshots, of length T, what models were like after so many steps; empty without. Losses are those
   // of the batch which the next step trains on. A training that ended early (train.stop_below) leaves NaN for later
@@ -65,9 +69,11 @@ struct Results {
 
   // Takes in one finished model. Keeps it when its training loss is finite and the lowest of its cell so far (the
   // lowest restart wins a tie, so the order of calls does not matter). `model` is as long as its shape has
-  // parameters, `snapshot_losses` [T], `snapshot_parameters` T times as long. Throws InputError where there is none such.
+  // parameters, `snapshot_losses` [T], `snapshot_parameters` T times as long; `moments`, with Keep::training_state, the
+  // first of every parameter and then the second. Throws InputError where there is none such.
   void take(std::size_t cell, int restart, Losses losses, std::int32_t model_status, std::span<const float> model,
-            std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {});
+            std::span<const Losses> snapshot_losses = {}, std::span<const float> snapshot_parameters = {},
+            std::span<const float> moments = {});
 };
 
 }  // namespace phasegrid

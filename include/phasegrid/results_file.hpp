@@ -25,7 +25,8 @@ enum class Layout { phasegrid, authors };
 //   final_losses, reconstruction_losses (S,R,A..)                                  float32, see losses.hpp
 //   all_losses, all_reconstruction_losses (S,R,A..,k)                              float32
 //   expert_weights (S,R,A..,E,n,m), router_weights (..,E,n), biases (..,E,n)       float32
-//   all_expert_weights (S,R,A..,k,E,n,m), all_router_weights, all_biases           float32, with keep "all"
+//   all_expert_weights (S,R,A..,k,E,n,m), all_router_weights, all_biases           float32, with keep "all" and "training-state"
+//   first_moment_expert_weights .., second_moment_..: the same shapes                float32, with keep "training-state"
 //   status (S,R,A..,k), kept (S,R,A..)                                             int32
 //   config: one JSON string (NumPy str): every setting, seed, version, device, whether it is complete
 // Written under a temporary name, flushed and renamed, so that the file is whole or absent. A symbolic link is

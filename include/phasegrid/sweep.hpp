@@ -20,7 +20,10 @@ enum class Loss { mean, sum };
 // authors' choice), or that of a fresh batch of 16,384 samples, the same for all restarts of the cell. On its last
 // batch a restart may just be lucky, and at high sparsity the luckiest one is often one that learned less.
 // `all` compares by the fresh batch too, and hands over every restart's parameters beside the kept one's.
-enum class Keep { last_batch, evaluation, all };
+enum class Keep { last_batch, evaluation, all, training_state };
+// Whether results hold the parameters of every restart; and the optimiser's moments, from which training can go on.
+constexpr bool keeps_all(Keep keep) { return keep == Keep::all || keep == Keep::training_state; }
+constexpr bool keeps_moments(Keep keep) { return keep == Keep::training_state; }
 
 // Settings of one training run. Defaults are those of the paper's Figure 4, but for load_balance (0.01 there) and keep
 // (last_batch there): what was chosen to repeat its authors' run stands in experiments/*.toml.

@@ -55,6 +55,11 @@ struct TrainOptions {
   // is [1 or cells][P] as Results::parameters, or empty.
   std::span<const std::vector<float>> initial;
 
+  // Results of the same sweeps with fewer steps, from which training goes on: one entry a sweep, or empty; an entry without
+  // cells stands for none. They must have been trained with Keep::training_state, as the sweep is, at a constant rate
+  // and without drop_below, stop_below and snapshots. The bits are those of a training from the first step.
+  std::span<const Results> shorter;
+
   // Finished models of an earlier, interrupted run: one entry a sweep, or empty. Its models are not trained again.
   std::span<const Results> resume;
 };

@@ -48,17 +48,17 @@ PG_INLINE void write_model(const Job& job, int index, int parameter_count, const
   if (job.final_states != nullptr) model.write_states(job.final_states + kOptimiserStates * at);
 }
 
-// Puts a model where its training begins, and returns the steps that it has behind it.
+// Puts a model where its training begins; whether it has steps behind it.
 template <class Model>
-PG_INLINE int begin_model(const Job& job, int index, Key key, int parameter_count, Model& model) {
+PG_INLINE bool begin_model(const Job& job, int index, Key key, int parameter_count, Model& model) {
   const size_t size = static_cast<size_t>(parameter_count);
   const int behind = job.first_steps == nullptr ? 0 : job.first_steps[index];
-  const float* from = behind > 0 ? job.begun + static_cast<size_t>(index) * (1 + kOptimiserStates) * size
+  const float* from = behind > 0              ? job.begun + static_cast<size_t>(index) * (1 + kOptimiserStates) * size
                       : job.initial != nullptr ? job.initial + static_cast<size_t>(job.models[index].cell) * size
                                                : nullptr;
   model.initialise(key, from);
   if (behind > 0) model.load_states(from + size);
-  return behind;
+  return behind > 0;
 }
 
 // The batch of a step, from 1; and the evaluation batch, always of fresh inputs.
@@ -79,18 +79,19 @@ PG_INLINE Batch evaluation_batch(const CellSettings& cell, const int32_t* stop) 
 template <class Model>
 PG_INLINE Outcome train_model(const Job& job, int index, const CellSettings& cell, int restart, int parameter_count,
                               Model& model) {
-  const int behind = begin_model(job, index, model_key(cell, restart), parameter_count, model);
+  const bool goes_on = begin_model(job, index, model_key(cell, restart), parameter_count, model);
   const bool watched = cell.drop_below > 0.0f || cell.stop_below > 0.0f;  // each batch's loss is looked at
   Losses loss{0.0f, 0.0f};
   // Whether a model that goes on had large parameters is not known.
-  bool large = behind > 0, dropped = false, ended = false;
+  bool large = goes_on, dropped = false, ended = false;
   int snapshots = 0, next_look = 0;
   // Whether a batch of so many samples, just summed, may have been left off for a stop.
   const auto left_off = [&](int samples) PG_INLINE_LAMBDA {
     return samples > samples_between_looks(parameter_count) && model.any(read_flag(job.stop) != 0);
   };
+  // (Read anew: the number kept from above takes some shapes' threads past the registers that as many warps have room for.)
   PG_NO_UNROLL
-  for (int step = behind + 1; step <= cell.steps; ++step) {
+  for (int step = job.first_steps == nullptr ? 1 : job.first_steps[index] + 1; step <= cell.steps; ++step) {
     if (step >= next_look) {
       if (model.any(read_flag(job.stop) != 0)) return {loss, 0, true};
       if (model.is_writer()) write_number(job.steps_done + index, step - 1);

@@ -3,6 +3,9 @@ the larger sweep trained at once."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -90,7 +93,11 @@ def test_an_interrupted_smaller_sweep() -> None:
     ("change", "said"),
     [
         ({"restarts": 1}, "resume: has 2 restarts, and the sweep 1; which of them were kept is known of all alone"),
-        ({"steps": 60}, "resume: has steps = 50, and the sweep 60: no model is of both"),
+        ({"steps": 60}, "resume: has steps = 50, and the sweep 60: a training goes on where both have keep = "),
+        (
+            {"steps": 40},
+            "resume: has steps = 50, and the sweep 40: a training that is done cannot become a shorter one",
+        ),
         ({"loss": "sum"}, "resume: has loss = 'mean', and the sweep 'sum': no model is of both"),
         ({"loss_power": [2, 4]}, r"resume: has loss_power = 2, and the sweep \[2.*\]: no model is of both"),
         ({"n_features": 4}, "resume: has n_features = 3, and the sweep 4: no model is of both"),
@@ -100,3 +107,112 @@ def test_sweeps_without_a_model_in_common(change: dict[str, Any], said: str) -> 
     small = phasegrid.train(SMALL, progress=False)
     with pytest.raises(ValueError, match=said):
         phasegrid.train(SMALL.replace(**change), resume=small, progress=False)
+
+
+STATE: dict[str, Any] = {"keep": "training-state"}
+# Sweeps of every mapping and optimizer, and what else changes beside the steps.
+LONGER: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.1}, {}),
+    ({"optimizer": "adam", "n_features": 12, "load_balance": 0.01}, {}),
+    ({"learning_rate": [0.001, 1e9], "warmup": 70}, {}),  # one diverges
+    ({"n_experts": [1, 2], "top_k": [1, 2]}, {}),
+    ({"n_experts": 1, "n_features": 30, "tied": False, "hidden": "relu"}, {}),
+    ({}, {"restarts": 4, "sparsity": [0.9, 0.5, 0.1]}),  # models of both kinds
+]
+
+
+@pytest.mark.parametrize(("setting", "change"), LONGER)
+def test_more_steps_follow(tmp_path: Path, setting: dict[str, Any], change: dict[str, Any]) -> None:
+    short = SMALL.replace(**setting, **STATE)
+    long = short.replace(steps=120, **change)
+    at_once, resumed, over = (tmp_path / f"{name}.npz" for name in ("at_once", "resumed", "over"))
+    phasegrid.train(long, out=at_once, progress=False)
+    begun = phasegrid.train(short, out=over, progress=False)
+    phasegrid.train(long, resume=begun, out=resumed, progress=False)
+    phasegrid.train(long, out=over, progress=False)
+    assert resumed.read_bytes() == at_once.read_bytes() == over.read_bytes()
+    on_workers = phasegrid.train(long, resume=begun, executor=Counting(), progress=False)
+    assert (on_workers.all_losses == phasegrid.load(at_once).all_losses)[on_workers.status == 0].all()
+    store = phasegrid.train(long, out=tmp_path / "store.zarr", progress=False).load()  # type: ignore[attr-defined]
+    for key, array in phasegrid.load(at_once).arrays().items():
+        np.testing.assert_array_equal(store.arrays()[key], array, err_msg=key)
+
+
+def test_steps_that_are_done_are_not_done_again() -> None:
+    """By what models start at: with other moments, or parameters, the longer training would have other bits."""
+    short = phasegrid.train(SMALL.replace(**STATE), progress=False)
+    forged = {name: np.array(array) for name, array in phasegrid.grid_parts.arrays_of(short.core).items()}
+    forged["first_moments"] *= 2
+    other = phasegrid.Results(phasegrid._core.results_from(short.core.config, forged))
+    long = short.sweep.replace(steps=51)
+    assert (
+        phasegrid.train(long, resume=other, progress=False).all_losses
+        != phasegrid.train(long, progress=False).all_losses
+    ).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schedule": "cosine"}, "a training goes on where schedule = 'constant', not 'cosine'"),
+        ({"drop_below": 0.1}, "a training goes on where drop_below = 0, not 0.1"),
+        ({"stop_below": 0.1}, "a training goes on where stop_below = 0, not 0.1"),
+        ({"snapshots": [5]}, r"a training goes on where snapshots = \[\], not \[5\]"),
+        ({"batch": 7}, "resume: has batch = 512, and the sweep 7: no model is of both"),
+    ],
+)
+def test_what_cannot_go_on(change: dict[str, Any], said: str) -> None:
+    short = phasegrid.train(SMALL.replace(**STATE), progress=False)
+    with pytest.raises(ValueError, match=said):
+        phasegrid.train(short.sweep.replace(steps=60, **change), resume=short, progress=False)
+
+
+TOML = """
+name = "small"
+restarts = 2
+model = { n_features = 2, n_hidden = 1 }
+train = { steps = 20, batch = 64, keep = "training-state" }
+axes = { sparsity = [0.1, 0.5] }
+"""
+
+
+def test_the_command(tmp_path: Path, program: str) -> None:
+    (tmp_path / "sweep.toml").write_text(TOML)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, "run", "sweep.toml", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PHASEGRID_PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    more = ("--set", "train.steps=30", "--set", "restarts=3")
+    for words in (("--out", "few.npz"), ("--out", "at_once.npz", *more)):
+        assert run(*words).returncode == 0
+    done = run("--out", "more.npz", "--resume", "few.npz", *more)
+    assert (done.returncode, done.stdout) == (0, "more.npz: 6 of 6 models\n"), done.stderr
+    assert (tmp_path / "more.npz").read_bytes() == (tmp_path / "at_once.npz").read_bytes()
+    for words, said in (
+        (("--out", "a.npz", "--resume", "none.npz"), "none.npz"),
+        (
+            ("--out", "a.npz", "--resume", "few.npz", "--set", "train.steps=10"),
+            "resume: has steps = 20, and the sweep 10",
+        ),
+        (("--out", "a.npz", "--resume", "few.npz", "--shard", "1/2"), "--shard cannot be used with --resume"),
+        (
+            ("--out", "a.npz", "--resume", "few.npz", "--layout", "authors"),
+            "--layout authors cannot be used with --resume",
+        ),
+        (("--out", "a", "--resume", "few.npz"), "--out must end in .npz"),
+        (("--out", "a.zarr", "--resume", "few.npz"), "--resume cannot be used with a .zarr store"),
+        (
+            ("sweep.toml", "--out", "a.npz", "--resume", "few.npz"),
+            "--resume goes on with one sweep; give one sweep file",
+        ),
+    ):
+        bad = run(*words)
+        assert bad.returncode == 2 and said in bad.stderr and bad.stderr.count("\n") == 1, bad.stderr

@@ -161,6 +161,11 @@ TEST(Merge, RefusesOtherParametersOfARestartThatIsNotKept) {
   expect_refusal("part 2: contradicts", "restart 1 of cell 1 (sparsity 0.7", [&] {
     merge_results(std::vector<Results>{first, second});
   });
+  second = first;
+  second.first_moments[48 * 4] += 1;
+  expect_refusal("part 2: contradicts", "restart 1 of cell 1 (sparsity 0.7", [&] {
+    merge_results(std::vector<Results>{first, second});
+  });
   broken.all_parameters.pop_back();
   expect_refusal("part 1: is broken", "size", [&] { merge_results(std::vector<Results>{broken}); });
 }

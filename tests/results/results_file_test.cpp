@@ -59,10 +59,16 @@ TEST_F(ResultsFileTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
   file.expect_shape("all_expert_weights", {2, 3, 1, 2, 1, 3, 4, 3, 2});
   file.expect_shape("all_router_weights", {2, 3, 1, 2, 1, 3, 4, 3});
   file.expect_shape("all_biases", {2, 3, 1, 2, 1, 3, 4, 3});
+  file.expect_shape("first_moment_expert_weights", {2, 3, 1, 2, 1, 3, 4, 3, 2});
+  file.expect_shape("second_moment_router_weights", {2, 3, 1, 2, 1, 3, 4, 3});
   Results without = results;  // whose config says that they are there
   without.sweep.train.keep = Keep::evaluation;
   save_under(config_of(results), without);
   expect_refusal("results.npz", "all_expert_weights", [&] { load_results(path_); });
+  Results endless = results;
+  endless.second_moments[static_cast<std::size_t>(results.kept[0]) * 48] = INFINITY;
+  save_results(endless, path_);
+  expect_refusal("results.npz", "a moment of restart", [&] { load_results(path_); });
   for (const std::size_t model : {0u, 1u, 2u, 3u, 4u, 5u}) {  // the kept one and those that diverged are known
     Results forged = results;
     forged.all_parameters[model * 48 + 7] = 0.5f;

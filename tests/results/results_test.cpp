@@ -107,6 +107,8 @@ TEST(ResultsTest, HoldsTheParametersOfEveryRestartWhereAskedTo) {
     const auto row = std::span(results.all_parameters).subspan(at, 48);
     if (m.status == kTrained && std::isfinite(m.loss)) {
       EXPECT_TRUE(std::ranges::equal(row, m.parameters));
+      EXPECT_EQ(results.first_moments[at + 5], 2 * m.parameters[5]);
+      EXPECT_EQ(results.second_moments[at + 47], m.parameters[47] * m.parameters[47]);
       if (results.kept[m.cell] == m.restart) {
         EXPECT_TRUE(std::ranges::equal(row, std::span(results.parameters).subspan(48 * m.cell, 48)));
       }

@@ -99,6 +99,7 @@ std::vector<void*> memory_of(const Job& job) {
     if (pointer != nullptr) all.push_back(const_cast<void*>(pointer));
   };
   add(job.cells), add(job.features), add(job.models), add(job.corrections), add(job.initial), add(job.snapshots), add(job.stop);
+  add(job.first_steps), add(job.begun), add(job.final_states);
   add(job.losses), add(job.parameters), add(job.snapshot_losses), add(job.snapshot_parameters);
   add(job.status), add(job.steps_done), add(job.next), add(job.states), add(job.arenas);
   return all;

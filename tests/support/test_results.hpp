@@ -39,10 +39,10 @@ inline Sweep full_sweep() {
   return sweep;
 }
 
-// With the parameters of every restart.
+// With the parameters of every restart, and their moments.
 inline Sweep every_restart() {
   Sweep sweep = full_sweep();
-  sweep.train.keep = Keep::all;
+  sweep.train.keep = Keep::training_state;
   return sweep;
 }
 
@@ -73,6 +73,13 @@ struct Model {
   float share;  // of the training loss is reconstruction: half, or all for the dense model
 
   Losses losses() const { return {loss, loss * share}; }
+  // Of each parameter: its double, then its square.
+  std::vector<float> moments() const {
+    std::vector<float> all;
+    for (float number : parameters) all.push_back(2 * number);
+    for (float number : parameters) all.push_back(number * number);
+    return all;
+  }
 };
 
 // One model of each cell and restart as a training may leave it, with ties and diverged models.
@@ -106,7 +113,8 @@ inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
   Results results(sweep);
   results.device = "cpu \"quoted\" \u00e9";
   for (const Model& m : models) {
-    results.take(m.cell, m.restart, m.losses(), m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters);
+    const std::vector<float> moments = keeps_moments(sweep.train.keep) ? m.moments() : std::vector<float>();
+    results.take(m.cell, m.restart, m.losses(), m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters, moments);
   }
   return results;
 }
@@ -114,7 +122,8 @@ inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
 inline void expect_same(const Results& a, const Results& b) {
   for (auto numbers :
        {&Results::final_losses, &Results::reconstruction_losses, &Results::all_losses,
-        &Results::all_reconstruction_losses, &Results::all_parameters, &Results::snapshot_losses,
+        &Results::all_reconstruction_losses, &Results::all_parameters, &Results::first_moments, &Results::second_moments,
+        &Results::snapshot_losses,
         &Results::snapshot_reconstruction_losses}) {
     EXPECT_TRUE(same_bits(a.*numbers, b.*numbers));
   }

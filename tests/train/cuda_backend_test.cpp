@@ -56,7 +56,8 @@ TrainOptions on(DeviceChoice device) {
 std::vector<std::uint32_t> bits_of(const Results& results) {
   std::vector<std::uint32_t> bits;
   for (const auto* numbers : {&results.final_losses, &results.reconstruction_losses, &results.all_losses,
-                              &results.all_reconstruction_losses, &results.parameters, &results.snapshot_losses,
+                              &results.all_reconstruction_losses, &results.parameters, &results.all_parameters,
+                              &results.first_moments, &results.second_moments, &results.snapshot_losses,
                               &results.snapshot_reconstruction_losses, &results.snapshot_parameters}) {
     for (const float number : *numbers) bits.push_back(std::bit_cast<std::uint32_t>(number));
   }
@@ -154,6 +155,74 @@ TEST_F(CudaBackend, ResumesWhereAnEarlierRunEnded) {
   int trained = 0;
   for (const auto& launch : fake_cuda().launches) trained += launch.n_models;
   EXPECT_EQ(trained, 6 * (3 + 3 + 2 + 3) + 3);
+}
+
+// Trained for fewer steps and then for the rest, on the CPU and on GPUs, beside a sweep that begins anew.
+TEST_F(CudaBackend, ModelsOfFewerStepsGoOn) {
+  fake_cuda().devices = 2;
+  std::vector<Sweep> sweeps = assorted(), shorter;
+  for (Sweep& sweep : sweeps) {
+    sweep.axes.pop_back();  // of steps
+    sweep.axes.push_back({AxisName::learning_rate, {0.003, 1e9}});  // which diverges
+    sweep.train.snapshots = {};
+    sweep.train.keep = Keep::training_state;
+    shorter.push_back(sweep);
+    shorter.back().train.steps = 15;
+  }
+  sweeps[3].train.optimizer = shorter[3].train.optimizer = Optimizer::sgd;
+  sweeps[1].train.warmup = shorter[1].train.warmup = 20;
+  const std::vector<Results> whole = train(sweeps, on(DeviceChoice::cpu));
+  for (const DeviceChoice device : {DeviceChoice::cpu, DeviceChoice::cuda}) {
+    std::vector<Results> begun = train(shorter, on(device));
+    begun[2] = Results();
+    TrainOptions options = on(device);
+    options.shorter = begun;
+    std::int64_t fresh = 0;
+    options.progress = [&](const Progress& p) { fresh = p.models_done; };
+    const std::vector<Results> longer = train(sweeps, options);
+    EXPECT_EQ(fresh, 6 * (3 + 3 + 1 + 3 + 3 + 2));
+    for (std::size_t s = 0; s < sweeps.size(); ++s) {
+      EXPECT_EQ(bits_of(longer[s]), bits_of(whole[s])) << "sweep " << s;
+      EXPECT_GT(std::ranges::count_if(whole[s].status, [](std::int32_t status) { return status > kTrained; }), 0);
+    }
+  }
+}
+
+TEST_F(CudaBackend, WhatCannotGoOnIsRefused) {
+  Sweep sweep = sweep_of({2, 1, 1, 1}, 1);
+  sweep.axes.pop_back();
+  sweep.train.keep = Keep::training_state;
+  Sweep shorter = sweep;
+  shorter.train.steps = 15;
+  const std::vector<Results> begun = {train(shorter, on(DeviceChoice::cpu))};
+  const auto refusal = [&](Sweep changed, std::vector<Results> from) -> std::string {
+    TrainOptions options = on(DeviceChoice::cpu);
+    options.shorter = from;
+    try {
+      train(std::span(&changed, 1), options);
+      return "";
+    } catch (const InputError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refusal(sweep, begun), "");
+  const auto changed = [&](auto&& change) {
+    Sweep other = sweep;
+    change(other);
+    return refusal(other, begun);
+  };
+  const std::string can = "shorter: the results for sweep 'sweep': a training can go on with train.keep";
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.keep = Keep::all; }).starts_with(can));
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.schedule = Schedule::linear; }).starts_with(can));
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.stop_below = 1e-9; }).starts_with(can));
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.snapshots = {3}; }).starts_with(can));
+  EXPECT_TRUE(changed([](Sweep& s) { s.axes.push_back({AxisName::steps, {20, 30}}); }).starts_with(can));
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.steps = 15; }).ends_with("must be of fewer steps and as many restarts"));
+  EXPECT_TRUE(changed([](Sweep& s) { s.train.batch = 3; }).ends_with("are of other settings: train.batch is 64, not 3"));
+  std::vector<Results> broken = begun;
+  broken[0].second_moments.pop_back();
+  EXPECT_TRUE(refusal(sweep, broken).ends_with("is broken: its arrays are not of its sweep's size"));
+  EXPECT_EQ(refusal(sweep, {begun[0], begun[0]}), "shorter must be empty or have one entry a sweep");
 }
 
 TEST_F(CudaBackend, StopsWithWhatIsFinished) {

@@ -28,6 +28,8 @@ void each_array(Results& results, Visit&& visit) {
   visit("kept", results.kept);
   visit("parameters", results.parameters);
   visit("all_parameters", results.all_parameters);
+  visit("first_moments", results.first_moments);
+  visit("second_moments", results.second_moments);
   visit("snapshot_reconstruction_losses", results.snapshot_reconstruction_losses);
   visit("snapshot_losses", results.snapshot_losses);
   visit("snapshot_parameters", results.snapshot_parameters);
@@ -51,6 +53,11 @@ Results results_from(const std::string& config, const nb::typed<nb::dict, nb::st
 
 nb::ndarray<nb::numpy, const float> of_restarts(const Results& self, const std::vector<float>& numbers) {
   return view(self, numbers, {self.cells(), size_of(self.sweep.restarts)});
+}
+// Models of every restart, where results have them.
+nb::ndarray<nb::numpy, const float> of_models(const Results& self, const std::vector<float>& numbers) {
+  const std::size_t size = size_of(self.sweep.shape.parameter_count());
+  return view(self, numbers, {self.cells(), numbers.size() / (self.cells() * size), size});
 }
 nb::ndarray<nb::numpy, const float> of_snapshots(const Results& self, const std::vector<float>& numbers) {
   return view(self, numbers, {self.cells(), size_of(self.sweep.restarts), self.sweep.train.snapshots.size()});
@@ -84,12 +91,14 @@ void bind_results(nb::module_& module) {
           },
           "(cells, parameters): experts (E, n, m), biases (E, n), router (E, n); smaller models first, then NaN")
       .def_prop_ro(
-          "all_parameters",
-          [](const Results& r) {
-            const std::size_t size = size_of(r.sweep.shape.parameter_count());
-            return view(r, r.all_parameters, {r.cells(), r.all_parameters.size() / (r.cells() * size), size});
-          },
-          "(cells, restarts, parameters), or (cells, 0, parameters) where keep is not \"all\"")
+          "all_parameters", [](const Results& r) { return of_models(r, r.all_parameters); },
+          "(cells, restarts, parameters), or (cells, 0, parameters) where keep is another than \"all\" and "
+          "\"training-state\"")
+      .def_prop_ro(
+          "first_moments", [](const Results& r) { return of_models(r, r.first_moments); },
+          "as all_parameters, with keep \"training-state\"")
+      .def_prop_ro(
+          "second_moments", [](const Results& r) { return of_models(r, r.second_moments); }, "as first_moments")
       .def_prop_ro(
           "snapshot_losses", [](const Results& r) { return of_snapshots(r, r.snapshot_losses); },
           "(cells, restarts, snapshots)")
@@ -109,6 +118,8 @@ void bind_results(nb::module_& module) {
           [](const Results& r, const std::string& name) {
             const std::vector<float>& models = name == "parameters"       ? r.parameters
                                                : name == "all_parameters" ? r.all_parameters
+                                               : name == "first_moments"  ? r.first_moments
+                                               : name == "second_moments" ? r.second_moments
                                                                           : r.snapshot_parameters;
             const std::size_t room = size_of(r.sweep.shape.parameter_count()), each = models.size() / room / r.cells();
             return array_of(spread_out(r.sweep, models, each), {r.cells(), each, room});

@@ -135,8 +135,16 @@ class Results:
     @property
     def all_parameters(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
         """
-        (cells, restarts, parameters), or (cells, 0, parameters) where keep is not "all\"
+        (cells, restarts, parameters), or (cells, 0, parameters) where keep is another than "all" and "training-state\"
         """
+
+    @property
+    def first_moments(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """as all_parameters, with keep "training-state\""""
+
+    @property
+    def second_moments(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
+        """as first_moments"""
 
     @property
     def snapshot_losses(self) -> Annotated[NDArray[numpy.float32], dict(writable=False)]:
@@ -215,7 +223,7 @@ class TrainingFiles:
     def close(self) -> None:
         """Lets go of the files, for another training."""
 
-def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str, initial: Sequence[Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]]) -> tuple[list[Results], bool, str]:
+def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str, initial: Sequence[Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]], shorter: Sequence[Results] = []) -> tuple[list[Results], bool, str]:
     """
     (results, interrupted, why they are not in the files or '') of the sweeps.
     """

@@ -11,6 +11,7 @@ Pictures and the explorer take any of these, so that they work on a file without
     config: a JSON string of every setting
     n_hidden_values, n_experts_values, top_k_values: E and m are the largest, NaN stands where a cell's model is smaller
     with keep "all": all_expert_weights (S,R,A..,restarts,E,n,m), all_router_weights and all_biases
+    with keep "training-state": those, and first_moment_expert_weights .. and second_moment_.. of the same shapes
     with snapshots: their steps, losses and parameters (see include/phasegrid/results_file.hpp)
 
 The authors' own files have the first two axes, final_losses and expert_weights alone; they are flat over cells, under

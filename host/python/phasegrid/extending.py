@@ -4,27 +4,32 @@
     large = phasegrid.train(small.sweep.replace(sparsity=[0.1, 0.5, 0.9], restarts=20), resume=small)
 
 A model's bits depend on its own settings alone, so those that both sweeps have are the same, and only the others are
-trained. A model of more steps is another model: it is trained from its first step, as results hold no optimiser's
-state.
+trained. More steps follow where results hold the optimiser's moments, too:
+
+    short = phasegrid.train(n_features=2, sparsity=[0.1, 0.9], steps=5000, keep="training-state")
+    long = phasegrid.train(short.sweep.replace(steps=20_000), resume=short)
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import _core
-from phasegrid.grid_parts import ARRAYS, MODELS, arrays_of
+from phasegrid.grid_parts import ARRAYS, MODELS, RESTART_MODELS, arrays_of
 from phasegrid.sentences import InputError
 from phasegrid.sweep import SETTINGS, Sweep
 from phasegrid.text import shown
 
 # A restart's own, along the second axis; the others are of a cell.
 _OF_RESTARTS = (
-    *("status", "all_losses", "all_reconstruction_losses", "all_parameters"),
+    *("status", "all_losses", "all_reconstruction_losses", *RESTART_MODELS.values()),
     *("snapshot_losses", "snapshot_reconstruction_losses"),
 )
 
@@ -53,6 +58,33 @@ def widened(sweep: Sweep, smaller: _core.Results) -> _core.Results:
     described |= {key: made_by[key] for key in ("phasegrid", "bits")}
     described["device"] = smaller.device if some else ""
     return _core.results_from(json.dumps(described), ours)
+
+
+def shorter(sweep: Sweep, smaller: _core.Results) -> _core.Results | None:
+    """Results from which the training of the sweep can go on with more steps: on its grid, the models that `smaller` has.
+
+    None where both have as many steps. Raises InputError where a training cannot go on, naming the setting.
+    """
+    theirs = Sweep.from_core(smaller.sweep)
+    steps = theirs.settings.get("steps")
+    if steps is None or "steps" in sweep.axes or steps == sweep.settings["steps"]:
+        return None
+    mine = sweep.settings
+    named = f"resume: has steps = {shown(steps)}, and the sweep {shown(mine['steps'])}"
+    if steps > mine["steps"]:
+        raise InputError(f"{named}: a training that is done cannot become a shorter one")
+    if mine["keep"] != "training-state" or theirs.settings["keep"] != "training-state":
+        raise InputError(f'{named}: a training goes on where both have keep = "training-state"')
+    for keyword, needed in _ON_THE_WAY.items():
+        if mine[keyword] != needed:
+            raise InputError(
+                f"{named}: a training goes on where {keyword} = {shown(needed)}, not {shown(mine[keyword])}"
+            )
+    return widened(sweep.replace(steps=steps), smaller)
+
+
+# What a model at its last step does not know: how far the schedule is, what fell below, what was looked at on the way.
+_ON_THE_WAY = {"schedule": "constant", "drop_below": 0, "stop_below": 0, "snapshots": []}
 
 
 def _check_settings(sweep: Sweep, smaller: Sweep) -> None:
@@ -101,3 +133,31 @@ def _cells_of_both(sweep: Sweep, smaller: Sweep) -> tuple[NDArray[np.intp], NDAr
     cells = np.ravel_multi_index(np.ix_(*ours_at), sweep.shape).ravel()
     places = functools.reduce(np.add, np.ix_(*theirs_at))
     return cells, behind + places.ravel()
+
+
+def beginnings(
+    sweeps: Sequence[Sweep], given: Sequence[_core.Results], found: Sequence[_core.Results], paths: Sequence[str]
+) -> tuple[list[_core.Results], list[_core.Results | None]]:
+    """What there is of each sweep: its models, and models of fewer steps, which go on; both empty where nothing is.
+
+    given: `resume` of train(). found: models of these sweeps that `out` has. paths: files of `out`, whose sweeps may be
+    smaller; a whole new one replaces them.
+    """
+    resumed: list[_core.Results] = []
+    begun: list[_core.Results | None] = []
+    for s, sweep in enumerate(sweeps if given or found else []):
+        models = [found[s]] if found else []
+        short = shorter(sweep, given[s]) if given else None
+        if given and short is None:
+            models.append(widened(sweep, given[s]))
+        if paths and os.path.isfile(paths[s]) and not np.any(found[s].status >= 0):
+            with contextlib.suppress(ValueError):  # no results of ours, or of another sweep
+                there = _core.load(paths[s])
+                of_fewer_steps = shorter(sweep, there)
+                if of_fewer_steps is None:
+                    models.append(widened(sweep, there))
+                short = short or of_fewer_steps
+        models = models or [_core.Results(sweep.core)]
+        resumed.append(_core.merge(models) if len(models) > 1 else models[0])
+        begun.append(short)
+    return resumed, begun

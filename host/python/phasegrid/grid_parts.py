@@ -22,10 +22,13 @@ from phasegrid import _core
 # The arrays of the compiled part; each begins with the cells.
 ARRAYS = (
     *("reconstruction_losses", "final_losses", "all_reconstruction_losses", "all_losses"),
-    *("status", "kept", "parameters", "all_parameters"),
+    *("status", "kept", "parameters", "all_parameters", "first_moments", "second_moments"),
     *("snapshot_reconstruction_losses", "snapshot_losses", "snapshot_parameters"),
 )
-MODELS = ("parameters", "all_parameters", "snapshot_parameters")  # whose last extent is that of the largest model
+# What results have of every restart's model: what its keys begin with in a results file, and the array.
+RESTART_MODELS = {"all": "all_parameters", "first_moment": "first_moments", "second_moment": "second_moments"}
+# Arrays whose last extent is that of the largest model.
+MODELS = ("parameters", *RESTART_MODELS.values(), "snapshot_parameters")
 _WHOLE = "loss_power"  # the axis that is never cut: which kernel trains a tiny shape depends on all of its values
 
 Arrays = dict[str, NDArray[Any]]
@@ -111,5 +114,10 @@ def bytes_of_cell(sweep: _core.Sweep) -> int:
     """What a cell takes in the arrays, about: that of the largest model."""
     models, shots, room = sweep.restarts, len(sweep.snapshots), _room(sweep)
     numbers = 3 + models * (3 + 2 * shots) + (1 + shots) * room
-    every = json.loads(sweep.config)["train"]["keep"] == "all"
-    return 4 * (numbers + (models * room if every else 0))
+    return 4 * (numbers + models * room * len(kept_of_restarts(sweep.config)))
+
+
+def kept_of_restarts(config: str) -> tuple[str, ...]:
+    """The keys of RESTART_MODELS that results of this config have."""
+    keep: str = json.loads(config)["train"]["keep"]
+    return tuple(RESTART_MODELS)[: {"all": 1, "training-state": 3}.get(keep, 0)]

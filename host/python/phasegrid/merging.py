@@ -176,7 +176,11 @@ def _merged(parts: Sequence[_Part], begin: int, end: int, devices: set[str]) -> 
         merged[key] = np.full((end - begin, first.width(key)), np.nan if dtype.kind == "f" else -1, dtype)
     merged["status"][first.rows("status", begin, end) == -2] = -2
     restarts = first.width("status")
-    of_models = [key for key in first.keys if key.startswith("all_") or key in _SNAPSHOT_LOSSES]
+    of_models = [
+        key
+        for key in first.keys
+        if key.startswith(("all_", "first_moment_", "second_moment_")) or key in _SNAPSHOT_LOSSES
+    ]
     of_cells = [key for key in first.keys if key not in (*of_models, "status")]
     for part in parts:
         status = part.rows("status", begin, end)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from phasegrid import _core, health
 from phasegrid.arrays import Arrays
 from phasegrid.cells import Cell, Place, Value, cell_index, check_axis, places, places_of_values
-from phasegrid.grid_parts import GridPart, arrays_of
+from phasegrid.grid_parts import RESTART_MODELS, GridPart, arrays_of, kept_of_restarts
 from phasegrid.measures import DoubleArray
 from phasegrid.models import Models
 from phasegrid.sweep import Settings, Sweep
@@ -145,9 +145,9 @@ class Results(Models):
         keys = ("final_losses", "reconstruction_losses", *parts)
         for key in (*keys, "all_losses", "all_reconstruction_losses", "status", "kept"):
             arrays[key] = getattr(self, key)
-        if self._has_every_restart:
+        for kept in kept_of_restarts(self.core.config):
             for key in parts:
-                arrays[f"all_{key}"] = getattr(self, f"all_{key}")
+                arrays[f"{kept}_{key}"] = self._part(RESTART_MODELS[kept], key)
         if len(self.snapshot_steps):
             for key in ("steps", "losses", "reconstruction_losses", *parts):
                 arrays[f"snapshot_{key}"] = getattr(self, f"snapshot_{key}")
@@ -215,7 +215,8 @@ class Results(Models):
         Of kept models: expert_weights, and decoder_weights of untied ones (S,R,A..,E,n,m), router_weights, and biases
         where there are any (S,R,A..,E,n), final_losses, reconstruction_losses and kept (S,R,A..); of restarts
         all_losses, all_reconstruction_losses and status (S,R,A..,restarts), with keep="all" all_expert_weights and so
-        on; snapshots, where there are any; the axes' values (sparsity_values, importance_values, ..).
+        on, with "training-state" first_moment_expert_weights and second_moment_.. too; snapshots, where there are any;
+        the axes' values (sparsity_values, importance_values, ..).
 
         Raises ValueError naming the path where it cannot be written; the file is whole or absent. Needs the package
         safetensors.

@@ -91,8 +91,9 @@ class Settings(TypedDict, total=False):
     loss: Literal["mean", "sum"]
     # which restart is kept: that of the lowest loss on one fresh batch of 16,384 samples; "last-batch": on its last
     # training batch, the paper's choice, by which the luckiest wins, often with fewer features; "all": as "evaluation",
-    # and results have the parameters of every restart
-    keep: Literal["last-batch", "evaluation", "all"]
+    # and results have the parameters of every restart; "training-state": and the optimizer's moments, so that more
+    # steps can follow
+    keep: Literal["last-batch", "evaluation", "all", "training-state"]
     # factor of the learning rate at step t: 1, 1 - t / steps, (1 + cos(pi t / steps)) / 2, cos(pi t / (2 steps))
     schedule: Literal["constant", "linear", "cosine", "quarter-cosine"]
     # the learning rate is multiplied by drop_factor, once, when a batch's loss is below this; 0: never

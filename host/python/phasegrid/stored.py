@@ -100,7 +100,7 @@ class Stored:
         """A part as results: by way of a small results file, which is checked as any other is."""
         config = part.config_in(json.dumps(self.config))
         sweep = _core.parse_config(config)
-        layout = _layout(sweep, self.config["train"]["keep"] == "all")
+        layout = _layout(sweep)
         taken = region_of(self._arrays, config, part.chosen, list(layout))
         for key, (inner, *_) in layout.items():  # models of a part may be smaller than the largest of all
             within: Any = (..., *(slice(extent) for extent in inner))

@@ -15,7 +15,7 @@ import numpy as np
 from phasegrid import _core, executors, health
 from phasegrid.executor_inputs import check as check_executor
 from phasegrid.executors import Executors
-from phasegrid.extending import widened
+from phasegrid.extending import beginnings
 from phasegrid.initial import Initial, starting_models
 from phasegrid.results import Results
 from phasegrid.stored import Stored
@@ -162,14 +162,16 @@ def train(
         must be there. It is written when every model is trained. Until then what is finished is saved beside it in
         NAME.npz.partial, which `load` reads too: about every `checkpoint_seconds` (30), and after Ctrl-C or an
         exception in `progress`; the same call goes on from there. A file that has every model of the sweep already is
-        returned, and nothing is trained; of one that has some, of a sweep with fewer restarts or values, only the
-        others are trained. It is replaced when the new one is whole, as is one of another sweep. Only one training
+        returned, and nothing is trained; one of a sweep with fewer restarts, values or steps is taken as `resume`
+        takes it. It is replaced when the new one is whole, as is one of another sweep. Only one training
         writes a file at a time.
     fresh : bool
         True trains every model, also where `out` or its .partial has them.
     resume : Results or sequence of Results, optional
         Of an interrupted training of the same sweeps, or of sweeps with fewer restarts, other values on their axes or
         fewer axes: the models that are the same are not trained again, and the results are those of a training at once.
+        Of sweeps with fewer steps, where both have keep="training-state", a constant schedule, and neither drop_below,
+        stop_below nor snapshots: their models go on where they ended (with an executor they start anew).
     initial : Results or mapping of arrays, or a sequence of them for a list of sweeps, optional
         Models to start at, in place of random ones: the kept models of results of the same grid or of one cell, or one
         model {"W": (E,n,m), "b": (E,n), "G": (E,n)}, and "D": (E,n,m) of untied weights; without E for one expert,
@@ -239,7 +241,7 @@ def train(
             progress,
             {"device": device, "threads": int(threads), "instruction_set": instruction_set},
         )
-    earlier = _earlier(resume, sweeps)
+    given = _given(resume, sweeps)
     starts = starting_models(initial, [s.core for s in sweeps], single)
 
     cores = [s.core for s in sweeps]
@@ -249,12 +251,10 @@ def train(
     files = _core.TrainingFiles(cores, paths, shard, fresh) if out is not None else None
     try:
         found = files.take_earlier() if files is not None else []
-        if files is not None and not fresh:
-            found = _of_smaller_sweeps(found, paths, sweeps)
-        if earlier and found:
-            found = [_core.merge(pair) for pair in zip(earlier, found, strict=True)]
-        if files is not None and files.all_finished:
-            trained = found
+        whole = files is not None and files.all_finished
+        resumed, begun = beginnings(sweeps, given, found, paths if not fresh and not whole else [])
+        if whole:
+            trained = resumed
         else:
             try:
                 with _progress(progress) as report:
@@ -267,9 +267,10 @@ def train(
                         progress=report,
                         files=files,
                         checkpoint_seconds=float(checkpoint_seconds),
-                        resume=found or earlier,
+                        resume=resumed,
                         shard=shard,
                         initial=starts,
+                        **({"shorter": begun} if executor is None else {}),
                     )
             except KeyboardInterrupt:  # where there are results, it came while the bar was taken away
                 if not trained:
@@ -362,7 +363,7 @@ def _sweeps_of(sweep: Sweep | Sequence[Sweep] | None, settings: Mapping[str, Any
     return list(sweep)
 
 
-def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[_core.Results]:
+def _given(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]) -> list[_core.Results]:
     if resume is None:
         return []
     parts = [resume] if isinstance(resume, Results) else resume
@@ -370,20 +371,7 @@ def _earlier(resume: Results | Sequence[Results] | None, sweeps: Sequence[Sweep]
         raise ValueError(f"resume must be Results, or a sequence of them for a sequence of sweeps, not {shown(resume)}")
     if len(parts) != len(sweeps):
         raise ValueError(f"resume must have one entry a sweep, {len(sweeps)}, not {len(parts)}")
-    return [widened(sweep, part.core) for sweep, part in zip(sweeps, parts, strict=True)]
-
-
-def _of_smaller_sweeps(
-    found: Sequence[_core.Results], paths: Sequence[str], sweeps: Sequence[Sweep]
-) -> list[_core.Results]:
-    """What `out` has already, of the same sweeps or of smaller ones, whose files a whole new one replaces."""
-    begun = []
-    for results, path, sweep in zip(found, paths, sweeps, strict=True):
-        begun.append(results)
-        if os.path.isfile(path) and not np.any(results.status >= 0):
-            with contextlib.suppress(ValueError):  # no results of ours, or of another sweep
-                begun[-1] = widened(sweep, _core.load(path))
-    return begun
+    return [part.core for part in parts]
 
 
 def _paths(out: str | os.PathLike[str], sweeps: Sequence[Sweep], single: bool) -> list[str]:

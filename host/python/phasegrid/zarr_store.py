@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from phasegrid import _core
 from phasegrid.executor_inputs import joined
-from phasegrid.grid_parts import Arrays, GridPart, bytes_of_cell
+from phasegrid.grid_parts import Arrays, GridPart, bytes_of_cell, kept_of_restarts
 from phasegrid.pieces import Piece
 from phasegrid.results import Results
 from phasegrid.sentences import InputError
@@ -73,7 +73,7 @@ class ZarrStore:
             self._group.create_array(key, data=np.array(values))
         if sweep.snapshots:
             self._group.create_array("snapshot_steps", data=np.array(sweep.snapshots, np.int32))
-        for key, (inner, dtype, fill) in _layout(sweep, config["train"]["keep"] == "all").items():
+        for key, (inner, dtype, fill) in _layout(sweep).items():
             self._group.create_array(
                 key, shape=(*extents, *inner), chunks=(*block, *map(_at_least_one, inner)), dtype=dtype, fill_value=fill
             )
@@ -100,7 +100,7 @@ class ZarrStore:
         described = json.dumps(json.loads(part.config_in(json.dumps(config))) | {"device": made_by["device"]})
         of_block = Results(_core.results_from(described, arrays)).arrays()
         region = _region(part)
-        keys = sorted(_layout(self.sweeps[0], config["train"]["keep"] == "all"), key=lambda key: key == "status")
+        keys = sorted(_layout(self.sweeps[0]), key=lambda key: key == "status")
         for key in keys:
             inner = of_block[key].shape[len(region) :]
             self._group[key][(*region, *(slice(extent) for extent in inner))] = of_block[key]
@@ -134,7 +134,7 @@ def _ours(path: str) -> Any:
     return group
 
 
-def _layout(sweep: _core.Sweep, every: bool) -> dict[str, tuple[tuple[int, ...], str, float]]:
+def _layout(sweep: _core.Sweep) -> dict[str, tuple[tuple[int, ...], str, float]]:
     """Key -> (extents behind the grid's, type, what stands where nothing is trained) of every array over the grid."""
     parts = {name: extents for name, (_, extents) in sweep.parts.items()}
     restarts, shots, nan = sweep.restarts, len(sweep.snapshots), float("nan")
@@ -145,8 +145,8 @@ def _layout(sweep: _core.Sweep, every: bool) -> dict[str, tuple[tuple[int, ...],
     layout["kept"] = ((), "int32", -1)
     for name, extents in parts.items():
         layout[name] = (extents, "float32", nan)
-        if every:
-            layout[f"all_{name}"] = ((restarts, *extents), "float32", nan)
+        for kept in kept_of_restarts(sweep.config):
+            layout[f"{kept}_{name}"] = ((restarts, *extents), "float32", nan)
         if shots:
             layout[f"snapshot_{name}"] = ((shots, *extents), "float32", nan)
     if shots:

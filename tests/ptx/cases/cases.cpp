@@ -13,6 +13,13 @@ Problem diverging(const Shape& shape, bool block) {
   return {"diverging", shape,  {make_cell(shape, 64, 6, 0.01, 7, 0.4, 1e30), make_cell(shape, 64, 6, 0.0, 7, 0.4, 1e8)},
           2,           {1, 6}, block};
 }
+// With three of five steps behind them.
+Problem going_on(const Shape& shape, bool block) {
+  Problem p{"going on", shape, {make_cell(shape, 40, 5, 0.01, 7), make_cell(shape, 33, 5, 0.0, 8, 0.9)}, 2, {}, block};
+  p.cells[1].train.warmup = 4;
+  p.behind = 3;
+  return p;
+}
 // More models than are trained at once, so that some are never begun.
 Problem stopped(const Shape& shape, bool block, int stop_after) {
   Problem p{"stopped after " + std::to_string(stop_after), shape, {make_cell(shape, 40, 3, 0.01, 7)}, 12, {1}, block};
@@ -69,6 +76,7 @@ std::vector<Problem> tiny_problems(const std::string& kernel) {
     if (n % E == 0) p.cells[3].init.router = RouterInit::random_k_hot;
     all.push_back(p);
     all.push_back(diverging(shape, false));
+    all.push_back(going_on(shape, false));
     all.push_back(stopped(shape, false, 0));
     all.push_back(stopped(shape, false, 1));
   }
@@ -101,6 +109,7 @@ std::vector<Problem> block_problems(bool every) {
   if (every) shapes.insert(shapes.end(), {{12, 3, 2, 1}, {12, 3, 1, 1}});
   for (const Shape& s : shapes) {
     all.push_back(diverging(s, true));
+    all.push_back(going_on(s, true));
     all.push_back(stopped(s, true, 0));
     all.push_back(stopped(s, true, 2));
     // A router of zeros: every score ties.

@@ -124,6 +124,8 @@ class Host {
     c.compare("losses" + of, job_.losses + i, cpu_.losses.data() + i, 1);
     c.compare("parameters" + of, job_.parameters + i * parameters_, cpu_.parameters.data() + i * parameters_,
               parameters_);
+    const size_t states = kOptimiserStates * parameters_;
+    c.compare("optimiser" + of, job_.final_states + i * states, cpu_.states.data() + i * states, states);
     if (snapshots == 0) return;
     c.compare("snapshots' losses" + of, job_.snapshot_losses + i * snapshots,
               cpu_.snapshot_losses.data() + i * snapshots, snapshots);
@@ -162,7 +164,17 @@ Trial::Trial(Problem problem) : problem_(std::move(problem)) {
     balance_ = balance_ || train.load_balance != 0;
   }
   corrections_ = bias_corrections(steps_);
-  train_on_cpu();
+  cpu_ = train_on_cpu(cells_);
+  if (problem_.behind == 0) return;
+  std::vector<CellSettings> shorter = cells_;
+  for (CellSettings& cell : shorter) cell.steps = problem_.behind;
+  const Trained begun = train_on_cpu(shorter);
+  const auto size = static_cast<std::ptrdiff_t>(problem_.shape.parameter_count());
+  for (std::ptrdiff_t i = 0; i < std::ssize(models_); ++i) {
+    begun_.insert(begun_.end(), begun.parameters.begin() + i * size, begun.parameters.begin() + (i + 1) * size);
+    begun_.insert(begun_.end(), begun.states.begin() + i * kOptimiserStates * size,
+                  begun.states.begin() + (i + 1) * kOptimiserStates * size);
+  }
 }
 
 int Trial::samples_of_steps() const {
@@ -171,29 +183,32 @@ int Trial::samples_of_steps() const {
   return samples;
 }
 
-void Trial::train_on_cpu() {
+Trained Trial::train_on_cpu(const std::vector<CellSettings>& cells) const {
+  Trained trained;
   const size_t n = models_.size(), size = static_cast<size_t>(problem_.shape.parameter_count());
   const size_t snapshots = problem_.snapshots.size();
-  fill_unwritten(cpu_.losses, n);
-  fill_unwritten(cpu_.parameters, n * size);
-  fill_unwritten(cpu_.snapshot_losses, n * snapshots);
-  fill_unwritten(cpu_.snapshot_parameters, n * snapshots * size);
-  cpu_.status.resize(n);
+  fill_unwritten(trained.losses, n);
+  fill_unwritten(trained.parameters, n * size);
+  fill_unwritten(trained.states, n * kOptimiserStates * size);
+  fill_unwritten(trained.snapshot_losses, n * snapshots);
+  fill_unwritten(trained.snapshot_parameters, n * snapshots * size);
+  trained.status.resize(n);
   const int32_t stop = 0;
   std::vector<int32_t> steps_done(n);
   Job job{};
   job.n_models = static_cast<int32_t>(n), job.top_k = problem_.shape.top_k;
-  job.cells = cells_.data(), job.features = features_.data(), job.models = models_.data();
+  job.cells = cells.data(), job.features = features_.data(), job.models = models_.data();
   job.corrections = corrections_.data(), job.n_corrections = static_cast<int32_t>(corrections_.size());
   job.snapshots = problem_.snapshots.data(), job.n_snapshots = static_cast<int32_t>(snapshots);
   job.stop = &stop, job.steps_done = steps_done.data();
-  job.losses = cpu_.losses.data(), job.parameters = cpu_.parameters.data();
-  job.snapshot_losses = cpu_.snapshot_losses.data(), job.snapshot_parameters = cpu_.snapshot_parameters.data();
+  job.losses = trained.losses.data(), job.parameters = trained.parameters.data();
+  job.final_states = trained.states.data();
+  job.snapshot_losses = trained.snapshot_losses.data(), job.snapshot_parameters = trained.snapshot_parameters.data();
   const InstructionSet set = best_instruction_set();
   if (!problem_.block) {
     const CpuKernels cpu = tiny_kernels(problem_.shape, set);
-    for (size_t i = 0; i < n; ++i) cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape});
-    return;
+    for (size_t i = 0; i < n; ++i) trained.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape});
+    return trained;
   }
   const BlockLayout layout = block_layout(problem_.shape, cpu_tile(problem_.shape, batch_), balance_, 16, true);
   const size_t bytes = workspace_floats(layout) * 4;
@@ -201,7 +216,8 @@ void Trial::train_on_cpu() {
                                                      free);
   const CpuKernels cpu = block_kernels(set);
   for (size_t i = 0; i < n; ++i)
-    cpu_.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape, nullptr, nullptr, &layout, work.get()});
+    trained.status[i] = cpu.train(job, static_cast<int>(i), {problem_.shape, nullptr, nullptr, &layout, work.get()});
+  return trained;
 }
 
 Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
@@ -216,7 +232,7 @@ Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
   const int32_t zero = 0;
   const std::vector<int32_t> unset(n, kNotTrained), no_steps(n, 0);
   const size_t arenas = p.large ? static_cast<size_t>(layout.size) * static_cast<size_t>(p.blocks) : 0;
-  DeviceMemory memory(4 * (states + arenas + n * (snapshots + 1) * (size + 2) + 4 * n) + cells_.size() * sizeof cells_[0] +
+  DeviceMemory memory(4 * (states + arenas + n * (snapshots + 6) * (size + 2) + 4 * n) + cells_.size() * sizeof cells_[0] +
                       features_.size() * sizeof features_[0] + corrections_.size() * 8);
   Job job{};
   job.n_models = static_cast<int32_t>(n), job.top_k = p.shape.top_k;
@@ -232,6 +248,10 @@ Verdict Trial::run(Order order, unsigned seed, int64_t most_blocks) const {
   job.steps_done = memory.holding(no_steps.data(), n, true);
   job.losses = memory.unwritten<Losses>(n);
   job.parameters = memory.unwritten<float>(n * size);
+  job.final_states = memory.unwritten<float>(n * kOptimiserStates * size);
+  const std::vector<int32_t> behind(n, p.behind);
+  job.first_steps = p.behind > 0 ? memory.holding(behind.data(), n, false) : nullptr;
+  job.begun = p.behind > 0 ? memory.holding(begun_.data(), begun_.size(), false) : nullptr;
   job.snapshot_losses = memory.unwritten<Losses>(n * snapshots);
   job.snapshot_parameters = memory.unwritten<float>(n * snapshots * size);
   job.status = memory.holding(unset.data(), n, true);

@@ -18,6 +18,7 @@ struct Problem {
   bool large = false;   // block mapping, with models in global memory
   int blocks = 1;       // of the grid
   int tile = 0;         // block mapping; 0: as a GPU with room would choose
+  int behind = 0;       // steps that models have behind them when the kernel gets them
   int stop_after = -1;  // the host sets the stop flag when so many models are published; -1: never
 };
 
@@ -31,7 +32,7 @@ phasegrid::Cell make_cell(const phasegrid::Shape& shape, int batch, int steps, d
 
 struct Trained {
   std::vector<phasegrid::Losses> losses, snapshot_losses;
-  std::vector<float> parameters, snapshot_parameters;
+  std::vector<float> parameters, states, snapshot_parameters;
   std::vector<int32_t> status;
 };
 
@@ -51,7 +52,7 @@ class Trial {
   int samples_of_steps() const;  // that all models are trained on
 
  private:
-  void train_on_cpu();
+  Trained train_on_cpu(const std::vector<phasegrid::CellSettings>& cells) const;
   Problem problem_;
   std::vector<phasegrid::CellSettings> cells_;
   std::vector<phasegrid::FeatureSettings> features_;
@@ -60,6 +61,7 @@ class Trial {
   int steps_ = 1, batch_ = 1;
   bool balance_ = false;
   Trained cpu_;
+  std::vector<float> begun_;  // where models go on, as Job::begun
 };
 
 }  // namespace ptx

@@ -61,7 +61,7 @@ def widened(sweep: Sweep, smaller: _core.Results) -> _core.Results:
 
 
 def shorter(sweep: Sweep, smaller: _core.Results) -> _core.Results | None:
-    """Results from which the training of the sweep can go on with more steps: on its grid, the models that `smaller` has.
+    """Results from which the training of the sweep can go on with more steps: the models that `smaller` has of it.
 
     None where both have as many steps. Raises InputError where a training cannot go on, naming the setting.
     """

@@ -186,6 +186,7 @@ std::string first_difference(const Sweep& a, const Sweep& b) {
   Json first, second;
   add_settings(a, first);
   add_settings(b, second);
+  if (first == second) return "";  // at once, however many values axes have
   first = first.flatten(), second = second.flatten();  // "/train/steps", "/axes/sparsity/0" ..
   auto shown = [](const Json& settings, const std::string& key) {
     return settings.contains(key) ? settings.at(key).dump(-1, ' ', true, Json::error_handler_t::replace) : "not given";

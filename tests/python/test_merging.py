@@ -74,8 +74,14 @@ def test_bad_input(tmp_path: Path) -> None:
         ([whole, other], "other.npz: is of another sweep than .*whole.npz: train.steps is 7, not "),
         ([whole, tmp_path / "no.npz"], "no.npz: cannot be read as .npz: No such file"),
         ([whole, tmp_path / "broken.npz"], "broken.npz: cannot be read as .npz"),
-        ([whole, changed(whole, "all_losses")], "changed-all_losses.npz: contradicts what was merged before it: restart 0 of .* another loss"),
-        ([whole, changed(whole, "expert_weights")], "contradicts what was merged before it: cell 0 .* other parameters"),
+        (
+            [whole, changed(whole, "all_losses")],
+            "changed-all_losses.npz: contradicts what was merged before it: restart 0 of .* another loss",
+        ),
+        (
+            [whole, changed(whole, "expert_weights")],
+            "contradicts what was merged before it: cell 0 .* other parameters",
+        ),
         ([], "parts must be a sequence of paths"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -37,7 +37,8 @@ class Rows {
 // Bit for bit, so that a NaN equals itself.
 bool same_row(const ResultArray& array, const Results& a, std::size_t row_a, const Results& b, std::size_t row_b) {
   const std::size_t size = array.width(a.sweep) * sizeof(float);
-  return size == 0 || std::memcmp(array.bytes(a).data() + row_a * size, array.bytes(b).data() + row_b * size, size) == 0;
+  return size == 0 ||
+         std::memcmp(array.bytes(a).data() + row_a * size, array.bytes(b).data() + row_b * size, size) == 0;
 }
 
 // Whether rows are the same in all arrays of cells or models that hold parameters, or in those that hold none.

@@ -1,5 +1,5 @@
-// The rules by which parts of a sweep are put together, for some cells at a time: those of merge_results(), of Merger and
-// of files.
+// The rules by which parts of a sweep are put together, for some cells at a time: those of merge_results(), of Merger
+// and of files.
 #pragma once
 
 #include <cstddef>

@@ -49,11 +49,12 @@ void MergedFile::merge(std::vector<ResultsReader>& parts, std::size_t block_byte
     for (std::size_t i = 0; i < parts.size(); ++i) {
       try {
         const PartCells cells = parts[i].read(block, blank, buffer);
+        bool any = false;
         for (const CellRange& filled : buffer.filled) {
           expect_agreement(cells, merged, begin, filled);
-          // A part without a model says nothing about what trained them.
-          if (take_cells(cells, {merged, begin}, filled)) devices.insert(parts[i].config().device);
+          any = take_cells(cells, {merged, begin}, filled) || any;
         }
+        if (any) devices.insert(parts[i].config().device);  // a part without a model says nothing about what trained them
         if (block.end == cells_) parts[i].finish();
       } catch (const InputError&) {
         // Where a file is damaged, this one or what it seems to contradict, that is what is wrong.
@@ -101,7 +102,8 @@ std::vector<NpzEntry> MergedFile::entries(Layout layout) const {
   }
   std::size_t next = 0;  // they are asked for in their order
   return results_entries(about_.sweep, config_of(about_, complete()), [&](const FileArray&) -> NpzRead {
-    return [this, begin = places_[next++]](std::uint64_t at, std::span<std::byte> to) { scratch_.read(begin + at, to); };
+    return
+        [this, begin = places_[next++]](std::uint64_t at, std::span<std::byte> to) { scratch_.read(begin + at, to); };
   });
 }
 

@@ -33,8 +33,8 @@ std::string npy_prefix(const NpzEntry& entry) {
   return prefix + header;
 }
 
-// What libzip calls for one end of the writing. An exception must not pass through libzip: it is kept, and libzip told of an
-// error.
+// What libzip calls for one end of the writing. An exception must not pass through libzip: it is kept, and libzip told
+// of an error.
 class Source {
  public:
   explicit Source(std::exception_ptr& failure) : failure_(failure) { zip_error_init(&error_); }
@@ -194,8 +194,9 @@ struct DiscardZip {
 
 NpzEntry entry_of(std::string key, NpyArray array) {
   const auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(array.bytes));
-  return {std::move(key), std::move(array.type), std::move(array.shape), bytes->size(),
-          [bytes](std::uint64_t at, std::span<std::byte> to) { std::memcpy(to.data(), bytes->data() + at, to.size()); }};
+  return {
+      std::move(key), std::move(array.type), std::move(array.shape), bytes->size(),
+      [bytes](std::uint64_t at, std::span<std::byte> to) { std::memcpy(to.data(), bytes->data() + at, to.size()); }};
 }
 
 std::vector<NpzEntry> entries_of(NpzArrays arrays) {

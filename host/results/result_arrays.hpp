@@ -11,8 +11,8 @@
 
 namespace phasegrid {
 
-// An array has rows, one a cell or one a model (cell and restart), and a row holds so many elements: losses and the like,
-// or models' parameters. Every number takes four bytes.
+// An array has rows, one a cell or one a model (cell and restart), and a row holds so many elements: losses and the
+// like, or models' parameters. Every number takes four bytes.
 struct ResultArray {
   enum class Of { cell, model };
   enum class Given { always, with_keep_all, each_snapshot };  // the last: as many elements as there are snapshots
@@ -45,13 +45,22 @@ inline constexpr ResultArray kResultArrays[] = {
     {.key = "all_reconstruction_losses", .floats = &Results::all_reconstruction_losses, .of = ResultArray::Of::model},
     {.key = "status", .integers = &Results::status, .of = ResultArray::Of::model},
     {.key = "kept", .integers = &Results::kept},
-    {.key = "all_", .floats = &Results::all_parameters, .of = ResultArray::Of::model,
-     .given = ResultArray::Given::with_keep_all, .parameters = true},
-    {.key = "snapshot_losses", .floats = &Results::snapshot_losses, .of = ResultArray::Of::model,
+    {.key = "all_",
+     .floats = &Results::all_parameters,
+     .of = ResultArray::Of::model,
+     .given = ResultArray::Given::with_keep_all,
+     .parameters = true},
+    {.key = "snapshot_losses",
+     .floats = &Results::snapshot_losses,
+     .of = ResultArray::Of::model,
      .given = ResultArray::Given::each_snapshot},
-    {.key = "snapshot_reconstruction_losses", .floats = &Results::snapshot_reconstruction_losses,
-     .of = ResultArray::Of::model, .given = ResultArray::Given::each_snapshot},
-    {.key = "snapshot_", .floats = &Results::snapshot_parameters, .given = ResultArray::Given::each_snapshot,
+    {.key = "snapshot_reconstruction_losses",
+     .floats = &Results::snapshot_reconstruction_losses,
+     .of = ResultArray::Of::model,
+     .given = ResultArray::Given::each_snapshot},
+    {.key = "snapshot_",
+     .floats = &Results::snapshot_parameters,
+     .given = ResultArray::Given::each_snapshot,
      .parameters = true},
 };
 

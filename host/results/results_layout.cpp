@@ -84,7 +84,8 @@ void unpack_cells(const FileArray& array, std::span<const std::byte> from, Resul
     std::memcpy(model, from.data(), from.size());
     return;
   }
-  for (std::size_t at = 0; at < from.size(); at += size, model += place.stride) std::memcpy(model, from.data() + at, size);
+  for (std::size_t at = 0; at < from.size(); at += size, model += place.stride)
+    std::memcpy(model, from.data() + at, size);
 }
 
 void gather_models(Results& results, std::size_t first, CellRange places) {
@@ -120,10 +121,10 @@ std::vector<NpzEntry> results_entries(const Sweep& sweep, const std::string& con
 
 std::string config_text(const NpzFile& file) {
   if (!file.has("config") && file.has("expert_weights_list")) {
-    throw InputError(
-        fmt::format("{}: is in the authors' layout, which says no settings, so it is no results of a sweep; compare, the "
-                    "pictures, the explorer and open_arrays of Python read it",
-                    file.path()));
+    throw InputError(fmt::format(
+        "{}: is in the authors' layout, which says no settings, so it is no results of a sweep; compare, the "
+        "pictures, the explorer and open_arrays of Python read it",
+        file.path()));
   }
   return file.text("config");
 }

@@ -32,8 +32,8 @@ std::vector<FileArray> file_arrays(const Sweep& sweep);
 
 // An array's numbers of every cell that results hold, which is from `first` on, as they lie in the file.
 void pack_cells(const FileArray& array, const Results& results, std::size_t first, std::span<std::byte> to);
-// The reverse, of some cells: into results from the place `to_cell` in their arrays on. Behind it models are laid out as
-// the largest is, until gather_models() of these cells, by their places, makes each its own.
+// The reverse, of some cells: into results from the place `to_cell` in their arrays on. Behind it models are laid out
+// as the largest is, until gather_models() of these cells, by their places, makes each its own.
 void unpack_cells(const FileArray& array, std::span<const std::byte> from, Results& results, std::size_t to_cell);
 void gather_models(Results& results, std::size_t first, CellRange places);
 
@@ -44,7 +44,8 @@ std::vector<NpzEntry> results_entries(const Sweep& sweep, const std::string& con
 // Throws InputError where a file has no config, or none of ours.
 std::string config_text(const NpzFile& file);
 Config parsed_config(const NpzFile& file, const std::string& text);
-// Throws InputError unless a file has all arrays of a sweep, each of the right shape, and the sweep's values on its axes.
+// Throws InputError unless a file has all arrays of a sweep, each of the right shape, and the sweep's values on its
+// axes.
 void expect_arrays(const NpzFile& file, const Sweep& sweep);
 // Throws InputError where there is no such file, but one that an interrupted training left.
 void expect_no_partial_of(const std::string& path);

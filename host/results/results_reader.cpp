@@ -27,6 +27,13 @@ bool is_blank(const ResultArray& array, std::span<const float> numbers, std::spa
   return std::memcmp(numbers.data(), blank.data(), blank.size()) == 0;
 }
 
+// The first cell from `begin` on of which `has` is `wanted`; `end` where there is none before it.
+std::size_t next_that(const std::vector<char>& has, char wanted, std::size_t begin, std::size_t end) {
+  if (begin == end) return end;
+  const void* found = std::memchr(has.data() + begin, wanted, end - begin);
+  return found == nullptr ? end : static_cast<std::size_t>(static_cast<const char*>(found) - has.data());
+}
+
 }  // namespace
 
 ResultsReader::ResultsReader(const std::string& path, const ResultsReader* like) : path_(path) {
@@ -40,8 +47,8 @@ ResultsReader::ResultsReader(const std::string& path, const ResultsReader* like)
     Config config = parsed_config(file, text);
     Grid grid(config.sweep);
     std::vector<FileArray> arrays = file_arrays(config.sweep);
-    shared_ = std::make_shared<const Shared>(
-        Shared{std::move(text), std::move(config), std::move(grid), std::move(arrays)});
+    shared_ =
+        std::make_shared<const Shared>(Shared{std::move(text), std::move(config), std::move(grid), std::move(arrays)});
   }
   expect_arrays(file, config().sweep);
   for (const FileArray& array : arrays()) {
@@ -84,11 +91,11 @@ void ResultsReader::find_filled(const InputFile& file, std::size_t array, const 
     next(file, array, std::as_writable_bytes(raw.subspan(begin * numbers, (end - begin) * numbers)));
     for (std::size_t cell = begin; cell < end;) {
       const std::size_t start = cell;
-      while (cell < end && has[cell] == 0) ++cell;
+      cell = next_that(has, 1, start, end);
       if (!blank_cells(start, cell)) {
         for (std::size_t one = start; one < cell; ++one) has[one] = blank_cells(one, one + 1) ? 0 : 1;
       }
-      while (cell < end && has[cell] != 0) ++cell;
+      cell = next_that(has, 0, cell, end);
     }
   }
 }
@@ -121,11 +128,9 @@ PartCells ResultsReader::read(CellRange cells, const Results& blank, CellBuffer&
     clear_cells(results, cells.begin, count);
   }
   const PartCells part{results, cells.begin, path_};
-  for (std::size_t cell = 0; cell < count;) {
-    while (cell < count && buffer.has[cell] == 0) ++cell;
+  for (std::size_t cell = 0; (cell = next_that(buffer.has, 1, cell, count)) < count;) {
     const std::size_t begin = cell;
-    while (cell < count && buffer.has[cell] != 0) ++cell;
-    if (begin == cell) break;
+    cell = next_that(buffer.has, 0, begin, count);
     for (std::size_t i = 0; i < raw.size(); ++i) {
       const std::size_t width = arrays()[i].elements * arrays()[i].size;
       unpack_cells(arrays()[i], std::as_bytes(raw[i].subspan(begin * width, (cell - begin) * width)), results, begin);

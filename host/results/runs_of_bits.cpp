@@ -55,7 +55,8 @@ std::uint32_t by_tables(const unsigned char* bytes, std::size_t count, std::uint
     std::memcpy(&high, bytes + 4, 4);
     low ^= sum;
     sum = 0;
-    for (std::size_t i = 0; i < 4; ++i) sum ^= kTables[7 - i][low >> 8 * i & 0xff] ^ kTables[3 - i][high >> 8 * i & 0xff];
+    for (std::size_t i = 0; i < 4; ++i)
+      sum ^= kTables[7 - i][low >> 8 * i & 0xff] ^ kTables[3 - i][high >> 8 * i & 0xff];
   }
   for (; count > 0; ++bytes, --count) sum = sum >> 8 ^ kTables[0][(sum ^ *bytes) & 0xff];
   return sum;
@@ -63,10 +64,10 @@ std::uint32_t by_tables(const unsigned char* bytes, std::size_t count, std::uint
 
 #if defined(__x86_64__)
 // Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009), with its
-// constants for this polynomial: 64 bytes are folded into the next 64, then all into 16, 8 and the 4 of the sum. `count`
-// is a multiple of 16, from 64.
+// constants for this polynomial: 64 bytes are folded into the next 64, then all into 16, 8 and the 4 of the sum.
+// `count` is a multiple of 16, from 64.
 __attribute__((target("pclmul,sse4.1"))) std::uint32_t by_products(const unsigned char* bytes, std::size_t count,
-                                                                    std::uint32_t sum) {
+                                                                   std::uint32_t sum) {
   auto load = [](const unsigned char* from) __attribute__((target("pclmul,sse4.1"))) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   };

@@ -137,7 +137,8 @@ TEST_F(MergedFileTest, OtherFormsOfTheArrays) {
   const std::vector<std::string> paths = saved(dealt(full_sweep(), 7, 3, whole));
   save_results(whole, whole_);
   save_again(paths[0], "numpy.savez_compressed(sys.argv[1], **arrays)");
-  save_again(paths[1], "arrays['final_losses'] = arrays['final_losses'].astype('f8'); numpy.savez(sys.argv[1], **arrays)");
+  save_again(paths[1],
+             "arrays['final_losses'] = arrays['final_losses'].astype('f8'); numpy.savez(sys.argv[1], **arrays)");
   save_again(paths[2], "numpy.savez(sys.argv[1], note=numpy.zeros(3), **dict(reversed(arrays.items())))");
   for (const std::size_t block : kBlocks) {
     merge(paths, block);
@@ -248,15 +249,15 @@ TEST_F(MergedFileTest, DamagedNumbers) {
   const std::vector<std::string> paths = saved(dealt(full_sweep(), 13, 2, whole));
   Bytes bytes = read_bytes(paths[1]);
   const auto name = std::string_view("expert_weights.npy");
-  const auto entry = std::search(bytes.begin(), bytes.end(), name.begin(), name.end(), [](std::byte a, char b) {
-    return a == static_cast<std::byte>(b);
-  });
+  const auto entry = std::search(bytes.begin(), bytes.end(), name.begin(), name.end(),
+                                 [](std::byte a, char b) { return a == static_cast<std::byte>(b); });
   for (int i = 0; i < 600; i += 4) *(entry + 400 + i) ^= std::byte{1};
   write_bytes(paths[1], bytes);
   for (const std::size_t block : kBlocks) {
     expect_refusal(paths[1], "'expert_weights' cannot be read: the file is damaged", [&] { merge(paths, block); });
-    expect_refusal(paths[1], "'expert_weights' cannot be read: the file is damaged",
-                   [&] { merge({paths[1], paths[0], paths[0]}, block); });
+    expect_refusal(paths[1], "'expert_weights' cannot be read: the file is damaged", [&] {
+      merge({paths[1], paths[0], paths[0]}, block);
+    });
   }
 }
 
@@ -289,9 +290,8 @@ TEST_F(MergedFileTest, WhatCannotBeWrittenLeavesNothing) {
   const std::string absent = folder_.file("absent.npz");
   expect_refusal(absent, "cannot be read", [&] { merge_results_files(std::span(&absent, 1), out_); });
   save_results(whole, absent + ".partial");
-  expect_refusal(absent, "what an interrupted training finished is in", [&] {
-    merge_results_files(std::span(&absent, 1), out_);
-  });
+  expect_refusal(absent, "what an interrupted training finished is in",
+                 [&] { merge_results_files(std::span(&absent, 1), out_); });
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ KILLS ?= 1000
 SCORE ?= paper
 REFERENCE ?= $(wildcard ../shared/reference)
 
-APT_FIGURES = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libfmt-dev \
-              nlohmann-json3-dev python3-venv
+APT_FIGURES = g++ cmake ninja-build pkg-config librandom123-dev libcli11-dev libtomlplusplus-dev libzip-dev libdeflate-dev \
+              libfmt-dev nlohmann-json3-dev python3-venv
 APT = $(APT_FIGURES) libgtest-dev libbenchmark-dev python3-dev chromium valgrind clang shellcheck openmpi-bin slurmctld slurmd \
       slurm-client munge
 # What is built for the machine at hand, to look at a figure: its best instruction set and the baseline, and CUDA for the

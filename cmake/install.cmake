@@ -12,7 +12,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/phasegrid DESTINATION ${CMAKE_IN
 get_target_property(library_type phasegrid TYPE)
 if(library_type STREQUAL STATIC_LIBRARY)
   set(PHASEGRID_IS_STATIC ON)
-  set(PHASEGRID_PC_REQUIRES "Requires: libzip fmt tomlplusplus")
+  set(PHASEGRID_PC_REQUIRES "Requires: libzip libdeflate fmt tomlplusplus")
   set(PHASEGRID_PC_LIBS "-lstdc++ -lm -pthread")
   if(PHASEGRID_HAS_CUDA)
     string(APPEND PHASEGRID_PC_LIBS " -L${CUDAToolkit_LIBRARY_DIR} -lcudart")

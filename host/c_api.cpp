@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "results/restart_arrays.hpp"
+#include "results/result_arrays.hpp"
 #include "sweep/config_json.hpp"
 #include "phasegrid/phasegrid.h"
 #include "phasegrid/phasegrid.hpp"
@@ -176,8 +176,10 @@ phasegrid_results::phasegrid_results(Results trained)
                       view(results.all_reconstruction_losses.data(), with(cells, {restarts})));
   arrays.emplace_back("status", view(results.status.data(), with(cells, {restarts})));
   arrays.emplace_back("kept", view(results.kept.data(), cells));
-  for (const auto& [prefix, numbers] : phasegrid::restart_arrays(results.sweep.train.keep)) {
-    add_parameters(std::string(prefix), results.*numbers, with(cells, {restarts}));
+  for (const phasegrid::ResultArray& array : phasegrid::kResultArrays) {
+    const bool of_restarts = array.parameters && array.of == phasegrid::ResultArray::Of::model;
+    if (!of_restarts || array.elements(results.sweep) == 0) continue;
+    add_parameters(std::string(array.key), results.*array.floats, with(cells, {restarts}));
   }
   if (snapshot_steps.empty()) return;
   const int T = static_cast<int>(snapshot_steps.size());

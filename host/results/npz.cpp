@@ -15,12 +15,10 @@
 #include <stdexcept>
 
 #include "phasegrid/error.hpp"
+#include "runs_of_bits.hpp"
 
 namespace phasegrid {
 namespace {
-
-// 1980-01-01 00:00 as MS-DOS writes it, the first a zip can hold: the same bytes in every time zone.
-constexpr zip_uint16_t kFixedTime = 0, kFixedDate = 0x21;
 
 // NumPy's own headers of simple arrays take at most some hundred characters.
 constexpr std::size_t kLongestHeader = 2048;
@@ -38,19 +36,6 @@ std::string shape_text(const std::vector<std::size_t>& shape) {
 }
 
 // ---------------------------------------------------------------- .npy
-
-// What stands before the array's own bytes.
-std::string npy_prefix(const NpyArray& array) {
-  std::string header =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", array.type, shape_text(array.shape));
-  // Version 1.0: magic, version and length take 10 bytes, and the data begins at a multiple of 64.
-  header.append(63 - (10 + header.size()) % 64, ' ');
-  header += '\n';
-  std::string prefix("\x93NUMPY\x01\x00", 8);
-  prefix += static_cast<char>(header.size() & 0xff);
-  prefix += static_cast<char>(header.size() >> 8);
-  return prefix + header;
-}
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -90,8 +75,13 @@ std::optional<std::string_view> enclosed(std::string_view text, char open, char 
   return inside;
 }
 
+// What stands before an array's own bytes, where an entry of `size` bytes begins with these.
+struct NpyHeader {
+  NpyArray array;  // without bytes
+  std::size_t length = 0;
+};
 // Throws std::runtime_error saying what is wrong.
-NpyArray parse_npy(std::span<const std::byte> bytes) {
+NpyHeader parse_header(std::span<const std::byte> bytes, std::uint64_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
   if (text.size() < 12 || !text.starts_with("\x93NUMPY")) throw std::runtime_error("is not a NumPy array");
@@ -130,16 +120,21 @@ NpyArray parse_npy(std::span<const std::byte> bytes) {
     if (number.size() > 12) throw std::runtime_error("has a broken shape");
     array.shape.push_back(std::stoul(number));
     // More elements than bytes cannot be; refusing early keeps the product from overflowing.
-    if (array.shape.back() != 0 && elements > text.size() / array.shape.back()) {
+    if (array.shape.back() != 0 && elements > size / array.shape.back()) {
       throw std::runtime_error("is shorter than its shape says");
     }
     elements *= array.shape.back();
   }
   if (*order == "True" && array.shape.size() > 1) throw std::runtime_error("is in Fortran order; C order is needed");
-  const std::span<const std::byte> data = bytes.subspan(start + length);
-  if (data.size() != elements * item) throw std::runtime_error("is not as long as its shape says");
-  array.bytes.assign(data.begin(), data.end());
-  return array;
+  if (size - (start + length) != elements * item) throw std::runtime_error("is not as long as its shape says");
+  return {std::move(array), start + length};
+}
+
+NpyArray parse_npy(std::span<const std::byte> bytes) {
+  NpyHeader header = parse_header(bytes, bytes.size());
+  const auto data = bytes.subspan(header.length);
+  header.array.bytes.assign(data.begin(), data.end());
+  return std::move(header.array);
 }
 
 // ---------------------------------------------------------------- zip
@@ -151,9 +146,47 @@ struct CloseEntry {
   void operator()(zip_file_t* entry) const { zip_fclose(entry); }
 };
 
-void check_zip(bool good, const char* what) {
-  if (!good) throw std::runtime_error(std::string("libzip: ") + what + " failed");  // out of memory: nothing else can
-}
+// Goes from entry to entry of a file, as far as they lie one behind the other, stored and with their sizes before them, as
+// those of phasegrid and of NumPy do.
+class EntriesInARow {
+ public:
+  explicit EntriesInARow(const std::string& path) : file_(path) {}
+
+  // Where the bytes of the next entry begin; none where it lies in another way, or one before it did.
+  std::optional<std::uint64_t> next(const zip_stat_t& about) {
+    constexpr std::size_t kHeader = 30;  // "PK\3\4", version, flags, method ..; at 26, lengths of the name and of more
+    constexpr unsigned kSizesBehind = 1 << 3;
+    if (!in_a_row_) return std::nullopt;
+    in_a_row_ = false;
+    constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_CRC;
+    if ((about.valid & kNeeded) != kNeeded || about.comp_method != ZIP_CM_STORE || about.size != about.comp_size) {
+      return std::nullopt;
+    }
+    const std::string_view name = about.name;
+    std::vector<std::byte> header(kHeader + name.size());
+    if (!file_.read(at_, header)) return std::nullopt;
+    auto number = [&](std::size_t at) {
+      return std::to_integer<unsigned>(header[at]) | std::to_integer<unsigned>(header[at + 1]) << 8;
+    };
+    const std::string_view text(reinterpret_cast<const char*>(header.data()), header.size());
+    if (!text.starts_with("PK\3\4") || (number(6) & kSizesBehind) != 0 || number(8) != ZIP_CM_STORE ||
+        number(26) != name.size() || text.substr(kHeader) != name) {
+      return std::nullopt;
+    }
+    const std::uint64_t begin = at_ + header.size() + number(28);
+    if (begin + about.size > file_.size()) return std::nullopt;
+    at_ = begin + about.size;
+    in_a_row_ = true;
+    return begin;
+  }
+
+  const InputFile& file() const { return file_; }
+
+ private:
+  InputFile file_;
+  std::uint64_t at_ = 0;
+  bool in_a_row_ = true;
+};
 
 }  // namespace
 
@@ -178,46 +211,7 @@ NpyArray make_string(std::string_view ascii) {
   return array;
 }
 
-std::size_t npz_size_bound(std::size_t arrays, std::size_t bytes) { return bytes + 1024 * (arrays + 1); }
-
-std::vector<std::byte> npz_bytes(NpzArrays arrays) {
-  zip_error_t error;
-  zip_error_init(&error);
-  zip_source_t* whole = zip_source_buffer_create(nullptr, 0, 0, &error);
-  check_zip(whole != nullptr, "zip_source_buffer_create");
-  const std::unique_ptr<zip_source_t, void (*)(zip_source_t*)> keeper(whole, zip_source_free);
-  zip_source_keep(whole);  // zip_close frees one count; the bytes are read after it
-  zip_t* archive = zip_open_from_source(whole, ZIP_TRUNCATE, &error);
-  check_zip(archive != nullptr, "zip_open_from_source");
-  std::unique_ptr<zip_t, CloseZip> owner(archive);
-  std::vector<std::string> prefixes;  // libzip reads them and the arrays in zip_close
-  prefixes.reserve(arrays.size());
-  for (auto& [key, array] : arrays) {
-    std::string& prefix = prefixes.emplace_back(npy_prefix(array));
-    const zip_buffer_fragment_t parts[] = {
-        {reinterpret_cast<zip_uint8_t*>(prefix.data()), prefix.size()},
-        {reinterpret_cast<zip_uint8_t*>(array.bytes.data()), array.bytes.size()},
-    };
-    zip_source_t* source = zip_source_buffer_fragment(archive, parts, array.bytes.empty() ? 1 : 2, 0);
-    check_zip(source != nullptr, "zip_source_buffer_fragment");
-    const zip_int64_t index = zip_file_add(archive, (key + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
-    check_zip(index >= 0, "zip_file_add");
-    const auto entry = static_cast<zip_uint64_t>(index);
-    check_zip(zip_set_file_compression(archive, entry, ZIP_CM_STORE, 0) == 0, "zip_set_file_compression");
-    check_zip(zip_file_set_dostime(archive, entry, kFixedTime, kFixedDate, 0) == 0, "zip_file_set_dostime");
-  }
-  check_zip(zip_close(owner.release()) == 0, "zip_close");
-  arrays = {};  // libzip has copied them
-  check_zip(zip_source_open(whole) == 0 && zip_source_seek(whole, 0, SEEK_END) == 0, "reading the archive");
-  std::vector<std::byte> bytes(static_cast<std::size_t>(zip_source_tell(whole)));
-  check_zip(zip_source_seek(whole, 0, SEEK_SET) == 0 &&
-                zip_source_read(whole, bytes.data(), bytes.size()) == static_cast<zip_int64_t>(bytes.size()),
-            "reading the archive");
-  zip_source_close(whole);
-  return bytes;
-}
-
-NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
+NpzFile::NpzFile(std::string path, const std::function<bool(const std::string&)>& left) : path_(std::move(path)) {
   std::error_code unknown;
   if (std::filesystem::exists(path_, unknown) && !std::filesystem::is_regular_file(path_, unknown)) {
     throw InputError(fmt::format("{}: cannot be read as .npz: it is not a file", path_));  // a pipe may never end
@@ -236,6 +230,8 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
   const std::uintmax_t most = std::max<std::uintmax_t>(std::uintmax_t{256} << 20, unknown ? 0 : 16 * packed);
   std::uintmax_t unpacked = 0;
   std::set<std::string> names;
+  std::optional<EntriesInARow> row;
+  if (left) row.emplace(path_);
   std::vector<std::byte> piece(std::size_t{1} << 16);
   for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0)); ++i) {
     const char* raw = zip_get_name(archive.get(), i, 0);
@@ -255,6 +251,8 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
     if (known && about.size > most) {  // what it says; what it holds is counted below
       throw InputError(fmt::format("{}: '{}' unpacks to far more than the file holds", path_, name));
     }
+    const auto begin = row ? row->next(about) : std::nullopt;
+    if (begin && left(name) && leave(row->file(), name, *begin, about.size, about.crc)) continue;
     // Read in pieces: the size that a broken file claims is not to be trusted with an allocation.
     std::vector<std::byte> bytes;
     const std::unique_ptr<zip_file_t, CloseEntry> entry(zip_fopen_index(archive.get(), i, 0));
@@ -276,6 +274,26 @@ NpzFile::NpzFile(std::string path) : path_(std::move(path)) {
       throw InputError(fmt::format("{}: '{}' {}", path_, name, error.what()));
     }
   }
+}
+
+bool NpzFile::leave(const InputFile& file, const std::string& name, std::uint64_t begin, std::uint64_t size,
+                    std::uint32_t sum) {
+  std::vector<std::byte> start(std::min<std::uint64_t>(size, kLongestHeader + 12));
+  if (!file.read(begin, start)) return false;
+  try {
+    NpyHeader header = parse_header(start, size);
+    const std::uint32_t of_header = crc32_of(std::span(start).first(header.length));
+    places_[name] = {begin + header.length, begin + size, of_header, sum};
+    arrays_[name] = std::move(header.array);
+  } catch (const std::runtime_error&) {
+    return false;  // reading it whole says what is wrong
+  }
+  return true;
+}
+
+const NpzFile::Place* NpzFile::place(const std::string& key) const {
+  const auto found = places_.find(key);
+  return found == places_.end() ? nullptr : &found->second;
 }
 
 const NpyArray& NpzFile::array(const std::string& key) const {

@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "input_file.hpp"
 #include "phasegrid/error.hpp"
 
 namespace phasegrid {
@@ -131,6 +132,16 @@ void take_over_mode(int descriptor, const std::string& target) {
   [[maybe_unused]] const int changed = fchmod(descriptor, before.st_mode & 0777);
 }
 
+void put(const std::string& path, int descriptor, std::uint64_t at, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) refuse(path, errno);
+    at += static_cast<std::uint64_t>(wrote);
+    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+  }
+}
+
 }  // namespace
 
 std::string real_path(const std::string& path) {
@@ -219,24 +230,23 @@ void OutputFile::reserve(std::size_t size) {
   if (error == ENOSPC || error == EFBIG || error == EDQUOT) refuse(path_, error);
 }
 
-void OutputFile::write_all(std::span<const std::byte> bytes) {
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t wrote = pwrite(descriptor_, bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) refuse(path_, errno);
-    at += static_cast<std::size_t>(wrote);
-  }
-  if (ftruncate(descriptor_, static_cast<off_t>(bytes.size())) != 0) refuse(path_, errno);
-  if (fsync(descriptor_) != 0) refuse(path_, errno);  // the data before the name points to it
-}
+void OutputFile::write(std::uint64_t at, std::span<const std::byte> bytes) { put(path_, descriptor_, at, bytes); }
 
 void OutputFile::finish(std::span<const std::byte> bytes) {
+  finish([&] {
+    write(0, bytes);
+    return bytes.size();
+  });
+}
+
+void OutputFile::finish(const std::function<std::uint64_t()>& fill) {
   if (vanished()) {
     temporary_.clear();  // what has that name now is not this one
     let_go();
     create();
   }
-  write_all(bytes);
+  if (ftruncate(descriptor_, static_cast<off_t>(fill())) != 0) refuse(path_, errno);
+  if (fsync(descriptor_) != 0) refuse(path_, errno);  // the data before the name points to it
   take_over_mode(descriptor_, target_);
   if (rename(temporary_.c_str(), target_.c_str()) != 0) refuse(path_, errno);
   temporary_.clear();
@@ -244,6 +254,21 @@ void OutputFile::finish(std::span<const std::byte> bytes) {
   let_go();  // only now: without its lock the temporary file would be a leftover
   const Descriptor folder(open_folder(target_));
   if (folder.number() >= 0) (void)fsync(folder.number());  // some folders cannot be opened for reading
+}
+
+ScratchFile::ScratchFile(const std::string& path) : path_(path) {
+  const std::string name = temporary_for(real_path(path));
+  descriptor_ = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor_ < 0) refuse(path, errno);
+  unlink(name.c_str());
+}
+
+ScratchFile::~ScratchFile() { close(descriptor_); }
+
+void ScratchFile::write(std::uint64_t at, std::span<const std::byte> bytes) { put(path_, descriptor_, at, bytes); }
+
+void ScratchFile::read(std::uint64_t at, std::span<std::byte> to) const {
+  if (!read_at(descriptor_, at, to)) refuse(path_, EIO);
 }
 
 }  // namespace phasegrid

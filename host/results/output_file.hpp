@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -32,20 +34,40 @@ class OutputFile {
 
   // Takes the disk space of so many bytes.
   void reserve(std::size_t size);
-  // Writes all bytes and moves the file into place: once. A temporary file that somebody removed is made anew. What was
-  // at the path before hands on its mode, and stays as it was where this throws InputError.
+  // Has `fill` write() all bytes, of which it returns the number, and moves the file into place: once. A temporary file
+  // that somebody removed is made anew. What was at the path before hands on its mode, and stays as it was where this
+  // throws InputError.
+  void finish(const std::function<std::uint64_t()>& fill);
   void finish(std::span<const std::byte> bytes);
+  void write(std::uint64_t at, std::span<const std::byte> bytes);
   bool is_in_place() const { return in_place_; }
 
  private:
   void create();
   bool vanished() const;
-  void write_all(std::span<const std::byte> bytes);
   void let_go();
 
   std::string path_, target_, temporary_;
   int descriptor_ = -1;
   bool in_place_ = false;
+};
+
+// A file without a name in the folder of another, for what is not to be in memory until that one is written. It goes away
+// with the process, however it ends.
+class ScratchFile {
+ public:
+  // Throws InputError, naming the path of the other file, where it cannot be made, written or read.
+  explicit ScratchFile(const std::string& path);
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  void write(std::uint64_t at, std::span<const std::byte> bytes);
+  void read(std::uint64_t at, std::span<std::byte> to) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
 };
 
 }  // namespace phasegrid

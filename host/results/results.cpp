@@ -6,35 +6,12 @@
 #include <limits>
 
 #include "phasegrid/error.hpp"
+#include "result_arrays.hpp"
 #include "sweep/shapes.hpp"
 
 namespace phasegrid {
 
-Results::Results(const Sweep& given) : sweep(with_largest_shape(given)) {
-  const Sweep& described = sweep;
-  const std::size_t cells = Grid(described).cells();
-  const std::size_t models = cells * static_cast<std::size_t>(described.restarts);
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  for (auto* losses : {&reconstruction_losses, &final_losses}) losses->assign(cells, kNan);
-  for (auto* losses : {&all_reconstruction_losses, &all_losses}) losses->assign(models, kNan);
-  status.assign(models, kNotTrained);
-  for (std::size_t cell = 0; has_shape_axes(described) && cell < cells; ++cell) {
-    if (has_models(shape(cell))) continue;
-    const auto restarts = static_cast<std::size_t>(described.restarts);
-    std::ranges::fill(std::span(status).subspan(cell * restarts, restarts), kNoModel);
-  }
-  kept.assign(cells, -1);
-  const auto size = static_cast<std::size_t>(described.shape.parameter_count());
-  parameters.assign(cells * size, kNan);
-  if (keeps_all(described.train.keep)) all_parameters.assign(models * size, kNan);
-  if (keeps_moments(described.train.keep)) {
-    for (auto* moments : {&first_moments, &second_moments}) moments->assign(models * size, kNan);
-  }
-  for (auto* losses : {&snapshot_reconstruction_losses, &snapshot_losses}) {
-    losses->assign(models * described.train.snapshots.size(), kNan);
-  }
-  snapshot_parameters.assign(cells * described.train.snapshots.size() * size, kNan);
-}
+Results::Results(const Sweep& given) : sweep(with_largest_shape(given)) { clear_cells(*this, 0, Grid(sweep).cells()); }
 
 std::int64_t Results::models_done() const {
   return std::ranges::count_if(status, [](std::int32_t of_model) { return of_model >= kTrained; });

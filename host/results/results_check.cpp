@@ -12,6 +12,8 @@
 
 #include "phasegrid/error.hpp"
 #include "phasegrid/train.hpp"
+#include "result_arrays.hpp"
+#include "runs_of_bits.hpp"
 #include "sweep/shapes.hpp"
 
 namespace phasegrid {
@@ -21,12 +23,14 @@ bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 bool is_finite(float a) { return std::isfinite(a); }
 bool is_nan(float a) { return std::isnan(a); }
 
+// Looks at cells by their places in the arrays, of which the first is that of cell `first`.
 class Check {
  public:
-  Check(const Results& results, const std::string& name)
+  Check(const Results& results, const Grid& grid, std::size_t first, const std::string& name)
       : results_(results),
+        grid_(grid),
+        first_(first),
         name_(name),
-        grid_(results.sweep),
         shape_(results.sweep.shape),
         restarts_(static_cast<std::size_t>(results.sweep.restarts)),
         parameters_(static_cast<std::size_t>(results.sweep.shape.parameter_count())),
@@ -34,25 +38,9 @@ class Check {
         keeps_moments_(keeps_moments(results.sweep.train.keep)),
         steps_(results.sweep.train.snapshots) {}
 
-  void sizes() const {
-    const std::size_t cells = grid_.cells(), models = cells * restarts_, shots = steps_.size();
-    const bool right =
-        results_.final_losses.size() == cells && results_.reconstruction_losses.size() == cells &&
-        results_.kept.size() == cells && results_.all_losses.size() == models &&
-        results_.all_reconstruction_losses.size() == models && results_.status.size() == models &&
-        results_.parameters.size() == cells * parameters_ &&
-        results_.all_parameters.size() == (keeps_all_ ? models * parameters_ : 0) &&
-        results_.first_moments.size() == (keeps_moments_ ? models * parameters_ : 0) &&
-        results_.second_moments.size() == results_.first_moments.size() &&
-        results_.snapshot_losses.size() == models * shots &&
-        results_.snapshot_reconstruction_losses.size() == models * shots &&
-        results_.snapshot_parameters.size() == cells * shots * parameters_;
-    if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name_));
-  }
-
-  void cells() {
-    for (std::size_t cell = 0; cell < grid_.cells(); ++cell) {
-      shape_ = results_.shape(cell);
+  void cells(std::size_t begin, std::size_t end) {
+    for (std::size_t cell = begin; cell < end; ++cell) {
+      shape_ = results_.shape(first_ + cell);
       const int steps = steps_of(cell);
       for (std::size_t restart = 0; restart < restarts_; ++restart) model(cell, restart, steps);
       kept(cell);
@@ -62,11 +50,11 @@ class Check {
  private:
   [[noreturn]] void refuse(std::size_t cell, std::string_view sentence) const {
     throw InputError(fmt::format("{}: is broken, for no training ends like this: in {}, {}", name_,
-                                 cell_name(results_.sweep, cell), sentence));
+                                 cell_name(results_.sweep, first_ + cell), sentence));
   }
 
   int steps_of(std::size_t cell) const {
-    return static_cast<int>(grid_.value(cell, AxisName::steps).value_or(results_.sweep.train.steps));
+    return static_cast<int>(grid_.value(first_ + cell, AxisName::steps).value_or(results_.sweep.train.steps));
   }
 
   // Losses as the loss of a batch: neither below 0, and the training loss is the other one and something more.
@@ -177,17 +165,15 @@ class Check {
                     std::string_view what) const {
     const auto room = std::span(all).subspan(at * parameters_, parameters_);
     const auto size = static_cast<std::size_t>(shape_.parameter_count());
-    if (std::ranges::all_of(room.first(size), there ? is_finite : is_nan) &&
-        std::ranges::all_of(room.subspan(size), is_nan)) {
-      return;
-    }
+    if ((there ? all_finite(room.first(size)) : all_nan(room.first(size))) && all_nan(room.subspan(size))) return;
     refuse(cell, fmt::format("{} has a parameter that is {}", what,
                              there ? "not finite" : "a number, though there is no such model"));
   }
 
   const Results& results_;
+  const Grid& grid_;
+  std::size_t first_;
   const std::string& name_;
-  Grid grid_;
   Shape shape_;  // of the cell that is looked at
   std::size_t restarts_, parameters_;
   bool keeps_all_, keeps_moments_;
@@ -205,22 +191,29 @@ std::string cell_name(const Sweep& sweep, std::size_t cell) {
   return fmt::format("cell {} ({})", cell, fmt::join(places, ", "));
 }
 
-std::string maker_of(const Results& results) {
-  return fmt::format("was made by phasegrid {} (bits {})",
-                     results.made_by.empty() ? version() : std::string_view(results.made_by), results.bits);
+std::string maker_of(const std::string& made_by, int bits) {
+  return fmt::format("was made by phasegrid {} (bits {})", made_by.empty() ? version() : std::string_view(made_by), bits);
 }
 
 std::string other_bits(const Results& results) {
   if (results.bits == kBits) return "";
-  return fmt::format("{}, whose numbers are others than those of this phasegrid {} (bits {})", maker_of(results),
+  return fmt::format("{}, whose numbers are others than those of this phasegrid {} (bits {})", maker_of(results.made_by, results.bits),
                      version(), kBits);
 }
 
 void check_results(const Results& results, const std::string& name) {
   results.sweep.check();
-  Check check(results, name);
-  check.sizes();
-  check.cells();
+  const Grid grid(results.sweep);
+  const bool right = std::ranges::all_of(kResultArrays, [&](const ResultArray& array) {
+    return array.size(results) == grid.cells() * array.cell_numbers(results.sweep);
+  });
+  if (!right) throw InputError(fmt::format("{}: is broken: its arrays are not of its sweep's size", name));
+  Check(results, grid, 0, name).cells(0, grid.cells());
+}
+
+void check_cells(const Results& results, const Grid& grid, std::size_t first, std::size_t begin, std::size_t end,
+                 const std::string& name) {
+  Check(results, grid, first, name).cells(begin - first, end - first);
 }
 
 }  // namespace phasegrid

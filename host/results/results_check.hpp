@@ -12,7 +12,7 @@ namespace phasegrid {
 std::string cell_name(const Sweep& sweep, std::size_t cell);
 
 // "was made by phasegrid 0.2.0 (bits 1)".
-std::string maker_of(const Results& results);
+std::string maker_of(const std::string& made_by, int bits);
 // That and the rest of the sentence, where results have other bits than this version gives; "" where they do not.
 std::string other_bits(const Results& results);
 
@@ -25,5 +25,9 @@ std::string other_bits(const Results& results);
 // - each cell keeps the trained model of lowest loss, the first of several, with its losses and finite parameters; where
 //   none is trained, it keeps none, and NaN.
 void check_results(const Results& results, const std::string& name);
+// The same of the cells from `begin` to `end` alone, of results whose arrays hold cells from `first` on. Of a sweep that is
+// checked, and arrays of the right size; `grid` is the sweep's.
+void check_cells(const Results& results, const Grid& grid, std::size_t first, std::size_t begin, std::size_t end,
+                 const std::string& name);
 
 }  // namespace phasegrid

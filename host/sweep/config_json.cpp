@@ -141,15 +141,19 @@ Sweep settings_in(const Json& config) {
 
 }  // namespace
 
-std::string config_of(const Results& results) {
+std::string config_of(const Config& about, bool complete) {
   Json config;
-  config["phasegrid"] = results.made_by.empty() ? std::string(version()) : results.made_by;
+  config["phasegrid"] = about.made_by.empty() ? std::string(version()) : about.made_by;
   config["format"] = kFormat;
-  config["bits"] = results.bits;
-  config["device"] = results.device;
-  config["complete"] = results.complete();
-  add_settings(results.sweep, config);
+  config["bits"] = about.bits;
+  config["device"] = about.device;
+  config["complete"] = complete;
+  add_settings(about.sweep, config);
   return text_of(config);
+}
+
+std::string config_of(const Results& results) {
+  return config_of({results.sweep, results.device, results.made_by, results.bits}, results.complete());
 }
 
 std::string config_of(const Sweep& sweep) {
@@ -182,6 +186,7 @@ std::string first_difference(const Sweep& a, const Sweep& b) {
   Json first, second;
   add_settings(a, first);
   add_settings(b, second);
+  if (first == second) return "";  // at once, however many values axes have
   first = first.flatten(), second = second.flatten();  // "/train/steps", "/axes/sparsity/0" ..
   auto shown = [](const Json& settings, const std::string& key) {
     return settings.contains(key) ? settings.at(key).dump(-1, ' ', true, Json::error_handler_t::replace) : "not given";

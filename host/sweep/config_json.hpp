@@ -9,6 +9,15 @@
 
 namespace phasegrid {
 
+// What one says.
+struct Config {
+  Sweep sweep;
+  std::string device;
+  std::string made_by = "an unknown version";
+  int bits = 1;
+};
+
+std::string config_of(const Config& about, bool complete);
 std::string config_of(const Results& results);
 // The same of a sweep: no device, nothing about completeness.
 std::string config_of(const Sweep& sweep);
@@ -19,13 +28,7 @@ class NewerFormat : public InputError {
   using InputError::InputError;
 };
 
-// What a config says. Throws NewerFormat, or another std::exception saying what is wrong.
-struct Config {
-  Sweep sweep;
-  std::string device;
-  std::string made_by = "an unknown version";
-  int bits = 1;
-};
+// Throws NewerFormat, or another std::exception saying what is wrong.
 Config parse_config(const std::string& text);
 // The sweep alone, also of the config of a sweep.
 Sweep parse_settings(const std::string& text);

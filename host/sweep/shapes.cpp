@@ -31,12 +31,12 @@ void each_run(const Shape& own, const Shape& large, Visit&& visit) {
 
 // move(model, moved) for each model whose shape is not the largest, and what is to take its place.
 template <class Move>
-void relay(const Sweep& sweep, std::span<float> models, std::size_t each, Move&& move) {
+void relay(const Sweep& sweep, std::span<float> models, std::size_t each, std::size_t first, Move&& move) {
   if (!has_shape_axes(sweep)) return;
   const auto room = static_cast<std::size_t>(sweep.shape.parameter_count());
   std::vector<float> moved(room);
   for (std::size_t at = 0; at < models.size(); at += room) {
-    const Shape own = sweep.shape_of(at / room / each);
+    const Shape own = sweep.shape_of(first + at / room / each);
     if (own.n_hidden == sweep.shape.n_hidden && own.n_experts == sweep.shape.n_experts) continue;
     std::ranges::fill(moved, std::numeric_limits<float>::quiet_NaN());
     const auto model = models.subspan(at, room);
@@ -132,9 +132,9 @@ std::vector<SweepPart> parts_of_one_shape(const Sweep& sweep) {
   return parts;
 }
 
-std::vector<float> spread_out(const Sweep& sweep, std::span<const float> models, std::size_t each) {
+std::vector<float> spread_out(const Sweep& sweep, std::span<const float> models, std::size_t each, std::size_t first) {
   std::vector<float> spread(models.begin(), models.end());
-  relay(sweep, spread, each, [&](const Shape& own, std::span<float> model, std::span<float> moved) {
+  relay(sweep, spread, each, first, [&](const Shape& own, std::span<float> model, std::span<float> moved) {
     each_run(own, sweep.shape, [&](int at, int to, int count) {
       std::copy_n(model.begin() + at, count, moved.begin() + to);
     });
@@ -142,8 +142,8 @@ std::vector<float> spread_out(const Sweep& sweep, std::span<const float> models,
   return spread;
 }
 
-void gather(const Sweep& sweep, std::span<float> models, std::size_t each) {
-  relay(sweep, models, each, [&](const Shape& own, std::span<float> model, std::span<float> moved) {
+void gather(const Sweep& sweep, std::span<float> models, std::size_t each, std::size_t first) {
+  relay(sweep, models, each, first, [&](const Shape& own, std::span<float> model, std::span<float> moved) {
     each_run(own, sweep.shape, [&](int to, int at, int count) {
       std::copy_n(model.begin() + at, count, moved.begin() + to);
     });

@@ -40,9 +40,9 @@ struct SweepPart {
 // Those of which there are models.
 std::vector<SweepPart> parts_of_one_shape(const Sweep& sweep);
 
-// Models [cells][each][room] of a checked sweep with its largest shape, `each` of them a cell, as files have them; and the
-// reverse.
-std::vector<float> spread_out(const Sweep& sweep, std::span<const float> models, std::size_t each);
-void gather(const Sweep& sweep, std::span<float> models, std::size_t each);
+// Models [cells][each][room] of a checked sweep with its largest shape, `each` of them a cell and the cells from `first`
+// on, as files have them; and the reverse.
+std::vector<float> spread_out(const Sweep& sweep, std::span<const float> models, std::size_t each, std::size_t first = 0);
+void gather(const Sweep& sweep, std::span<float> models, std::size_t each, std::size_t first = 0);
 
 }  // namespace phasegrid

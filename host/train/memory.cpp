@@ -59,7 +59,7 @@ double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& us
   double bytes = kProcess + all.results + all.planned + std::min<double>(use.threads, models) * (kThread + largest.thread);
   if (use.gpu) bytes += all.pinned;
   if (use.resumes) bytes += all.results;
-  // A file is put together in memory: its arrays, and then its bytes.
+  // Arrays are laid out as files have them: one at a time, but some have to be copied twice for it.
   if (use.saves) bytes += 2 * largest.results;
   return std::max(bytes, all.shares);
 }

@@ -30,4 +30,11 @@ class Merger {
   std::set<std::string> devices_;
 };
 
+// The results file of others, with the bytes that save_results() writes of the same results. A few megabytes of each file
+// are in memory at a time, however large they are; only files that phasegrid did not write as they stand, compressed ones for
+// one, are held whole. A model that no part has is missing in the file too.
+// Throws InputError as Merger does, with the files' paths as names, and where a file cannot be read or written. Then
+// nothing is at `out` that was not there before.
+void merge_results_files(std::span<const std::string> parts, const std::string& out);
+
 }  // namespace phasegrid

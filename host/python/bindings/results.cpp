@@ -151,6 +151,10 @@ void bind_results(nb::module_& module) {
         return merger.results();
       },
       nb::arg("parts"));
+  module.def(
+      "merge_files",
+      [](const std::vector<std::string>& parts, const std::string& out) { merge_results_files(parts, out); },
+      nb::arg("parts"), nb::arg("out"), nb::call_guard<nb::gil_scoped_release>());
   module.def("load", &load_results, nb::arg("path"), nb::call_guard<nb::gil_scoped_release>());
 }
 

@@ -1,0 +1,34 @@
+// A file that is read at any place.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace phasegrid {
+
+// Whether there were so many bytes from `at` on.
+bool read_at(int descriptor, std::uint64_t at, std::span<std::byte> to);
+
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);  // one that cannot be opened is empty
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  std::uint64_t size() const { return size_; }
+  // Changes when the file is replaced or written to.
+  using Stamp = std::array<std::int64_t, 5>;
+  const Stamp& stamp() const { return stamp_; }
+  bool read(std::uint64_t at, std::span<std::byte> to) const { return read_at(descriptor_, at, to); }
+
+ private:
+  int descriptor_;
+  std::uint64_t size_ = 0;
+  Stamp stamp_{};
+};
+
+}  // namespace phasegrid

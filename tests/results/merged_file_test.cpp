@@ -58,7 +58,8 @@ std::vector<Results> dealt(const Sweep& sweep, unsigned seed, std::size_t count,
     const std::size_t first = random() % count, second = random() % count;  // some are in two
     for (Results* results : {&whole, &parts[first], &parts[second]}) {
       results->take(model.cell, model.restart, model.losses(), model.status, std::span(model.parameters).first(size),
-                    model.snapshot_losses, std::span(model.snapshot_parameters).first(shots * size));
+                    model.snapshot_losses, std::span(model.snapshot_parameters).first(shots * size),
+                    model.moments(keeps_moments(sweep.train.keep) ? size : 0));
     }
   }
   for (std::size_t i = 0; i < count; ++i) parts[i].device = i % 2 == 0 ? "cpu avx512" : "a \"GPU\"";

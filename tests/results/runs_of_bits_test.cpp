@@ -24,6 +24,7 @@ std::uint32_t slowly(std::span<const std::byte> bytes, std::uint32_t before) {
 TEST(RunsOfBits, CheckSums) {
   using namespace std::string_view_literals;
   EXPECT_EQ(crc32_of(std::as_bytes(std::span("123456789"sv))), 0xcbf43926u);  // every list of them says so
+  EXPECT_EQ(crc32_of({}, 7), 7u);
   std::vector<std::byte> bytes(2000);
   std::uint32_t random = 1;
   for (std::byte& byte : bytes) byte = static_cast<std::byte>((random = random * 1664525 + 1013904223) >> 24);

@@ -73,11 +73,11 @@ struct Model {
   float share;  // of the training loss is reconstruction: half, or all for the dense model
 
   Losses losses() const { return {loss, loss * share}; }
-  // Of each parameter: its double, then its square.
-  std::vector<float> moments() const {
+  // Of each of the first `count` parameters: its double, then its square.
+  std::vector<float> moments(std::size_t count) const {
     std::vector<float> all;
-    for (float number : parameters) all.push_back(2 * number);
-    for (float number : parameters) all.push_back(number * number);
+    for (std::size_t p = 0; p < count; ++p) all.push_back(2 * parameters[p]);
+    for (std::size_t p = 0; p < count; ++p) all.push_back(parameters[p] * parameters[p]);
     return all;
   }
 };
@@ -113,7 +113,7 @@ inline Results taken(const Sweep& sweep, const std::vector<Model>& models) {
   Results results(sweep);
   results.device = "cpu \"quoted\" \u00e9";
   for (const Model& m : models) {
-    const std::vector<float> moments = keeps_moments(sweep.train.keep) ? m.moments() : std::vector<float>();
+    const std::vector<float> moments = m.moments(keeps_moments(sweep.train.keep) ? m.parameters.size() : 0);
     results.take(m.cell, m.restart, m.losses(), m.status, m.parameters, m.snapshot_losses, m.snapshot_parameters, moments);
   }
   return results;

@@ -1,5 +1,6 @@
 // Training from Python: without the GIL, but for a few callbacks a second, which also look for Ctrl-C.
 #include <exception>
+#include <optional>
 
 #include "bindings.hpp"
 #include "phasegrid/error.hpp"
@@ -83,7 +84,7 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_swee
                        const std::string& instruction_set, nb::object progress, TrainingFiles* files,
                        double checkpoint_seconds, const std::vector<const Results*>& resume, const std::string& shard,
                        const std::vector<nb::ndarray<const float, nb::c_contig, nb::device::cpu>>& initial,
-                       const std::vector<const Results*>& shorter) {
+                       const std::vector<std::optional<const Results*>>& shorter) {
   Listener listener;
   TrainOptions options;
   options.device = device_of(device);
@@ -119,7 +120,7 @@ nb::typed<nb::tuple, nb::typed<nb::list, Results>, bool, std::string> train_swee
   for (const Results* results : resume) earlier.push_back(*results);
   options.resume = earlier;
   std::vector<Results> begun;
-  for (const Results* results : shorter) begun.push_back(results != nullptr ? *results : Results());
+  for (const auto& results : shorter) begun.push_back(results && *results != nullptr ? **results : Results());
   options.shorter = begun;
   std::vector<Results> trained;
   std::string unsaved;
@@ -168,7 +169,7 @@ void bind_train(nb::module_& module) {
   module.def("train", &train_sweeps, nb::arg("sweeps"), nb::arg("device"), nb::arg("threads"),
              nb::arg("instruction_set"), nb::arg("progress").none(), nb::arg("files").none(),
              nb::arg("checkpoint_seconds"), nb::arg("resume"), nb::arg("shard"), nb::arg("initial"),
-             nb::arg("shorter") = std::vector<const Results*>(),
+             nb::arg("shorter") = std::vector<std::optional<const Results*>>(),
              "(results, interrupted, why they are not in the files or '') of the sweeps.");
 }
 

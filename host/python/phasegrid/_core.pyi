@@ -225,7 +225,7 @@ class TrainingFiles:
     def close(self) -> None:
         """Lets go of the files, for another training."""
 
-def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str, initial: Sequence[Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]], shorter: Sequence[Results] = []) -> tuple[list[Results], bool, str]:
+def train(sweeps: Sequence[Sweep], device: str, threads: int, instruction_set: str, progress: object | None, files: TrainingFiles | None, checkpoint_seconds: float, resume: Sequence[Results], shard: str, initial: Sequence[Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)]], shorter: Sequence[Results | None] = []) -> tuple[list[Results], bool, str]:
     """
     (results, interrupted, why they are not in the files or '') of the sweeps.
     """

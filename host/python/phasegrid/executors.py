@@ -123,8 +123,7 @@ class PiecedTraining:
                 return
             piece = self._waiting.popleft()
             try:
-                begun = [self._store.begun(s, part) for s, part in piece.parts]
-                order = piece.order(begun, self._initial, self._options)
+                order = piece.order(self._store, self._initial, self._options)
                 future = self._executor.submit(pieces.train_order, order)
             except BrokenExecutor as error:
                 self._waiting.appendleft(piece)
@@ -272,6 +271,7 @@ def _train_on(
     checkpoint_seconds: float,
     resume: Sequence[_core.Results],
     initial: Sequence[NDArray[np.float32]],
+    shorter: Sequence[_core.Results | None],
     shard: str,
     threads: int,
     **options: str,
@@ -279,7 +279,7 @@ def _train_on(
     """(results, interrupted, why they are not in the files or '')."""
     assert shard == "1/1"
     of_a_piece = {**options, "threads": threads or 1}
-    store = InMemory(sweeps, resume)
+    store = InMemory(sweeps, resume, shorter)
     training = PiecedTraining(executor, store, starting(initial, sweeps), count, of_a_piece)
     save = None if files is None else _checkpoint(files, store)
     try:

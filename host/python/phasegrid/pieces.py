@@ -6,17 +6,21 @@ comes back, so that any executor can carry both.
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasegrid import _core
 from phasegrid.grid_parts import Arrays, GridPart, arrays_of, bytes_of_cell
+
+if TYPE_CHECKING:
+    from phasegrid.stores import Store
 
 _SECOND = 1e10  # of work, about, on one core
 # A piece is short, so that little is lost with a worker and the last ones end together, and long beside what it costs
@@ -27,10 +31,12 @@ _MOST_BYTES = 2**20  # of a piece's results, where a cell allows it: engines car
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is to train: sweeps, each with its finished models and those that it starts at, where there are."""
+    """What a worker is to train: sweeps, each with its finished models, those of fewer steps that go on (how many, and
+    their arrays), and those that it starts at, where there are."""
 
     configs: list[str]
     resume: list[Arrays | None]
+    shorter: list[tuple[int, Arrays] | None]
     initial: list[NDArray[np.float32]]
     device: str
     threads: int
@@ -62,6 +68,7 @@ def train_order(order: Order) -> Answer:
             resume=_resumed(order, sweeps),
             shard="1/1",
             initial=order.initial,
+            shorter=[_shorter(*pair) for pair in zip(order.configs, order.shorter, strict=True)],
         )
     except Exception as error:
         return Answer(failure=_picklable(error))
@@ -77,6 +84,15 @@ def _resumed(order: Order, sweeps: Sequence[_core.Sweep]) -> list[_core.Results]
         one if arrays is None else _core.results_from(one.config, arrays)
         for one, arrays in zip(empty, order.resume, strict=True)
     ]
+
+
+def _shorter(config: str, models: tuple[int, Arrays] | None) -> _core.Results | None:
+    if models is None:
+        return None
+    steps, arrays = models
+    described = json.loads(config)
+    described["train"]["steps"] = steps
+    return _core.results_from(_core.Results(_core.parse_config(json.dumps(described))).config, arrays)
 
 
 def _picklable(error: Exception) -> Exception:
@@ -96,12 +112,16 @@ class Piece:
     size: int  # bytes of results
     lost: int = 0  # how often the engine lost it
 
-    def order(
-        self, resume: list[Arrays | None], initial: Sequence[NDArray[np.float32]], options: dict[str, Any]
-    ) -> Order:
-        """resume: of each part, where a part of it is there. initial: models that sweeps start at, [1 or cells][P]."""
+    def order(self, store: Store, initial: Sequence[NDArray[np.float32]], options: dict[str, Any]) -> Order:
+        """store: what there is. initial: models that sweeps start at, [1 or cells][P]."""
         starts = [_starts_of(part, initial[s]) for s, part in self.parts] if initial else []
-        return Order([part.config for _, part in self.parts], resume, starts, **options)
+        return Order(
+            [part.config for _, part in self.parts],
+            [store.begun(s, part) for s, part in self.parts],
+            [store.shorter(s, part) for s, part in self.parts],
+            starts,
+            **options,
+        )
 
 
 def _starts_of(part: GridPart, models: NDArray[np.float32]) -> NDArray[np.float32]:

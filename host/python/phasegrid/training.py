@@ -171,7 +171,7 @@ def train(
         Of an interrupted training of the same sweeps, or of sweeps with fewer restarts, other values on their axes or
         fewer axes: the models that are the same are not trained again, and the results are those of a training at once.
         Of sweeps with fewer steps, where both have keep="training-state", a constant schedule, and neither drop_below,
-        stop_below nor snapshots: their models go on where they ended (with an executor they start anew).
+        stop_below nor snapshots: their models go on where they ended.
     initial : Results or mapping of arrays, or a sequence of them for a list of sweeps, optional
         Models to start at, in place of random ones: the kept models of results of the same grid or of one cell, or one
         model {"W": (E,n,m), "b": (E,n), "G": (E,n)}, and "D": (E,n,m) of untied weights; without E for one expert,
@@ -270,7 +270,7 @@ def train(
                         resume=resumed,
                         shard=shard,
                         initial=starts,
-                        **({"shorter": begun} if executor is None else {}),
+                        shorter=begun,
                     )
             except KeyboardInterrupt:  # where there are results, it came while the bar was taken away
                 if not trained:

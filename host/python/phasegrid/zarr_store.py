@@ -93,6 +93,9 @@ class ZarrStore:
     def begun(self, s: int, part: GridPart) -> Arrays | None:
         return None
 
+    def shorter(self, s: int, part: GridPart) -> tuple[int, Arrays] | None:
+        return None
+
     def put(self, s: int, part: GridPart, arrays: Arrays, made_by: dict[str, Any]) -> None:
         if np.any(arrays["status"] == -1):
             return  # of a worker that was stopped

@@ -78,7 +78,7 @@ void MergedFile::keep(const Results& merged, std::size_t first) {
   }
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     packed_.resize(merged.cells() * arrays_[i].cell_bytes());
-    pack_cells(arrays_[i], merged, first, packed_);
+    pack_cells(arrays_[i], merged, first, {0, merged.cells()}, packed_);
     scratch_.write(places_[i] + first * arrays_[i].cell_bytes(), packed_);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -13,27 +14,52 @@
 #include "npz.hpp"
 #include "output_file.hpp"
 #include "phasegrid/error.hpp"
-#include "results_check.hpp"
 #include "results_layout.hpp"
+#include "results_reader.hpp"
 
 namespace phasegrid {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The file of results, whose arrays are laid out one at a time, when they are written.
+// An array of results, laid out some cells at a time as its bytes are asked for, one after the other.
+class PackedArray {
+ public:
+  PackedArray(const Results& results, FileArray array) : results_(&results), array_(std::move(array)) {}
+
+  void read(std::uint64_t at, std::span<std::byte> to) {
+    while (!to.empty()) {
+      if (at < begin_ || at >= begin_ + packed_.size()) pack(at / array_.cell_bytes());
+      const std::size_t from = at - begin_, count = std::min(to.size(), packed_.size() - from);
+      std::memcpy(to.data(), packed_.data() + from, count);
+      to = to.subspan(count);
+      at += count;
+    }
+    if (at == results_->cells() * array_.cell_bytes()) packed_ = {};  // there are many arrays
+  }
+
+ private:
+  void pack(std::size_t cell) {
+    constexpr std::size_t kBytes = std::size_t{1} << 20;
+    const std::size_t cells = std::clamp<std::size_t>(kBytes / array_.cell_bytes(), 1, results_->cells() - cell);
+    packed_.resize(cells * array_.cell_bytes());
+    pack_cells(array_, *results_, 0, {cell, cell + cells}, packed_);
+    begin_ = cell * array_.cell_bytes();
+  }
+
+  const Results* results_;
+  FileArray array_;
+  std::vector<std::byte> packed_;
+  std::uint64_t begin_ = 0;  // its place in the array
+};
+
+// The file of results.
 std::vector<NpzEntry> file_entries(const Results& results, Layout layout) {
   if (layout == Layout::authors) return entries_of(authors_arrays(results));
   const Config about{results.sweep, results.device, results.made_by, results.bits};
   return results_entries(results.sweep, config_of(about, results.complete()), [&](const FileArray& array) -> NpzRead {
-    const auto packed = std::make_shared<std::vector<std::byte>>();
-    return [&results, array, packed](std::uint64_t at, std::span<std::byte> to) {
-      if (at == 0) {
-        packed->resize(results.cells() * array.cell_bytes());
-        pack_cells(array, results, 0, *packed);
-      }
-      std::memcpy(to.data(), packed->data() + at, to.size());
-      if (at + to.size() == packed->size()) *packed = {};
+    return [packed = PackedArray(results, array)](std::uint64_t at, std::span<std::byte> to) mutable {
+      packed.read(at, to);
     };
   });
 }
@@ -88,28 +114,7 @@ void expect_no_partial_of(const std::string& path) {
                                partial_path(path)));
 }
 
-Results load_results(const std::string& path) {
-  expect_no_partial_of(path);
-  const NpzFile file(path);
-  const Config config = parsed_config(file, config_text(file));
-  const Sweep& sweep = config.sweep;
-  expect_arrays(file, sweep);
-  Results results(sweep);  // only now: the file is as large as its config says
-  results.device = config.device;
-  results.made_by = config.made_by;
-  results.bits = config.bits;
-  for (const FileArray& array : file_arrays(sweep)) {
-    if (array.of->integers != nullptr) {
-      results.*array.of->integers = file.integers(array.key);
-    } else {
-      const std::vector<float> values = file.floats(array.key);
-      unpack_cells(array, std::as_bytes(std::span(values)), results, 0);
-    }
-  }
-  gather_models(results, 0, {0, results.cells()});
-  check_results(results, path);
-  return results;
-}
+Results load_results(const std::string& path) { return ResultsReader(path).load(); }
 
 // ---------------------------------------------------------------- reserved
 

@@ -56,16 +56,20 @@ std::vector<FileArray> file_arrays(const Sweep& sweep) {
   return arrays;
 }
 
-void pack_cells(const FileArray& array, const Results& results, std::size_t first, std::span<std::byte> to) {
+void pack_cells(const FileArray& array, const Results& results, std::size_t first, CellRange places,
+                std::span<std::byte> to) {
   const Sweep& sweep = results.sweep;
-  std::span<const std::byte> from = array.of->bytes(results);
+  const std::size_t width = array.of->cell_numbers(sweep), count = (places.end - places.begin) * width;
+  std::span<const std::byte> from =
+      array.of->bytes(results).subspan(places.begin * width * sizeof(float), count * sizeof(float));
   if (!array.part) {
     std::ranges::copy(from, to.begin());
     return;
   }
   std::vector<float> spread;
   if (has_shape_axes(sweep)) {
-    spread = spread_out(sweep, results.*array.of->floats, array.elements, first);
+    const auto models = std::span(results.*array.of->floats).subspan(places.begin * width, count);
+    spread = spread_out(sweep, models, array.elements, first + places.begin);
     from = std::as_bytes(std::span(spread));
   }
   const Place place(array, sweep);

@@ -30,8 +30,9 @@ struct FileArray {
 // Those of a sweep, in their order.
 std::vector<FileArray> file_arrays(const Sweep& sweep);
 
-// An array's numbers of every cell that results hold, which is from `first` on, as they lie in the file.
-void pack_cells(const FileArray& array, const Results& results, std::size_t first, std::span<std::byte> to);
+// An array's numbers of some cells, by their places in results, which hold those from `first` on: as they lie in the file.
+void pack_cells(const FileArray& array, const Results& results, std::size_t first, CellRange places,
+                std::span<std::byte> to);
 // The reverse, of some cells: into results from the place `to_cell` in their arrays on. Behind it models are laid out
 // as the largest is, until gather_models() of these cells, by their places, makes each its own.
 void unpack_cells(const FileArray& array, std::span<const std::byte> from, Results& results, std::size_t to_cell);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "phasegrid/error.hpp"
-#include "phasegrid/results_file.hpp"
 #include "results_check.hpp"
 #include "runs_of_bits.hpp"
 
@@ -15,6 +14,35 @@ namespace phasegrid {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 18;  // read and looked at while the processor's cache holds it
+
+// Nothing trained yet.
+Results with_origin(const Config& config) {
+  Results results(config.sweep);
+  results.device = config.device;
+  results.made_by = config.made_by;
+  results.bits = config.bits;
+  return results;
+}
+
+// A file that is not laid out as phasegrid does it.
+Results load_through_memory(const std::string& path) {
+  const NpzFile file(path);
+  const Config config = parsed_config(file, config_text(file));
+  const Sweep& sweep = config.sweep;
+  expect_arrays(file, sweep);
+  Results results = with_origin(config);  // only now: the file is as large as its config says
+  for (const FileArray& array : file_arrays(sweep)) {
+    if (array.of->integers != nullptr) {
+      results.*array.of->integers = file.integers(array.key);
+    } else {
+      const std::vector<float> values = file.floats(array.key);
+      unpack_cells(array, std::as_bytes(std::span(values)), results, 0);
+    }
+  }
+  gather_models(results, 0, {0, results.cells()});
+  check_results(results, path);
+  return results;
+}
 
 // What is small, or as large as an axis: all that is no array of results.
 bool is_array_of_results(const std::string& key) {
@@ -54,7 +82,7 @@ ResultsReader::ResultsReader(const std::string& path, const ResultsReader* like)
   for (const FileArray& array : arrays()) {
     const NpzFile::Place* place = file.place(array.key);
     if (place == nullptr || file.array(array.key).type != array.type()) {
-      whole_ = std::make_unique<const Results>(load_results(path));
+      whole_ = std::make_unique<Results>(load_through_memory(path));
       return;
     }
     places_.push_back({place->begin, place->end, place->sum_before, place->sum});
@@ -141,6 +169,30 @@ PartCells ResultsReader::read(CellRange cells, const Results& blank, CellBuffer&
     buffer.filled.push_back(run);
   }
   return part;
+}
+
+Results ResultsReader::load() {
+  if (whole_) return std::move(*whole_);
+  constexpr std::size_t kBlock = std::size_t{4} << 20;
+  Results results = with_origin(config()), blank;
+  blank.sweep = config().sweep;
+  CellBuffer buffer;
+  std::size_t cell_bytes = 0;
+  for (const FileArray& array : arrays()) cell_bytes += array.cell_bytes();
+  const std::size_t step = std::max<std::size_t>(1, kBlock / cell_bytes);
+  try {
+    for (std::size_t begin = 0; begin < grid().cells(); begin += step) {
+      const CellRange block{begin, std::min(begin + step, grid().cells())};
+      clear_cells(blank, begin, block.end - begin);
+      const PartCells cells = read(block, blank, buffer);
+      for (const CellRange& filled : buffer.filled) take_cells(cells, {results, 0}, filled);
+    }
+  } catch (const InputError&) {
+    finish();  // where the file is damaged, that is what is wrong
+    throw;
+  }
+  finish();
+  return results;
 }
 
 void ResultsReader::finish() {

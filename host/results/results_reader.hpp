@@ -38,6 +38,9 @@ class ResultsReader {
   // Throws InputError where the file is damaged, and reads what was not read to know it.
   void finish();
 
+  // All cells: once, and with nothing read before.
+  Results load();
+
   // Models that were trained.
   std::int64_t models_done() const;
 
@@ -54,7 +57,7 @@ class ResultsReader {
     std::vector<FileArray> arrays;
   };
   // A file that is not laid out as phasegrid does it, compressed for one, is in memory as a whole.
-  std::unique_ptr<const Results> whole_;
+  std::unique_ptr<Results> whole_;
   std::shared_ptr<const Shared> shared_;
   std::string path_;
   InputFile::Stamp stamp_;

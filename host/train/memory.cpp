@@ -40,27 +40,21 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
 }  // namespace
 
 double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use) {
-  constexpr double kThread = 128 << 10, kProcess = 12 << 20;  // a thread's stack; the program, and what is small
+  constexpr double kThread = 128 << 10, kProcess = 24 << 20;  // a thread's stack; the program, pieces of files, and what is small
   SweepMemory all, largest;
-  double models = 0, results = 0;  // of the sweep that a part belongs to
-  const PlannedSweep* before = nullptr;
+  double models = 0;
   for (const PlannedSweep& sweep : sweeps) {
     const SweepMemory one = memory_of(sweep);
-    results = before != nullptr && before->sweep == sweep.sweep ? results + one.results : one.results;
-    before = &sweep;
     all.results += one.results;
     all.planned += one.planned;
     all.pinned += one.pinned;
     all.shares += one.shares;
-    largest.results = std::max(largest.results, results);
     largest.thread = std::max(largest.thread, one.thread);
     models += static_cast<double>(sweep.grid.cells()) * sweep.restarts;
   }
   double bytes = kProcess + all.results + all.planned + std::min<double>(use.threads, models) * (kThread + largest.thread);
   if (use.gpu) bytes += all.pinned;
   if (use.resumes) bytes += all.results;
-  // Arrays are laid out as files have them: one at a time, but some have to be copied twice for it.
-  if (use.saves) bytes += 2 * largest.results;
   return std::max(bytes, all.shares);
 }
 

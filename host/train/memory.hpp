@@ -10,7 +10,6 @@
 namespace phasegrid {
 
 struct MemoryUse {
-  bool saves = false;    // results go to files
   bool resumes = false;  // results of earlier trainings, which may be empty, are held beside them
   bool gpu = false;
   int threads = 1;

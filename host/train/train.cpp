@@ -226,7 +226,6 @@ std::vector<Results> train(std::span<const Sweep> given, const TrainOptions& opt
   }
   std::vector<PlannedSweep> planned = plan_sweeps(sweeps);
   MemoryUse use;
-  use.saves = options.checkpoint != nullptr;
   use.resumes = !options.resume.empty();
   choose_backends(gpus, planned, sweeps, options);
   use.gpu = !gpus.devices.empty();

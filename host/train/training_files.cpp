@@ -72,7 +72,7 @@ void remove_partial(const std::string& target, const std::string& partial, const
 std::vector<PlannedSweep> plan_within_memory(std::span<const Sweep> sweeps) {
   for (const Sweep& sweep : sweeps) sweep.check();
   std::vector<PlannedSweep> planned = plan_sweeps(sweeps);
-  check_memory(planned, {.saves = true, .resumes = true});  // take_earlier() hands over results for every sweep
+  check_memory(planned, {.resumes = true});  // take_earlier() hands over results for every sweep
   return planned;
 }
 
@@ -160,16 +160,22 @@ void TrainingFiles::read_earlier(File& file, std::optional<Results> before) cons
       expect_our_bits(*partial, file.shown_partial);
     }
   }
-  Merger merger;
-  auto add = [&](std::optional<Results>& found, const std::string& path) {
-    if (!found || !training_difference(file.sweep, found->sweep).empty() || found->models_done() == 0) return;
+  auto is_of_it = [&](std::optional<Results>& found, const std::string& path) {
+    if (!found || !training_difference(file.sweep, found->sweep).empty() || found->models_done() == 0) return false;
     found->sweep = file.sweep;
-    merger.add(*found, path);
-    file.earlier = merger.results();
     file.from += fmt::format("{}{}", file.from.empty() ? "" : " and ", path);
+    return true;
   };
-  add(partial, file.shown_partial);
-  add(before, file.path);
+  const bool has_partial = is_of_it(partial, file.shown_partial), has_before = is_of_it(before, file.path);
+  if (has_partial && has_before) {
+    Merger merger;
+    merger.add(*partial, file.shown_partial);
+    partial.reset();  // it is all in memory at once
+    merger.add(*before, file.path);
+    file.earlier = merger.results();
+  } else if (has_partial || has_before) {
+    file.earlier = std::move(has_partial ? *partial : *before);
+  }
 }
 
 std::vector<Results> TrainingFiles::take_earlier() {

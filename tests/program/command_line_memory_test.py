@@ -48,10 +48,10 @@ def sweep(*, n=2, m=1, E=1, restarts=1, sparsities=100, seeds=100, snapshots=(),
 SWEEPS = {
     "many cells": sweep(sparsities=900, seeds=700),
     "many restarts": sweep(n=3, m=2, E=3, restarts=1000, sparsities=10, seeds=150),
-    "snapshots": sweep(n=3, m=3, E=2, restarts=10, sparsities=100, seeds=100, snapshots=(0, 1)),
-    "block models": sweep(n=40, m=10, E=4, restarts=10, sparsities=100, seeds=30),
-    "block models, a sparsity a feature": sweep(n=60, m=5, E=2, restarts=5, seeds=6000, tied=True),
-    "wide models": sweep(n=256, m=64, E=16, restarts=10, sparsities=2, seeds=4),
+    "snapshots": sweep(n=3, m=3, E=2, restarts=10, sparsities=100, seeds=600, snapshots=(0, 1)),
+    "block models": sweep(n=40, m=10, E=4, restarts=10, sparsities=100, seeds=100),
+    "block models, a sparsity a feature": sweep(n=60, m=5, E=2, restarts=5, seeds=20000, tied=True),
+    "wide models": sweep(n=256, m=64, E=16, restarts=10, sparsities=2, seeds=16),
 }
 
 

@@ -117,7 +117,6 @@ TEST(TrainingMemory, GrowsWithWhatIsAskedFor) {
   const double bare = memory({one}, {});
   EXPECT_GT(bare, 1e8 * 20);  // losses, status and place of every model, but not its parameters
   EXPECT_LT(bare, 1e8 * 24);
-  EXPECT_GT(memory({one}, {.saves = true}), bare + 1e8 * 3 * 4);
   EXPECT_GT(memory({one}, {.resumes = true}), bare + 1e8 * 3 * 4);
   EXPECT_GT(memory({one}, {.gpu = true}), 1.9 * bare);
   Sweep snapshots = one;
@@ -138,7 +137,7 @@ TEST(TrainingMemory, BeyondTheLimitIsOneSentence) {
                  [&] { check_memory(std::vector{PlannedSweep(sweep)}, {}, limit); });
   Sweep small;
   small.data.sparsity = 0.5;
-  check_memory(std::vector{PlannedSweep(small)}, {.saves = true, .threads = 4}, limit);
+  check_memory(std::vector{PlannedSweep(small)}, {.threads = 4}, limit);
 }
 
 }  // namespace

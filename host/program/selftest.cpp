@@ -61,6 +61,7 @@ void add_corners(std::vector<Sweep>& sweeps) {
     add("cosine", [](Sweep& s) { s.train.schedule = Schedule::cosine, s.train.loss = Loss::sum; });
     add("drop_and_stop", [](Sweep& s) { s.train.drop_below = 10, s.train.stop_below = 1e-3, s.train.steps = 60; });
     add("divergence", [](Sweep& s) { s.train.learning_rate = 1e9, s.train.loss = Loss::sum; });
+    add("in_two_parts", [](Sweep& s) { s.train.keep = Keep::training_state; });
     add("odd_batch", [](Sweep& s) { s.train.batch = 77; });
     add("sparsities", [](Sweep& s) {
       s.axes = {{AxisName::last_importance, {0.5, 2}}};
@@ -112,6 +113,15 @@ std::vector<Sweep> selftest_sweeps() {
   return sweeps;
 }
 
+Results trained_in_two_parts(const Sweep& sweep, const TrainOptions& options) {
+  Sweep half = sweep;
+  half.train.steps /= 2;
+  const std::vector<Results> shorter = {train(half, options)};
+  TrainOptions goes_on = options;
+  goes_on.shorter = shorter;
+  return train(sweep, goes_on);
+}
+
 std::string first_difference_in_bits(const Results& a, const Results& b) {
   std::string found;
   auto compare = [&](const char* what, const auto& ours, const auto& theirs) {
@@ -128,6 +138,9 @@ std::string first_difference_in_bits(const Results& a, const Results& b) {
   compare("kept", a.kept, b.kept);
   compare("snapshot_parameters", a.snapshot_parameters, b.snapshot_parameters);
   compare("parameters", a.parameters, b.parameters);
+  compare("all_parameters", a.all_parameters, b.all_parameters);
+  compare("first_moments", a.first_moments, b.first_moments);
+  compare("second_moments", a.second_moments, b.second_moments);
   return found;
 }
 

@@ -108,7 +108,8 @@ TEST(Gpu, GivesTheCpusBitsForLargeShapes) {
   sweeps.back().axes.erase(sweeps.back().axes.begin());
   sweeps.back().data.feature_sparsity = {0.1, 0.5, 0.9};
   sweeps.push_back(sweep_of({20, 5, 4, 1}));
-  sweeps.back().init = {RouterInit::random_k_hot, BiasInit::zero};
+  sweeps.back().init.router = RouterInit::random_k_hot;
+  sweeps.back().init.bias = BiasInit::zero;
   sweeps.back().train.keep = Keep::evaluation;
   const auto gpu = train(sweeps, on(DeviceChoice::cuda)), cpu = train(sweeps, on(DeviceChoice::cpu));
   for (std::size_t s = 0; s < sweeps.size(); ++s) {

@@ -34,7 +34,8 @@ std::vector<Sweep> sweeps() {
   block.shape = {20, 3, 5, 2};
   block.data.importance_rule = ImportanceRule::shuffled_geometric;
   block.data.importance_ratio = 0.8;
-  block.init = {RouterInit::random_k_hot, BiasInit::zero};
+  block.init.router = RouterInit::random_k_hot;
+  block.init.bias = BiasInit::zero;
   Sweep uneven = block;
   uneven.name = "uneven";
   uneven.shape = {3, 2, 3, 1};

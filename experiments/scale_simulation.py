@@ -136,11 +136,12 @@ def main() -> None:
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000, help="of the real run")
+    parser.add_argument("--pieces", type=int, nargs="+", default=[2, 3, 8, 32, 128, 512], help="of the real run")
     words = parser.parse_args()
     if words.real:
         global SWEEP
         SWEEP = SWEEP.replace(steps=words.steps)
-        real([2, 3, 8, 32, 128, 512], words.turns)
+        real(words.pieces, words.turns)
         return
     print("a minute of two cores:")
     table(120.0, [2], [0.1, 0.5, 2, 10, 30])

@@ -142,6 +142,24 @@ std::vector<Problem> family_problems(bool every, bool large) {
   return all;
 }
 
+namespace {
+// A few samples a batch, so that the last bit of one is not lost in their sum, and numbers that no product is exact with.
+Problem few_samples(const Shape& shape, bool block) {
+  Problem p{"few samples",
+            shape,
+            {make_cell(shape, 5, 9, 0.05, 11), make_cell(shape, 3, 9, 0.01, 12, 0.2), make_cell(shape, 1, 9, 0.0, 13, 0.1)},
+            3,
+            {0, 1, 3, 5, 9},
+            block};
+  for (Cell& cell : p.cells) {
+    for (size_t f = 0; f < cell.importance.size(); ++f) cell.importance[f] = 0.83 / (1.0 + 0.3 * static_cast<double>(f));
+  }
+  p.cells[1].train.schedule = Schedule::cosine;
+  p.cells[2].train.weight_decay = 0.3;
+  return p;
+}
+}  // namespace
+
 std::vector<Problem> mutation_problems(const std::string& kernel) {
   std::vector<Problem> all;
   if (kernel == "block") {
@@ -151,12 +169,13 @@ std::vector<Problem> mutation_problems(const std::string& kernel) {
       all.back().cells.resize(1);
       all.back().restarts = 2;
     }
+    for (const Shape& shape : {Shape{20, 5, 4, 1}, Shape{37, 5, 1, 1}, Shape{9, 3, 7, 4}}) all.push_back(few_samples(shape, true));
     return all;
   }
   const Shape shape{kernel[5] - '0', kernel[6] - '0', kernel[7] - '0', kernel[9] == '1' ? 1 : 2};
   Problem p{"mutated", shape, {make_cell(shape, 200, 4, 0.01, 7), make_cell(shape, 64, 4, 0.0, 8)}, 5, {0, 4}};
   p.cells[1].train.schedule = Schedule::cosine;
-  return {p};
+  return {p, few_samples(shape, false)};
 }
 
 Problem paper_problem(const Shape& shape, bool block, int steps) {

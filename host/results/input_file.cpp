@@ -7,6 +7,19 @@
 #include <cerrno>
 
 namespace phasegrid {
+namespace {
+
+FileStamp stamp_in(const struct stat& s) {
+  return {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size, s.st_mtim.tv_sec,
+          s.st_mtim.tv_nsec};
+}
+
+}  // namespace
+
+FileStamp stamp_of(const std::string& path) {
+  struct stat s = {};
+  return stat(path.c_str(), &s) == 0 ? stamp_in(s) : FileStamp{};
+}
 
 bool read_at(int descriptor, std::uint64_t at, std::span<std::byte> to) {
   while (!to.empty()) {
@@ -23,8 +36,7 @@ InputFile::InputFile(const std::string& path) : descriptor_(open(path.c_str(), O
   struct stat s = {};
   if (descriptor_ < 0 || fstat(descriptor_, &s) != 0 || !S_ISREG(s.st_mode)) return;
   size_ = static_cast<std::uint64_t>(s.st_size);
-  stamp_ = {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size, s.st_mtim.tv_sec,
-            s.st_mtim.tv_nsec};
+  stamp_ = stamp_in(s);
 }
 
 InputFile::~InputFile() {

@@ -12,6 +12,10 @@ namespace phasegrid {
 // Whether there were so many bytes from `at` on.
 bool read_at(int descriptor, std::uint64_t at, std::span<std::byte> to);
 
+// Changes when a file is replaced or written to; all zeros where there is none.
+using FileStamp = std::array<std::int64_t, 5>;
+FileStamp stamp_of(const std::string& path);
+
 class InputFile {
  public:
   explicit InputFile(const std::string& path);  // one that cannot be opened is empty
@@ -20,15 +24,13 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   std::uint64_t size() const { return size_; }
-  // Changes when the file is replaced or written to.
-  using Stamp = std::array<std::int64_t, 5>;
-  const Stamp& stamp() const { return stamp_; }
+  const FileStamp& stamp() const { return stamp_; }
   bool read(std::uint64_t at, std::span<std::byte> to) const { return read_at(descriptor_, at, to); }
 
  private:
   int descriptor_;
   std::uint64_t size_ = 0;
-  Stamp stamp_{};
+  FileStamp stamp_{};
 };
 
 }  // namespace phasegrid

@@ -33,9 +33,7 @@ MergedFile::MergedFile(std::vector<ResultsReader> parts, const std::string& out,
 }
 
 void MergedFile::merge(std::vector<ResultsReader>& parts, std::size_t block_bytes) {
-  std::size_t cell_bytes = 0;
-  for (const FileArray& array : arrays_) cell_bytes += array.cell_bytes();
-  const std::size_t step = std::max<std::size_t>(1, block_bytes / cell_bytes);
+  const std::size_t step = cells_of_block(arrays_, block_bytes);
   Results merged;
   merged.sweep = about_.sweep;
   CellBuffer buffer;

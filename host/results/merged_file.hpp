@@ -15,8 +15,6 @@ namespace phasegrid {
 
 class MergedFile {
  public:
-  static constexpr std::size_t kBlockBytes = std::size_t{4} << 20;  // of the cells that are merged at a time
-
   // Merges, into a file without a name beside `out`. Throws InputError as merge_results_files().
   MergedFile(std::vector<ResultsReader> parts, const std::string& out, std::size_t block_bytes = kBlockBytes);
 

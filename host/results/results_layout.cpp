@@ -56,6 +56,12 @@ std::vector<FileArray> file_arrays(const Sweep& sweep) {
   return arrays;
 }
 
+std::size_t cells_of_block(const std::vector<FileArray>& arrays, std::size_t bytes) {
+  std::size_t cell_bytes = 0;
+  for (const FileArray& array : arrays) cell_bytes += array.cell_bytes();
+  return std::max<std::size_t>(1, bytes / cell_bytes);
+}
+
 void pack_cells(const FileArray& array, const Results& results, std::size_t first, CellRange places,
                 std::span<std::byte> to) {
   const Sweep& sweep = results.sweep;

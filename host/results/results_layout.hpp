@@ -30,6 +30,10 @@ struct FileArray {
 // Those of a sweep, in their order.
 std::vector<FileArray> file_arrays(const Sweep& sweep);
 
+// How many cells are read or merged at a time, so that all of their arrays take about so many bytes.
+constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
+std::size_t cells_of_block(const std::vector<FileArray>& arrays, std::size_t bytes = kBlockBytes);
+
 // An array's numbers of some cells, by their places in results, which hold those from `first` on: as they lie in the file.
 void pack_cells(const FileArray& array, const Results& results, std::size_t first, CellRange places,
                 std::span<std::byte> to);

@@ -173,13 +173,10 @@ PartCells ResultsReader::read(CellRange cells, const Results& blank, CellBuffer&
 
 Results ResultsReader::load() {
   if (whole_) return std::move(*whole_);
-  constexpr std::size_t kBlock = std::size_t{4} << 20;
   Results results = with_origin(config()), blank;
   blank.sweep = config().sweep;
   CellBuffer buffer;
-  std::size_t cell_bytes = 0;
-  for (const FileArray& array : arrays()) cell_bytes += array.cell_bytes();
-  const std::size_t step = std::max<std::size_t>(1, kBlock / cell_bytes);
+  const std::size_t step = cells_of_block(arrays());
   try {
     for (std::size_t begin = 0; begin < grid().cells(); begin += step) {
       const CellRange block{begin, std::min(begin + step, grid().cells())};

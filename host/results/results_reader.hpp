@@ -60,7 +60,7 @@ class ResultsReader {
   std::unique_ptr<Results> whole_;
   std::shared_ptr<const Shared> shared_;
   std::string path_;
-  InputFile::Stamp stamp_;
+  FileStamp stamp_;
   std::vector<Place> places_;  // of each of the arrays
 
   void expect_unchanged(const InputFile& file) const;

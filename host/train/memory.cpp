@@ -41,7 +41,7 @@ SweepMemory memory_of(const PlannedSweep& sweep) {
 
 double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& use) {
   constexpr double kThread = 128 << 10, kProcess = 24 << 20;  // a thread's stack; the program, pieces of files, and what is small
-  SweepMemory all, largest;
+  SweepMemory all;  // its `thread`: of the sweep that needs most
   double models = 0;
   for (const PlannedSweep& sweep : sweeps) {
     const SweepMemory one = memory_of(sweep);
@@ -49,10 +49,10 @@ double training_memory(std::span<const PlannedSweep> sweeps, const MemoryUse& us
     all.planned += one.planned;
     all.pinned += one.pinned;
     all.shares += one.shares;
-    largest.thread = std::max(largest.thread, one.thread);
+    all.thread = std::max(all.thread, one.thread);
     models += static_cast<double>(sweep.grid.cells()) * sweep.restarts;
   }
-  double bytes = kProcess + all.results + all.planned + std::min<double>(use.threads, models) * (kThread + largest.thread);
+  double bytes = kProcess + all.results + all.planned + std::min<double>(use.threads, models) * (kThread + all.thread);
   if (use.gpu) bytes += all.pinned;
   if (use.resumes) bytes += all.results;
   return std::max(bytes, all.shares);

@@ -1,15 +1,14 @@
 #include "training_files.hpp"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <string_view>
 
 #include "sweep/config_json.hpp"
 #include "memory.hpp"
+#include "results/input_file.hpp"
 #include "results/output_file.hpp"
 #include "phasegrid/error.hpp"
 #include "phasegrid/merge.hpp"
@@ -42,14 +41,6 @@ std::optional<Results> results_in_partial(const std::string& path) {
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}, {}", error.what(), kAdvice));
   }
-}
-
-// Changes with a file.
-std::array<std::int64_t, 5> stamp_of(const std::string& path) {
-  struct stat s = {};
-  if (stat(path.c_str(), &s) != 0) return {};
-  return {static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size, s.st_mtim.tv_sec,
-          s.st_mtim.tv_nsec};
 }
 
 // A training that was killed behind its last step leaves a .partial beside its whole file. One that is at work is left

@@ -3,9 +3,8 @@ the larger sweep trained at once."""
 
 from __future__ import annotations
 
-import os
+import functools
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -177,19 +176,10 @@ axes = { sparsity = [0.1, 0.5] }
 """
 
 
-def test_the_command(tmp_path: Path, program: str) -> None:
+def test_the_command(tmp_path: Path, run_program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     (tmp_path / "sweep.toml").write_text(TOML)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, "run", "sweep.toml", *words],
-            cwd=tmp_path,
-            env={**os.environ, "PHASEGRID_PYTHON": sys.executable},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    run = functools.partial(run_program, "run", "sweep.toml")
     more = ("--set", "train.steps=30", "--set", "restarts=3")
     for words in (("--out", "few.npz"), ("--out", "at_once.npz", *more)):
         assert run(*words).returncode == 0

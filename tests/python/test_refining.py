@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,15 +158,10 @@ axes = { sparsity = { start = 0, stop = 0.8, step = 0.1 }, last_importance = { s
 """
 
 
-def test_the_command(tmp_path: Path, program: str) -> None:
+def test_the_command(tmp_path: Path, run_program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     (tmp_path / "sweep.toml").write_text(TOML)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PHASEGRID_PYTHON": sys.executable}
-        return subprocess.run(
-            [program, "refine", *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-
+    run = functools.partial(run_program, "refine")
     done = run("sweep.toml", "--out", "out.npz", "--coarse", "4", "--set", "restarts=2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("round 1: 9 cells more, 9 of 81 (11.1 %)")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -147,20 +149,10 @@ axes = { sparsity = [0.1, 0.5], last_importance = [0.5, 1] }
 """
 
 
-def test_the_command(tmp_path: Path, program: str) -> None:
+def test_the_command(tmp_path: Path, run_program: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     (tmp_path / "sweep.toml").write_text(TOML)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PHASEGRID_PYTHON": sys.executable}
-        return subprocess.run(
-            [program, "run", "sweep.toml", "--out", "out.zarr", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    run = functools.partial(run_program, "run", "sweep.toml", "--out", "out.zarr")
     done = run("--set", "restarts=3", "--seed", "4")
     assert (done.returncode, done.stdout) == (0, "out.zarr: 12 of 12 models\n"), done.stderr
     expected = phasegrid.read_sweeps(tmp_path / "sweep.toml", set=["restarts=3", "seed=4"])[0]

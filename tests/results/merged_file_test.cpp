@@ -29,7 +29,7 @@ using testing::TemporaryFolder;
 using testing::two_axes;
 using testing::write_bytes;
 
-constexpr std::size_t kBlocks[] = {1, 1000, 3000, MergedFile::kBlockBytes};
+constexpr std::size_t kBlocks[] = {1, 1000, 3000, kBlockBytes};
 
 // Models of several sizes, and cells without any.
 Sweep of_many_shapes() {
